@@ -1,0 +1,58 @@
+"""The ledger's row: one call that arrived, and what became of it."""
+
+from enum import StrEnum
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+
+class Outcome(StrEnum):
+    """What became of a call."""
+
+    RECORDED = "recorded"
+    REPLAYED = "replayed"
+    MISS = "miss"
+    UNAUTHORIZED = "unauthorized"
+    MISROUTE = "misroute"
+    FOREIGN = "foreign"
+    FAULTED = "faulted"
+    ERROR = "error"
+
+
+class Way(StrEnum):
+    """The way in by which a call arrived."""
+
+    FRONT = "front"
+    FORWARD = "forward"
+    SINK = "sink"
+    DNS = "dns"
+
+
+class Call(Struct, frozen=True, omit_defaults=True):
+    """One call. `seq` counts from 1 within the run; `at` is Unix time, `duration` seconds, sizes are bytes.
+
+    `cassette` and `interaction` name what answered it or what it was recorded as; `reason` says why it was refused or
+    failed; `undetermined` and `used_up` mark rows that `verify` reports. `body` is the redacted JSON of the request,
+    for requirements that look into it.
+    """
+
+    seq: int
+    at: float
+    outcome: Outcome
+    method: str
+    target: str
+    status: int = 0
+    way: Way = Way.FRONT
+    session: str = "default"
+    scenario: str = ""
+    client: str = ""
+    host: str = ""
+    route: str = ""
+    duration: float = 0.0
+    request_size: int = 0
+    response_size: int = 0
+    cassette: str = ""
+    interaction: str = ""
+    reason: str = ""
+    undetermined: bool = False
+    used_up: bool = False
+    body: Raw | UnsetType = UNSET

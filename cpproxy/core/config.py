@@ -1,0 +1,101 @@
+"""The config as a typed value: `cpproxy.toml`, or `[tool.cpproxy]` in `pyproject.toml`, each section a struct.
+
+A key that is not named here is an error: a typing mistake must not switch a check off.
+"""
+
+import datetime
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, rename=None):
+    """What all sections share."""
+
+
+class ControlPlane(Section, frozen=True):
+    """`[cp]`: where the control plane is, and where clients should find the front instead."""
+
+    upstream: str = ""
+    front_url: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+class Kind(StrEnum):
+    """Whether a call may change the control plane."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class Repeat(StrEnum):
+    """What a write answers after its last recorded answer: a miss, or that answer again."""
+
+    ONCE = "once"
+    LAST = "last"
+
+
+class RouteSettings(Section, frozen=True):
+    """`[[routes]]`: one route of the control plane; see `cpproxy.core.routes` for what `match` may hold."""
+
+    match: str
+    name: str = ""
+    env: tuple[str, ...] = ()
+    required: bool | tuple[str, ...] = False
+    counter: str = ""
+    ignore: tuple[str, ...] = ()
+    compare: tuple[str, ...] = ()
+    kind: Kind | None = None
+    repeat: Repeat = Repeat.ONCE
+    when: str = ""
+
+
+class Suite(Section, frozen=True):
+    """`[suite]`: the scenarios that each run must touch."""
+
+    scenarios: tuple[str, ...] = ()
+
+
+class Expectation(Section, frozen=True):
+    """`[[expect]]`: an exemption from a scenario's findings, up to and including the day `until`."""
+
+    scenario: str
+    issue: str
+    until: datetime.date
+
+
+class Trap(Section, frozen=True):
+    """`[trap]`: hosts whose calls in the trap are not worth a word."""
+
+    expected_hosts: tuple[str, ...] = ()
+
+
+class State(Section, frozen=True):
+    """`[state]`: the path at which the counters are served to scripts that ask a hand-written stub."""
+
+    path: str = ""
+
+
+class Record(Section, frozen=True):
+    """`[record]`: `body_limit` is the size in bytes above which a body passes but is not recorded."""
+
+    body_limit: int = 4 * 1024 * 1024
+
+
+class Config(Section, frozen=True):
+    """The whole config. `cassettes`, `ledger` and `listen` stand in for the flags of those names."""
+
+    cassettes: str = ""
+    ledger: str = ""
+    listen: str = ""
+    cp: ControlPlane = ControlPlane()
+    routes: tuple[RouteSettings, ...] = ()
+    suite: Suite = Suite()
+    expect: tuple[Expectation, ...] = ()
+    trap: Trap = Trap()
+    state: State = State()
+    record: Record = Record()
+
+
+DEFAULT = msgspec.convert({}, Config)

@@ -1,0 +1,95 @@
+"""HTTP messages as values: what the shells hand to core and get back from it.
+
+Names and values of headers are bytes as they stood on the wire, in order and repeatable; text is decoded where it is
+needed, as latin-1 (RFC 9110 section 5.5), which loses nothing.
+"""
+
+from dataclasses import dataclass
+
+type Headers = tuple[tuple[bytes, bytes], ...]
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    },
+)
+"""Lower-case names that concern one connection alone (RFC 9110 section 7.6.1). `Proxy-Authorization` is forwarded:
+the front is no forward proxy, so whoever sends it means the upstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call as it arrived: `target` is path and query byte for byte, `client` the peer's address."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    client: str = ""
+
+    @property
+    def path(self) -> str:
+        """The target up to its first question mark, still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """What follows the target's first question mark, or nothing."""
+        return self.target.partition("?")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One piece of a streamed body: `at` seconds after the head, `size` bytes."""
+
+    at: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One response, ready for the wire but for its framing.
+
+    `headers` hold end-to-end headers alone, `Content-Length` among them where it is to be sent. `chunks` is empty for a
+    body that goes out in one piece; else its sizes add up to the body's, and no `Content-Length` is among the headers.
+    """
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+    chunks: tuple[Chunk, ...] = ()
+
+
+def find_header(headers: Headers, name: bytes) -> bytes | None:
+    """The first value of a header whose lower-case name is `name`, or None."""
+    for key, value in headers:
+        if key.lower() == name:
+            return value
+    return None
+
+
+def end_to_end(headers: Headers) -> Headers:
+    """The headers without hop-by-hop ones and without those that `Connection` names."""
+    dropped = HOP_BY_HOP
+    for name, value in headers:
+        if name.lower() == b"connection":
+            dropped = dropped | {token.strip().lower() for token in value.split(b",")}
+    return tuple((name, value) for name, value in headers if name.lower() not in dropped)
+
+
+def as_text(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """The headers as text, for files and reports."""
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+
+
+def as_wire(headers: tuple[tuple[str, str], ...]) -> Headers:
+    """The headers as bytes; the inverse of `as_text`."""
+    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)

@@ -1,0 +1,59 @@
+"""The tree of errors, each with the exit code that a command ends with.
+
+- CpproxyError
+  - UsageError             2  a flag, an argument or the config is wrong
+  - CassetteError          3  a cassette is missing, unreadable or of an unknown version
+  - UpstreamError          4  the upstream failed while recording
+  - LedgerError            2  the ledger cannot be opened, read or written
+
+Findings (1) and an empty run (5) are verdicts, not errors. A message says in one line what, where and what to do next;
+foreign exceptions are mapped to these at the boundary of the layer that met them.
+"""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    CLEAN = 0
+    FINDINGS = 1
+    USAGE = 2
+    CASSETTE = 3
+    UPSTREAM = 4
+    NOTHING_SERVED = 5
+
+
+class CpproxyError(Exception):
+    """Ends a command with one line on standard error: the message."""
+
+    exit = Exit.USAGE
+
+
+class UsageError(CpproxyError):
+    """A flag, an argument or the config is wrong."""
+
+
+class LedgerError(CpproxyError):
+    """The ledger cannot be opened, read or written."""
+
+
+class CassetteError(CpproxyError):
+    """A cassette is missing, unreadable or of an unknown version.
+
+    `where` is the file, `path` the JSON path in it (`$` for the whole), `expected` what should have stood there.
+    """
+
+    exit = Exit.CASSETTE
+
+    def __init__(self, where: str, path: str, expected: str) -> None:
+        super().__init__(f"{where}: {path}: {expected}")
+        self.where = where
+        self.path = path
+        self.expected = expected
+
+
+class UpstreamError(CpproxyError):
+    """The upstream failed while recording."""
+
+    exit = Exit.UPSTREAM

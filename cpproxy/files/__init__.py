@@ -1,0 +1,1 @@
+"""Cassettes and config on disk."""

@@ -1,0 +1,1 @@
+"""The reverse proxy that sits where the control plane would be, on aiohttp."""

@@ -1,0 +1,1 @@
+"""What catches misroutes, on mitmproxy; imported only by its own process."""
