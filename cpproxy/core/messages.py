@@ -25,14 +25,26 @@ the front is no forward proxy, so whoever sends it means the upstream."""
 
 
 @dataclass(frozen=True, slots=True)
+class Omitted:
+    """What is known of a body that was too large to keep: its size in bytes and its SHA-256 in hex."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One call as it arrived: `target` is path and query byte for byte, `client` the peer's address."""
+    """One call as it arrived: `target` is path and query byte for byte, `client` the peer's address.
+
+    A body over the cap is `omitted`, and `body` is then empty.
+    """
 
     method: str
     target: str
     headers: Headers
     body: bytes
     client: str = ""
+    omitted: Omitted | None = None
 
     @property
     def path(self) -> str:

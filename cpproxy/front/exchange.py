@@ -1,0 +1,255 @@
+"""One call at the front: what a mode reads of it, and the one way to answer it, which is by way of the ledger.
+
+The promise that every answered call is on the ledger is kept here: no method lets the last byte of an answer leave
+before the call's row was appended to the journal.
+"""
+
+import asyncio
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from cpproxy.core.calls import Call, Outcome
+from cpproxy.core.messages import Headers, Omitted, Request, find_header
+from cpproxy.front.wire import encode_head, has_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SESSION_HEADER = b"x-cpproxy-session"
+OUTCOME_HEADER = b"X-Cpproxy-Outcome"
+INTERACTION_HEADER = b"X-Cpproxy-Interaction"
+
+_PROMPT = 64 * 1024
+"""Answers above this size in bytes are written at once and waited for, so that a slow client cannot pile them up."""
+
+
+class Desk(Protocol):
+    """What an exchange needs of the server that it arrived at."""
+
+    def log(self, call: Call) -> None:
+        """Buffers the call's row."""
+
+    def flush(self) -> None:
+        """Appends what is buffered to the journal; raises LedgerError when it cannot."""
+
+    def post(self, transport: asyncio.Transport, wire: bytes, settle: "Callable[[bool], None] | None") -> None:
+        """Writes `wire` at the end of this turn of the loop, after the journal; then settles with whether it left."""
+
+    def number(self) -> int:
+        """The next call's number within the run."""
+
+
+class Exchange:
+    """One call that arrived at the front. Exactly one of `send`, `refuse`, `finish` and `abort` ends it."""
+
+    __slots__ = (
+        "_at",
+        "_desk",
+        "_sent",
+        "_writer",
+        "began",
+        "client",
+        "headers",
+        "http",
+        "keep_alive",
+        "logged",
+        "method",
+        "scenario",
+        "seq",
+        "session",
+        "started",
+        "target",
+    )
+
+    def __init__(
+        self, desk: Desk, http: web.BaseRequest, *, target: str, headers: Headers, session: str, scenario: str
+    ) -> None:
+        self._desk = desk
+        self._at = time.time()
+        self._sent = 0
+        self._writer = http.writer
+        self.http = http
+        self.began = time.perf_counter()
+        self.seq = desk.number()
+        self.method = http.method
+        self.target = target
+        self.headers = headers
+        self.session = session
+        self.scenario = scenario
+        self.client = http.remote or ""
+        self.keep_alive = http.keep_alive
+        self.logged = False
+        self.started = False
+
+    @property
+    def modern(self) -> bool:
+        """Whether the client speaks HTTP/1.1, and so understands chunks and interim answers."""
+        return self.http.version >= (1, 1)
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for `100 Continue` before it sends its body (RFC 9110 section 10.1.1)."""
+        expect = find_header(self.headers, b"expect")
+        return expect is not None and expect.lower() == b"100-continue" and self.modern
+
+    def transport(self) -> asyncio.Transport:
+        """The connection; raises ConnectionResetError when the client has gone."""
+        transport = self.http.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client went away")
+        return transport
+
+    async def read(self, limit: int) -> Request:
+        """The call with its body; of a body above `limit` bytes, its size and digest alone."""
+        body = b""
+        omitted = None
+        if self.http.body_exists:
+            if self.expects_continue:
+                self.inform(100, ())
+            content = self.http.content
+            buffer = bytearray()
+            digest = None
+            size = 0
+            while piece := await content.readany():
+                size += len(piece)
+                if digest is not None:
+                    digest.update(piece)
+                    continue
+                buffer += piece
+                if size > limit:
+                    digest = hashlib.sha256(buffer)
+                    buffer.clear()
+            body = bytes(buffer)
+            omitted = None if digest is None else Omitted(size, digest.hexdigest())
+        return Request(self.method, self.target, self.headers, body, self.client, omitted)
+
+    def inform(self, status: int, headers: Headers) -> None:
+        """Sends an interim answer (1xx), which HTTP/1.0 clients do not understand and are spared."""
+        if self.modern:
+            self.transport().write(encode_head(status, None, headers))
+
+    def log(self, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401 (the fields of Call)
+        """Buffers the call's row; `row` holds further fields of `Call`."""
+        self.logged = True
+        self._desk.log(
+            Call(
+                seq=self.seq,
+                at=self._at,
+                outcome=outcome,
+                method=self.method,
+                target=self.target,
+                status=status,
+                session=self.session,
+                scenario=self.scenario,
+                client=self.client,
+                host=self.http.message.headers.get("Host", ""),
+                duration=round(time.perf_counter() - self.began, 6),
+                **row,
+            ),
+        )
+
+    def connection_headers(self) -> Headers:
+        """The header that tells the client whether this connection stays, where its version does not say so."""
+        if not self.keep_alive:
+            return ((b"Connection", b"close"),)
+        return () if self.modern else ((b"Connection", b"keep-alive"),)
+
+    async def send(
+        self,
+        head: bytes,
+        body: bytes,
+        *,
+        outcome: Outcome,
+        status: int,
+        settle: "Callable[[bool], None] | None" = None,
+        **row: Any,  # noqa: ANN401 (the fields of Call)
+    ) -> None:
+        """Sends a whole answer once its row is in the journal.
+
+        `head` is as `encode_head` makes it, without `Connection`. `settle` is told whether the answer left whole.
+        """
+        self.log(outcome, status, response_size=len(body), **row)
+        self.started = True
+        if connection := self.connection_headers():
+            head = head[:-2] + b"%s: %s\r\n\r\n" % connection[0]
+        wire = head + body
+        if self.keep_alive and len(wire) <= _PROMPT:
+            self._desk.post(self.transport(), wire, settle)
+            return
+        left = False
+        try:
+            self._desk.flush()
+            self.transport().write(wire)
+            await self._writer.drain()
+            left = True
+        finally:
+            if settle is not None:
+                settle(left)
+
+    async def refuse(
+        self,
+        status: int,
+        outcome: Outcome,
+        message: str,
+        *,
+        details: dict[str, Any] | None = None,
+        headers: Headers = (),
+        **row: Any,  # noqa: ANN401 (the fields of Call)
+    ) -> None:
+        """Answers with `{"error": "cpproxy: …", "cpproxy": {…}}`, so that a client's own log line carries the cause."""
+        document = {"error": f"cpproxy: {message}", "cpproxy": {"outcome": outcome, **(details or {})}}
+        body = msgspec.json.encode(document) + b"\n"
+        head = encode_head(
+            status,
+            None,
+            (
+                (b"Content-Type", b"application/json"),
+                (b"Content-Length", b"%d" % len(body)),
+                (OUTCOME_HEADER, outcome.encode()),
+                *headers,
+            ),
+        )
+        if not has_body(self.method, status):
+            body = b""
+        await self.send(head, body, outcome=outcome, status=status, **{"reason": message, **row})
+
+    async def start(self, status: int, reason: str | None, headers: Headers, *, length: int | None) -> None:
+        """Sends the head of a streamed answer; `length` None is a body whose size is not known before its end.
+
+        `headers` hold no framing but a `Content-Length` that equals `length`.
+        """
+        framing: Headers = ()
+        if length is None and has_body(self.method, status):
+            if self.modern:
+                self.http.writer.enable_chunking()
+                framing = ((b"Transfer-Encoding", b"chunked"),)
+            else:
+                self.keep_alive = False
+        head = encode_head(status, reason, headers, extra=framing + self.connection_headers())
+        self.started = True
+        self.transport().write(head)
+
+    async def write(self, data: bytes) -> None:
+        """Sends a piece of a streamed answer, waiting while the client is slow."""
+        if data:
+            self._sent += len(data)
+            await self._writer.write(data)
+
+    async def finish(self, last: bytes = b"", *, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401
+        """Ends a streamed answer with its last piece, after its row is in the journal."""
+        self.log(outcome, status, response_size=self._sent + len(last), **row)
+        self._desk.flush()
+        await self._writer.write_eof(last)
+
+    def abort(self, *, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401 (the fields of Call)
+        """Ends the call by resetting its connection, so that no half answer looks whole."""
+        self.keep_alive = False
+        self.log(outcome, status, response_size=self._sent, **row)
+        self._desk.flush()
+        transport = self.http.transport
+        if transport is not None:
+            transport.abort()

@@ -1,0 +1,306 @@
+"""The front's server: accepts calls, sets the admin's apart, and hands the others to the mode that is on.
+
+It is aiohttp's low-level server: no application, no router, no access log. Rows of one turn of the event loop go to the
+journal in one write, and the answers of that turn follow it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from cpproxy.core.calls import Call, Outcome
+from cpproxy.errors import CpproxyError, UsageError
+from cpproxy.front.exchange import SESSION_HEADER, Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cpproxy.core.messages import Headers
+
+ADMIN_PREFIX = "/__cpproxy"
+SESSION_PREFIX = "/s/"
+DEFAULT_SESSION = "default"
+
+_LOG = logging.getLogger("cpproxy.front")
+_MAX_FIELD = 256 * 1024
+_MAX_HEADERS = 1000
+
+
+class Mode(Protocol):
+    """What answers calls: record or replay."""
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Ends the exchange."""
+
+
+class Journal(Protocol):
+    """Where rows go before answers leave."""
+
+    def add(self, call: Call) -> None:
+        """Buffers a row."""
+
+    def flush(self) -> None:
+        """Writes what is buffered; raises LedgerError when it cannot."""
+
+
+class Tally(Protocol):
+    """What is known of the run in memory."""
+
+    def add(self, call: Call) -> None:
+        """Counts a call."""
+
+    def scenario(self, session: str) -> str:
+        """The name of the session's scenario under way, or nothing."""
+
+
+class Admin(Protocol):
+    """What answers the admin paths, which are never counted as calls."""
+
+    async def answer(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
+        """The answer for `path`, which is what follows the admin prefix; for the state path it is `stub-state`."""
+
+
+class _Done(web.StreamResponse):
+    """Tells aiohttp that the exchange has been answered already."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        # The parent's constructor is left out: it builds headers that nobody sends.
+        self._stays = keep_alive
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._stays
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Nothing is left to prepare."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing is left to write."""
+
+
+_STAYS = _Done(keep_alive=True)
+_CLOSES = _Done(keep_alive=False)
+
+
+class _Connection(RequestHandler):
+    """A connection whose malformed requests get a row and an answer that does not repeat what the client sent."""
+
+    __slots__ = ("front",)
+
+    front: "Front"
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """A 400 for what the parser refused (RFC 9112 section 2.2), and its row on the ledger."""
+        del message  # it quotes the request
+        kind = type(exc).__name__ if exc is not None else "error"
+        reason = f"malformed request ({kind})"
+        front = self.front
+        front.log(
+            Call(
+                seq=front.number(),
+                at=front.clock(),
+                outcome=Outcome.ERROR,
+                method="",
+                target="",
+                status=status,
+                client=request.remote or "",
+                reason=reason,
+            ),
+        )
+        front.flush()
+        response = web.json_response({"error": f"cpproxy: {reason}", "cpproxy": {"outcome": "error"}}, status=status)
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __init__(self, front: "Front") -> None:
+        super().__init__(front.handle, handler_cancellation=True)
+        self._front = front
+        self._settings: dict[str, Any] = {
+            "access_log": None,
+            "logger": _LOG,
+            "auto_decompress": False,
+            "max_line_size": _MAX_FIELD,
+            "max_field_size": _MAX_FIELD,
+            "max_headers": _MAX_HEADERS,
+        }
+
+    def __call__(self) -> RequestHandler:
+        connection = _Connection(self, loop=self._loop, **self._settings)
+        connection.front = self._front
+        return connection
+
+
+class Front:
+    """The reverse proxy that sits where the control plane would be.
+
+    `failed` is a future that ends with the error after which nothing can be answered any more: a ledger that cannot be
+    written. `state_path` is the config's path for the counters.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        journal: Journal,
+        tally: Tally,
+        admin: Admin,
+        *,
+        clock: "Callable[[], float]",
+        state_path: str = "",
+    ) -> None:
+        self.clock = clock
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._mode = mode
+        self._journal = journal
+        self._tally = tally
+        self._admin = admin
+        self._state_path = state_path
+        self._seq = 0
+        self._outbox: list[tuple[asyncio.Transport, bytes, Callable[[bool], None] | None]] = []
+        self._server: _Server | None = None
+        self._listening: list[asyncio.Server] = []
+
+    async def start(self, host: str, port: int) -> str:
+        """Begins to accept calls; returns the base URL. Port 0 picks a free one.
+
+        Raises UsageError when the address cannot be listened on.
+        """
+        self._server = _Server(self)
+        loop = asyncio.get_running_loop()
+        try:
+            listening = await loop.create_server(self._server, host, port, backlog=1024)
+        except (OSError, OverflowError) as error:
+            raise UsageError(
+                f"cannot listen on {host}:{port}: {error.strerror if isinstance(error, OSError) else error}; "
+                "choose another address with --listen HOST:PORT (port 0 picks a free one)",
+            ) from error
+        self._listening.append(listening)
+        address = listening.sockets[0].getsockname()
+        shown = f"[{address[0]}]" if listening.sockets[0].family == socket.AF_INET6 else address[0]
+        return f"http://{shown}:{address[1]}"
+
+    async def stop(self, grace: float) -> None:
+        """Finishes the answers under way within `grace` seconds and closes every connection."""
+        for listening in self._listening:
+            listening.close()
+        if self._server is not None:
+            self._server.pre_shutdown()
+            await self._server.shutdown(grace)
+        self._deliver()
+
+    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Answers one request."""
+        target = _origin_form(http.message.path)
+        if target.startswith(ADMIN_PREFIX) and target[len(ADMIN_PREFIX) : len(ADMIN_PREFIX) + 1] in ("/", "?", ""):
+            return await self._admin.answer(http, target[len(ADMIN_PREFIX) :].partition("?")[0])
+        if self._state_path and target.partition("?")[0] == self._state_path:
+            return await self._admin.answer(http, "stub-state")
+        headers: Headers = http.raw_headers
+        session = DEFAULT_SESSION
+        if target.startswith(SESSION_PREFIX):
+            session, target = _split_session(target)
+        elif chosen := http.message.headers.get("X-Cpproxy-Session"):
+            session = chosen
+            headers = tuple(pair for pair in headers if pair[0].lower() != SESSION_HEADER)
+        exchange = Exchange(
+            self, http, target=target, headers=headers, session=session, scenario=self._tally.scenario(session)
+        )
+        try:
+            await self._mode.answer(exchange)
+        except (ConnectionError, asyncio.CancelledError):
+            if not exchange.logged:
+                exchange.abort(outcome=Outcome.ERROR, status=0, reason="the client went away")
+            raise
+        except CpproxyError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 (the last resort: a row and a 500 instead of a silent reset)
+            _LOG.exception("internal error")
+            await self._apologise(exchange, error)
+        return _STAYS if exchange.keep_alive else _CLOSES
+
+    async def _apologise(self, exchange: Exchange, error: Exception) -> None:
+        reason = f"internal error ({type(error).__name__}); run with -vv to see it whole, and report it"
+        if exchange.logged:
+            transport = exchange.http.transport
+            if transport is not None:
+                transport.abort()
+        elif exchange.started:
+            exchange.abort(outcome=Outcome.ERROR, status=0, reason=reason)
+        else:
+            exchange.keep_alive = False
+            await exchange.refuse(500, Outcome.ERROR, reason)
+
+    def number(self) -> int:
+        """The next call's number within the run."""
+        self._seq += 1
+        return self._seq
+
+    def log(self, call: Call) -> None:
+        """Buffers the call's row and counts it."""
+        self._journal.add(call)
+        self._tally.add(call)
+
+    def flush(self) -> None:
+        """Appends what is buffered to the journal."""
+        self._journal.flush()
+
+    def post(self, transport: asyncio.Transport, wire: bytes, settle: "Callable[[bool], None] | None") -> None:
+        """Writes `wire` at the end of this turn of the loop, after the journal."""
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._deliver)
+        self._outbox.append((transport, wire, settle))
+
+    def _deliver(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        try:
+            self._journal.flush()
+        except CpproxyError as error:
+            for transport, _, settle in outbox:
+                transport.abort()
+                if settle is not None:
+                    settle(False)  # noqa: FBT003
+            self._fail(error)
+            return
+        for transport, wire, settle in outbox:
+            left = not transport.is_closing()
+            if left:
+                transport.write(wire)
+            if settle is not None:
+                settle(left)
+
+    def _fail(self, error: CpproxyError) -> None:
+        """Stops answering: what cannot be accounted for is not served."""
+        if self._server is not None:
+            for connection in self._server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+        with contextlib.suppress(asyncio.InvalidStateError):
+            self.failed.set_exception(error)
+
+
+def _origin_form(target: str) -> str:
+    """The target as a path with its query; of an absolute form, without its authority (RFC 9112 section 3.2.2)."""
+    if target.startswith("/"):
+        return target
+    if target.lower().startswith(("http://", "https://")):
+        authority = urlsplit(target).netloc
+        rest = target[target.index("//") + 2 + len(authority) :]
+        return rest if rest.startswith("/") else f"/{rest}"
+    return target
+
+
+def _split_session(target: str) -> tuple[str, str]:
+    """The session that a `/s/NAME/…` path chooses, and the path that is left."""
+    name, slash, rest = target[len(SESSION_PREFIX) :].partition("/")
+    if not slash or not name or "?" in name:
+        return DEFAULT_SESSION, target
+    return name, f"/{rest}"
