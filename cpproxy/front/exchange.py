@@ -165,14 +165,16 @@ class Exchange:
         *,
         outcome: Outcome,
         status: int,
+        size: int | None = None,
         settle: "Callable[[bool], None] | None" = None,
         **row: Any,  # noqa: ANN401 (the fields of Call)
     ) -> None:
         """Sends a whole answer once its row is in the journal.
 
-        `head` is as `encode_head` makes it, without `Connection`. `settle` is told whether the answer left whole.
+        `head` is as `encode_head` makes it, without `Connection`; `size` is the body's without its framing, in bytes.
+        `settle` is told whether the answer left whole.
         """
-        self.log(outcome, status, response_size=len(body), **row)
+        self.log(outcome, status, response_size=len(body) if size is None else size, **row)
         self.started = True
         if connection := self.connection_headers():
             head = head[:-2] + b"%s: %s\r\n\r\n" % connection[0]

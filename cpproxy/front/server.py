@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -106,7 +107,7 @@ class _Connection(RequestHandler):
         front.log(
             Call(
                 seq=front.number(),
-                at=front.clock(),
+                at=time.time(),
                 outcome=Outcome.ERROR,
                 method="",
                 target="",
@@ -143,55 +144,54 @@ class _Server(web.Server):
 class Front:
     """The reverse proxy that sits where the control plane would be.
 
-    `failed` is a future that ends with the error after which nothing can be answered any more: a ledger that cannot be
-    written. `state_path` is the config's path for the counters.
+    First `bind` finds the address, then `open` takes the journal, which names it, and accepts calls. `failed` is a
+    future that ends with the error after which nothing can be answered any more: a ledger that cannot be written.
+    `state_path` is the config's path for the counters.
     """
 
-    def __init__(
-        self,
-        mode: Mode,
-        journal: Journal,
-        tally: Tally,
-        admin: Admin,
-        *,
-        clock: "Callable[[], float]",
-        state_path: str = "",
-    ) -> None:
-        self.clock = clock
+    def __init__(self, mode: Mode, tally: Tally, admin: Admin, *, state_path: str = "") -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._mode = mode
-        self._journal = journal
+        self._journal: Journal | None = None
         self._tally = tally
         self._admin = admin
         self._state_path = state_path
         self._seq = 0
         self._outbox: list[tuple[asyncio.Transport, bytes, Callable[[bool], None] | None]] = []
         self._server: _Server | None = None
-        self._listening: list[asyncio.Server] = []
+        self._listening: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> str:
-        """Begins to accept calls; returns the base URL. Port 0 picks a free one.
+    async def bind(self, host: str, port: int) -> str:
+        """Takes the address and returns the base URL. Port 0 picks a free one.
 
         Raises UsageError when the address cannot be listened on.
         """
         self._server = _Server(self)
         loop = asyncio.get_running_loop()
         try:
-            listening = await loop.create_server(self._server, host, port, backlog=1024)
+            self._listening = await loop.create_server(self._server, host, port, backlog=1024, start_serving=False)
         except (OSError, OverflowError) as error:
-            raise UsageError(
-                f"cannot listen on {host}:{port}: {error.strerror if isinstance(error, OSError) else error}; "
-                "choose another address with --listen HOST:PORT (port 0 picks a free one)",
-            ) from error
-        self._listening.append(listening)
-        address = listening.sockets[0].getsockname()
-        shown = f"[{address[0]}]" if listening.sockets[0].family == socket.AF_INET6 else address[0]
+            raise _unusable(f"{host}:{port}", error) from error
+        socket_ = self._listening.sockets[0]
+        address = socket_.getsockname()
+        shown = f"[{address[0]}]" if socket_.family == socket.AF_INET6 else address[0]
         return f"http://{shown}:{address[1]}"
+
+    async def open(self, journal: Journal) -> None:
+        """Begins to accept calls, whose rows go to `journal`."""
+        self._journal = journal
+        if self._listening is None:
+            raise RuntimeError("the front is not bound to an address")
+        try:
+            await self._listening.start_serving()
+        except OSError as error:  # another process took the address since it was bound
+            address = self._listening.sockets[0].getsockname()
+            raise _unusable(f"{address[0]}:{address[1]}", error) from error
 
     async def stop(self, grace: float) -> None:
         """Finishes the answers under way within `grace` seconds and closes every connection."""
-        for listening in self._listening:
-            listening.close()
+        if self._listening is not None:
+            self._listening.close()
         if self._server is not None:
             self._server.pre_shutdown()
             await self._server.shutdown(grace)
@@ -246,12 +246,14 @@ class Front:
 
     def log(self, call: Call) -> None:
         """Buffers the call's row and counts it."""
-        self._journal.add(call)
+        if self._journal is not None:
+            self._journal.add(call)
         self._tally.add(call)
 
     def flush(self) -> None:
-        """Appends what is buffered to the journal."""
-        self._journal.flush()
+        """Appends what is buffered to the journal; raises LedgerError when it cannot."""
+        if self._journal is not None:
+            self._journal.flush()
 
     def post(self, transport: asyncio.Transport, wire: bytes, settle: "Callable[[bool], None] | None") -> None:
         """Writes `wire` at the end of this turn of the loop, after the journal."""
@@ -262,7 +264,7 @@ class Front:
     def _deliver(self) -> None:
         outbox, self._outbox = self._outbox, []
         try:
-            self._journal.flush()
+            self.flush()
         except CpproxyError as error:
             for transport, _, settle in outbox:
                 transport.abort()
@@ -285,6 +287,13 @@ class Front:
                     connection.transport.abort()
         with contextlib.suppress(asyncio.InvalidStateError):
             self.failed.set_exception(error)
+
+
+def _unusable(address: str, error: OSError | OverflowError) -> UsageError:
+    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return UsageError(
+        f"cannot listen on {address}: {why}; choose another with --listen HOST:PORT (port 0 picks a free one)",
+    )
 
 
 def _origin_form(target: str) -> str:

@@ -23,3 +23,15 @@ def encode_head(status: int, reason: str | None, headers: Headers, *, extra: Hea
     lines += [b"%s: %s" % pair for pair in extra]
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
+
+
+def encode_chunks(body: bytes, sizes: tuple[int, ...]) -> bytes:
+    """A body in the chunked coding (RFC 9112 section 7.1); `sizes` add up to it, or are none for one chunk."""
+    pieces = []
+    start = 0
+    for size in sizes or (len(body),):
+        if size:
+            pieces.append(b"%x\r\n%s\r\n" % (size, body[start : start + size]))
+        start += size
+    pieces.append(b"0\r\n\r\n")
+    return b"".join(pieces)

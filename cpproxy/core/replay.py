@@ -1,0 +1,345 @@
+"""The meaning of replay: which recorded answer a call gets. Nothing else decides it.
+
+Interactions are kept in lines: those of one line have equal requests, in recorded order. A call finds its line by key,
+drops the interactions whose credentials it lacks, and takes the first that was not played yet. A read's last answer
+stays; a write answers once, reserved at the match, and released when its answer did not reach the client whole. The
+cassette of the session's scenario goes first, the others stay behind it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import msgspec
+
+from cpproxy.core import bodies, redaction
+from cpproxy.core.calls import Outcome
+from cpproxy.core.cassette import Body, Credential, Interaction
+from cpproxy.core.matching import Form, Key, normalise
+from cpproxy.core.messages import Answer, Chunk, Omitted, Request, as_wire, find_header
+from cpproxy.core.misses import Miss, explain
+from cpproxy.core.routes import Route, RouteTable, is_write, repeats
+
+_INTERACTION = msgspec.json.Decoder(Interaction)
+_DENIED = frozenset({401, 403})
+_BODILESS = frozenset({204, 304})
+
+
+class Source(Protocol):
+    """A cassette as it was read: `interactions` yields each as it stands in the file, and decoded."""
+
+    @property
+    def name(self) -> str:
+        """The cassette's name."""
+
+    def interactions(self) -> Iterable[tuple[msgspec.Raw, Interaction]]:
+        """The interactions in recorded order; raises CassetteError at the first that is not valid."""
+
+
+class Once(Enum):
+    """What a recorded interaction does after it was played."""
+
+    STAYS = "stays"
+    USED_UP = "used up"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One recorded interaction, in little memory: it is decoded anew when its answer is asked for."""
+
+    cassette: str
+    id: str
+    raw: msgspec.Raw
+    credentials: frozenset[Credential]
+    denied: bool
+    once: Once
+    route: str
+
+    def interaction(self) -> Interaction:
+        """The interaction, decoded."""
+        return _INTERACTION.decode(self.raw)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eligible:
+    """Those of a line that a call may get, the first `own` of them from its scenario's cassette."""
+
+    entries: tuple[Entry, ...]
+    own: int
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """The interactions of equal requests, in recorded order."""
+
+    entries: list[Entry] = field(default_factory=list)
+    eligible: dict[tuple[frozenset[Credential], str], Eligible] = field(default_factory=dict)
+
+    def choose(self, credentials: frozenset[Credential], scenario: str) -> Eligible:
+        """Those that a call with these credentials may get, those of the scenario's cassette first."""
+        found = self.eligible.get((credentials, scenario))
+        if found is None:
+            fitting = [
+                entry
+                for entry in self.entries
+                if entry.credentials <= credentials and not (entry.denied and not entry.credentials and credentials)
+            ]
+            fitting.sort(key=lambda entry: entry.cassette != scenario)
+            own = sum(entry.cassette == scenario for entry in fitting)
+            found = self.eligible[credentials, scenario] = Eligible(tuple(fitting), own)
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One isolated state of replay: what was played, and how far each choice of entries has come."""
+
+    taken: set[Entry] = field(default_factory=set)
+    next: dict[Eligible, int] = field(default_factory=dict)
+
+    def take(self, eligible: Eligible) -> Entry | None:
+        """The first entry not taken yet; else the last that stays, the scenario's own before others; else None."""
+        entries, own = eligible.entries, eligible.own
+        position = self.next.get(eligible, 0)
+        while position < len(entries) and entries[position] in self.taken:
+            position += 1
+        self.next[eligible] = position
+        if position >= own > 0 and entries[own - 1].once is Once.STAYS:
+            entry = entries[own - 1]
+        elif position < len(entries):
+            entry = entries[position]
+        elif entries[-1].once is Once.STAYS:
+            entry = entries[-1]
+        else:
+            return None
+        self.taken.add(entry)
+        return entry
+
+    def release(self, entry: Entry) -> None:
+        """Undoes a `take`."""
+        self.taken.discard(entry)
+        self.next.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """An answer for the call. `settle` must be called once, with whether the answer reached the client whole."""
+
+    entry: Entry
+    session: Session
+    form: Form
+
+    def settle(self, delivered: bool) -> None:  # noqa: FBT001 (there is nothing else to say)
+        """Releases the interaction when its answer was cut off, so that the client's next try gets it."""
+        if not delivered:
+            self.session.release(self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No answer for the call: what became of it, the status to answer with, and why, in one sentence."""
+
+    outcome: Outcome
+    status: int
+    reason: str
+    form: Form
+    route: str = ""
+    used_up: bool = False
+    miss: Miss | None = None
+
+
+type Decision = Serve | Refuse
+
+
+class Replay:
+    """All chosen cassettes, and the sessions that play them."""
+
+    def __init__(self, sources: Iterable[Source], routes: RouteTable) -> None:
+        """Reads every interaction once; raises what the sources raise."""
+        self.routes = routes
+        self.cassettes: dict[str, int] = {}
+        self._lines: dict[Key, Line] = {}
+        self._paths: dict[tuple[str, str], list[Line]] = {}
+        self._sessions: dict[str, Session] = {}
+        for source in sources:
+            self.cassettes[source.name] = 0
+            for raw, interaction in source.interactions():
+                self._add(source.name, raw, interaction)
+
+    def _add(self, cassette: str, raw: msgspec.Raw, interaction: Interaction) -> None:
+        request = as_request(interaction)
+        route = self.routes.find(request.method, request.path, request)
+        form = normalise(request, route)
+        key = form.key()
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = Line()
+            self._paths.setdefault((form.method, form.path), []).append(line)
+        once = Once.USED_UP if is_write(request.method, route) and not repeats(route) else Once.STAYS
+        line.entries.append(
+            Entry(
+                cassette=cassette,
+                id=interaction.id,
+                raw=raw,
+                credentials=_shared(frozenset(interaction.credentials)),
+                denied=interaction.response.status in _DENIED,
+                once=once,
+                route=_name(route),
+            ),
+        )
+        self.cassettes[cassette] += 1
+
+    def __len__(self) -> int:
+        return sum(self.cassettes.values())
+
+    def session(self, name: str) -> Session:
+        """The session of that name, begun now if there was none."""
+        found = self._sessions.get(name)
+        if found is None:
+            found = self._sessions[name] = Session()
+        return found
+
+    def reset(self, name: str) -> None:
+        """Forgets what the session has played."""
+        self._sessions.pop(name, None)
+
+    def decide(self, request: Request, session: str, scenario: str) -> Decision:
+        """What the call gets. `scenario` is the name of the cassette that goes first, or nothing."""
+        route = self.routes.find(request.method, request.path, request)
+        form = normalise(request, route)
+        line = self._lines.get(form.key())
+        if line is None:
+            return self._miss(form, route)
+        credentials = _shared(frozenset(redaction.credentials(request.headers)))
+        eligible = line.choose(credentials, scenario)
+        if not eligible.entries:
+            return _unauthorized(line, credentials, form, _name(route))
+        state = self.session(session)
+        entry = state.take(eligible)
+        if entry is None:
+            last = eligible.entries[-1]
+            reason = (
+                f"{form.method} {form.path} is used up: it was recorded {len(eligible.entries)} time(s), last as "
+                f"{last.id} of cassette {last.cassette}, and a write answers once"
+            )
+            return Refuse(Outcome.MISS, 421, reason, form, _name(route), used_up=True)
+        return Serve(entry, state, form)
+
+    def _miss(self, form: Form, route: Route | None) -> Refuse:
+        compared = () if route is None else route.compare
+        miss = explain(form, compared, self._neighbours(form))
+        return Refuse(Outcome.MISS, 421, miss.sentence(), form, _name(route), miss=miss)
+
+    def _neighbours(self, form: Form) -> Iterator[tuple[str, str, Form]]:
+        """Recorded requests worth comparing with, as cassette, interaction and form; the likeliest first."""
+        ranked = sorted(
+            self._paths,
+            key=lambda place: (place[1] != form.path, place[0] != form.method, _unlike(place[1], form.path)),
+        )
+        for place in ranked:
+            for line in self._paths[place]:
+                entry = line.entries[0]
+                request = as_request(entry.interaction())
+                yield (
+                    entry.cassette,
+                    entry.id,
+                    normalise(request, self.routes.find(request.method, request.path, request)),
+                )
+
+
+def _name(route: Route | None) -> str:
+    return "" if route is None else route.name
+
+
+def _unlike(left: str, right: str) -> int:
+    """How many segments of two paths differ."""
+    ours, theirs = left.split("/"), right.split("/")
+    return abs(len(ours) - len(theirs)) + sum(a != b for a, b in zip(ours, theirs, strict=False))
+
+
+def _unauthorized(line: Line, credentials: frozenset[Credential], form: Form, route: str) -> Refuse:
+    """A 401 with an empty body, as the recorded service gives; the reason names what is missing."""
+    wanted = min((entry.credentials - credentials for entry in line.entries), key=len)
+    entry = line.entries[0]
+    if wanted:
+        missing = ", ".join(_spell(credential) for credential in sorted(wanted, key=lambda one: one.header))
+        reason = f"{form.method} {form.path} lacks {missing}, with which cassette {entry.cassette} recorded it"
+    else:
+        reason = (
+            f"{form.method} {form.path} was recorded as {entry.id} in cassette {entry.cassette} without credentials "
+            "and denied; nothing was recorded for a call that has them"
+        )
+    return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, route)
+
+
+def _spell(credential: Credential) -> str:
+    name = "-".join(word.capitalize() for word in credential.header.split("-"))
+    return f"{name} ({credential.scheme})" if credential.scheme else name
+
+
+_SHARED: dict[frozenset[Credential], frozenset[Credential]] = {}
+
+
+def _shared(credentials: frozenset[Credential]) -> frozenset[Credential]:
+    """One object for equal sets: thousands of interactions hold a handful of different ones."""
+    return _SHARED.setdefault(credentials, credentials)
+
+
+def as_request(interaction: Interaction) -> Request:
+    """The recorded request as it came, but for its credentials."""
+    recorded = interaction.request
+    headers = as_wire(recorded.headers)
+    body = recorded.body
+    if not isinstance(body, Body):
+        return Request(recorded.method, recorded.target, headers, b"")
+    if isinstance(body.omitted, int):
+        return Request(recorded.method, recorded.target, headers, b"", omitted=Omitted(body.omitted, body.sha256))
+    if body.coding:  # what is stored has been decoded already
+        headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
+    return Request(recorded.method, recorded.target, headers, bodies.restore(body))
+
+
+def as_answer(interaction: Interaction, accept_encoding: bytes | None) -> Answer:
+    """The recorded answer for a call that accepts these content codings (None where it did not say).
+
+    A body that was coded is coded again for a client that asks as the recorded one did, or accepts the coding; for any
+    other it goes out plain (RFC 9110 section 12.5.3). `Content-Length` is made anew where there was one.
+    """
+    recorded = interaction.response
+    headers = as_wire(recorded.headers)
+    if interaction.request.method == "HEAD" or recorded.status in _BODILESS or not isinstance(recorded.body, Body):
+        return Answer(recorded.status, recorded.reason, headers, b"")
+    body = bodies.restore(recorded.body)
+    coding = recorded.body.coding
+    if coding:
+        asked = find_header(as_wire(interaction.request.headers), b"accept-encoding")
+        if asked == accept_encoding or _accepts(accept_encoding, coding):
+            body = bodies.recode(body, coding)
+        else:
+            headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
+    headers = tuple(
+        (name, b"%d" % len(body)) if name.lower() == b"content-length" else (name, value) for name, value in headers
+    )
+    return Answer(
+        recorded.status,
+        recorded.reason,
+        headers,
+        body,
+        tuple(Chunk(at / 1000, size) for at, size in recorded.chunks),
+    )
+
+
+def _accepts(accept_encoding: bytes | None, coding: tuple[str, ...]) -> bool:
+    """Whether a client takes all of these codings (RFC 9110 section 12.5.3); one that did not say takes none."""
+    accepted: dict[str, bool] = {}
+    for item in (accept_encoding or b"").decode("latin-1").lower().split(","):
+        name, _, weight = item.partition(";")
+        quality = weight.replace(" ", "").removeprefix("q=")
+        accepted[name.strip().removeprefix("x-")] = quality.strip("0.") != "" or not quality
+    return all(accepted.get(name, accepted.get("*", False)) for name in coding)
+
+
+def document(form: Form) -> Any:  # noqa: ANN401 (JSON)
+    """The JSON of a call's body, masked for the ledger; None where the body is none or not JSON."""
+    return redaction.mask(form.body.value) if form.body.kind == "json" else None

@@ -1,0 +1,178 @@
+"""Replay mode: answers calls with what core decides. Nothing here or below it can reach an upstream."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, assert_never
+
+import msgspec
+
+from cpproxy.core.calls import Outcome
+from cpproxy.core.messages import Answer, Headers, find_header
+from cpproxy.core.replay import Entry, Refuse, Replay, Serve, as_answer, document
+from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
+from cpproxy.front.wire import encode_chunks, encode_head, has_body
+
+if TYPE_CHECKING:
+    from cpproxy.core.matching import Form
+
+_CACHE_SIZE = 12 * 1024 * 1024
+_LARGEST_CACHED = 256 * 1024
+_LARGEST_DOCUMENT = 64 * 1024
+
+
+class Replayer:
+    """Answers from `replay`. `latency` gives streams the pauses that were recorded; `limit` bounds bodies in bytes."""
+
+    def __init__(self, replay: Replay, *, latency: bool, limit: int) -> None:
+        self._replay = replay
+        self._latency = latency
+        self._limit = limit
+        self._cache = _Cache()
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Ends the exchange with a recorded answer, or refuses it."""
+        request = await exchange.read(self._limit)
+        size = request.omitted.size if request.omitted else len(request.body)
+        decision = self._replay.decide(request, exchange.session, exchange.scenario)
+        match decision:
+            case Serve():
+                await self._serve(exchange, decision, size)
+            case Refuse():
+                await _refuse(exchange, decision, size)
+            case _:
+                assert_never(decision)
+
+    async def _serve(self, exchange: Exchange, serve: Serve, size: int) -> None:
+        entry = serve.entry
+        row: dict[str, Any] = {
+            "outcome": Outcome.REPLAYED,
+            "route": entry.route,
+            "cassette": entry.cassette,
+            "interaction": entry.id,
+            "request_size": size,
+            "body": _document(serve.form, size),
+        }
+        accept = find_header(exchange.headers, b"accept-encoding")
+        key = (entry, accept, exchange.modern)
+        prepared = self._cache.get(key)
+        if prepared is None:
+            answer = as_answer(entry.interaction(), accept)
+            if self._latency and answer.chunks:
+                await _stream(exchange, serve, answer, row)
+                return
+            prepared = _prepare(exchange, answer, entry)
+            self._cache.put(key, prepared)
+        if prepared.closes:
+            exchange.keep_alive = False
+        await exchange.send(
+            prepared.head, prepared.body, status=prepared.status, size=prepared.size, settle=serve.settle, **row
+        )
+
+
+async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
+    row: dict[str, Any] = {
+        "reason": refuse.reason,
+        "route": refuse.route,
+        "used_up": refuse.used_up,
+        "request_size": size,
+        "body": _document(refuse.form, size),
+    }
+    if refuse.outcome is Outcome.UNAUTHORIZED:
+        # The control plane answers so: 401, and nothing in it that a client could read.
+        head = encode_head(refuse.status, None, ((b"Content-Length", b"0"), (OUTCOME_HEADER, refuse.outcome.encode())))
+        await exchange.send(head, b"", outcome=refuse.outcome, status=refuse.status, **row)
+        return
+    details = refuse.miss.details() if refuse.miss else {}
+    await exchange.refuse(refuse.status, refuse.outcome, refuse.reason, details=details, **row)
+
+
+async def _stream(exchange: Exchange, serve: Serve, answer: Answer, row: dict[str, Any]) -> None:
+    """Sends each chunk when it came in the recording."""
+    loop = asyncio.get_running_loop()
+    delivered = False
+    try:
+        headers = (*answer.headers, *_marks(serve.entry))
+        await exchange.start(answer.status, answer.reason, headers, length=None)
+        began = loop.time()
+        start = 0
+        for chunk in answer.chunks:
+            await asyncio.sleep(began + chunk.at - loop.time())
+            await exchange.write(answer.body[start : start + chunk.size])
+            start += chunk.size
+        await exchange.finish(status=answer.status, **row)
+        delivered = True
+    finally:
+        serve.settle(delivered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An answer as it goes out: head and framed body, the body's size in bytes, and whether closing ends it."""
+
+    head: bytes
+    body: bytes
+    status: int
+    size: int
+    closes: bool
+
+
+def _marks(entry: Entry) -> Headers:
+    return (
+        (OUTCOME_HEADER, Outcome.REPLAYED.encode()),
+        (INTERACTION_HEADER, f"{entry.cassette}#{entry.id}".encode("latin-1", "replace")),
+    )
+
+
+def _prepare(exchange: Exchange, answer: Answer, entry: Entry) -> _Prepared:
+    """Frames an answer as it was framed when it was recorded, as far as the client's version allows it."""
+    bodied = has_body(exchange.method, answer.status)
+    open_ended = bodied and find_header(answer.headers, b"content-length") is None
+    chunked = open_ended and exchange.modern
+    headers = (*answer.headers, *_marks(entry), *(((b"Transfer-Encoding", b"chunked"),) if chunked else ()))
+    body = answer.body if bodied else b""
+    framed = encode_chunks(body, tuple(chunk.size for chunk in answer.chunks)) if chunked else body
+    return _Prepared(
+        head=encode_head(answer.status, answer.reason, headers),
+        body=framed,
+        status=answer.status,
+        size=len(body),
+        closes=open_ended and not chunked,
+    )
+
+
+def _document(form: "Form", size: int) -> msgspec.Raw | msgspec.UnsetType:
+    """The call's JSON for the ledger, where it has some and it is no larger than a requirement would look into."""
+    value = document(form) if size <= _LARGEST_DOCUMENT else None
+    return msgspec.UNSET if value is None else msgspec.Raw(msgspec.json.encode(value))
+
+
+type _CacheKey = tuple[Entry, bytes | None, bool]
+
+
+class _Cache:
+    """Prepared answers, the least recently used going first, within a bound on their bytes."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[_CacheKey, _Prepared] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: _CacheKey) -> _Prepared | None:
+        prepared = self._held.get(key)
+        if prepared is not None:
+            self._held.move_to_end(key)
+        return prepared
+
+    def put(self, key: _CacheKey, prepared: _Prepared) -> None:
+        weight = _weigh(prepared)
+        if weight > _LARGEST_CACHED:
+            return
+        self._held[key] = prepared
+        self._size += weight
+        while self._size > _CACHE_SIZE:
+            _, dropped = self._held.popitem(last=False)
+            self._size -= _weigh(dropped)
+
+
+def _weigh(prepared: _Prepared) -> int:
+    return len(prepared.head) + len(prepared.body) + 200
