@@ -27,7 +27,7 @@ class Exit(IntEnum):
 class CpproxyError(Exception):
     """Ends a command with one line on standard error: the message."""
 
-    exit = Exit.USAGE
+    exit: int = Exit.USAGE
 
 
 class UsageError(CpproxyError):

@@ -5,7 +5,7 @@ import re
 import tomllib
 import typing
 from collections.abc import Callable, Iterator
-from enum import EnumType
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,8 +101,9 @@ def _explain(message: str) -> tuple[str, str]:
         return f"{parent}{dot}{missing['key']}", "missing"
     if what.startswith("Invalid enum value"):
         kind = _find_type(parent)
-        choices = next(part for part in (kind, *typing.get_args(kind)) if isinstance(part, EnumType))
-        return parent, f"expected {' or '.join(choice.value for choice in choices)}, not {what.split()[-1]}"
+        parts = (kind, *typing.get_args(kind))
+        choices = next(part for part in parts if isinstance(part, type) and issubclass(part, StrEnum))
+        return parent, f"expected {' or '.join(str(choice) for choice in choices)}, not {what.split()[-1]}"
     if what.startswith("Invalid RFC3339"):
         return parent, f"expected {_WORDS['date']}"
     words = re.sub(r"`([^`]*)`", lambda quoted: " or ".join(_WORDS.get(t, t) for t in quoted[1].split(" | ")), what)

@@ -1,0 +1,188 @@
+"""The life of a proxy: start, say where it listens, wait for a signal or a command's end, finish what is under way.
+
+The first SIGINT, SIGTERM or SIGHUP lets the answers under way end, or is passed on to the command; the second one
+ends both at once. What was recorded is saved either way.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cpproxy.cli.command import RunningCommand, check_command, client_environment
+from cpproxy.cli.errors import print_error
+from cpproxy.cli.options import Settings
+from cpproxy.errors import CpproxyError, UsageError
+
+DEFAULT_LISTEN = "127.0.0.1:9090"
+GRACE = 10.0
+"""Seconds that answers under way get to end, and a command that is told to stop because the front has failed."""
+
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[\w.-]+)):(?P<port>[0-9]{1,5})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; port 0 picks a free one."""
+
+    host: str
+    port: int
+
+
+class Front(Protocol):
+    """What is started and stopped; `failed` ends with the error that makes going on pointless."""
+
+    failed: asyncio.Future[None]
+
+    async def start(self, host: str, port: int) -> str:
+        """Begins to accept calls; returns the base URL. Raises UsageError when the address cannot be listened on."""
+
+    async def stop(self, grace: float) -> None:
+        """Finishes the answers under way within `grace` seconds; with 0, at once. May be called again."""
+
+
+def find_address(listen: str | None, settings: Settings, command: Sequence[str]) -> Address:
+    """Where to listen: the flag or its variable, else the config's `listen`, else port 9090; with a command a free one.
+
+    Raises UsageError for what is no address.
+    """
+    text = listen or settings.config.listen or ("127.0.0.1:0" if command else DEFAULT_LISTEN)
+    found = _ADDRESS.fullmatch(text)
+    if found is None or int(found["port"]) > 65535:
+        source = "--listen" if listen else f"{settings.config_path}: listen"
+        raise UsageError(f"{source}: expected HOST:PORT, as in 127.0.0.1:9090 or [::1]:0, not {text!r}")
+    return Address(found["v6"] or found["host"], int(found["port"]))
+
+
+def serve(
+    make_front: Callable[[], Front],
+    *,
+    listen: Address,
+    banner: Callable[[str], str],
+    settings: Settings,
+    command: Sequence[str] = (),
+    finish: Callable[[], int],
+    strict_exit: bool = False,
+) -> int:
+    """Serve until a signal, or until the command has ended, and return the exit code.
+
+    `make_front` is called within the event loop. `banner` is asked with the base URL for the first line of standard
+    output (of standard error beside a command, whose output stays its own). `finish` is called once the front has
+    stopped, outside the loop: it saves, prints the verdict on standard error and returns the verdict's code. The
+    command's own code wins if it is not 0; without a command the verdict's counts only with `strict_exit`.
+
+    Raises CommandError when the command cannot be run, and what `Front.failed` ended with; `finish` is not called then.
+    """
+    if command:
+        check_command(command)
+    code = asyncio.run(_live(make_front, listen, banner, settings, command))
+    try:
+        verdict = finish()
+    except CpproxyError as error:
+        if not code:
+            raise
+        print_error(str(error))
+        return code
+    if command:
+        return code or verdict
+    return verdict if strict_exit else 0
+
+
+async def _live(
+    make_front: Callable[[], Front],
+    listen: Address,
+    banner: Callable[[str], str],
+    settings: Settings,
+    command: Sequence[str],
+) -> int:
+    """The front's life within the loop; the command's exit code, or 0."""
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    with _caught_signals(signals):
+        front = make_front()
+        url = await front.start(listen.host, listen.port)
+        grace = 0.0
+        try:
+            output = sys.stderr if command else sys.stdout
+            output.write(f"{banner(url)}\n")
+            output.flush()
+            if command:
+                environment = client_environment(settings.config, url, os.environ)
+                code = await _accompany(RunningCommand(command, environment), front, signals)
+            else:
+                code = 0
+                await _await_signal(front, signals)
+            grace = GRACE
+        finally:
+            await _stop(front, grace, signals)
+        if front.failed.done():
+            front.failed.result()
+        return code
+
+
+@contextlib.contextmanager
+def _caught_signals(signals: asyncio.Queue[signal.Signals]) -> Iterator[None]:
+    """Queue the signals that ask for an end; SIGHUP too, unless `nohup` is to keep it away."""
+    loop = asyncio.get_running_loop()
+    caught = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        caught.append(signal.SIGHUP)
+    for number in caught:
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
+
+
+async def _first_of(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _await_signal(front: Front, signals: asyncio.Queue[signal.Signals]) -> None:
+    waiting = asyncio.ensure_future(signals.get())
+    await _first_of(waiting, front.failed)
+    waiting.cancel()
+    if front.failed.done():
+        front.failed.result()
+
+
+async def _accompany(running: RunningCommand, front: Front, signals: asyncio.Queue[signal.Signals]) -> int:
+    """Pass signals on until the command has ended, and return its exit code; end it when the front has failed."""
+    told = False
+    while True:
+        waiting = asyncio.ensure_future(signals.get())
+        await _first_of(running.ended, waiting, front.failed)
+        if waiting.done():
+            running.send(signal.SIGKILL if told else waiting.result())
+            told = True
+        else:
+            waiting.cancel()
+        if running.ended.done():
+            return running.ended.result()
+        if front.failed.done():
+            running.send(signal.SIGTERM)
+            await asyncio.wait({running.ended}, timeout=GRACE)
+            if not running.ended.done():
+                running.send(signal.SIGKILL)
+                await running.ended
+            front.failed.result()
+
+
+async def _stop(front: Front, grace: float, signals: asyncio.Queue[signal.Signals]) -> None:
+    """Stop the front; a signal that arrives meanwhile, or is there already, takes the grace away."""
+    stopping = asyncio.ensure_future(front.stop(grace))
+    waiting = asyncio.ensure_future(signals.get())
+    await _first_of(stopping, waiting)
+    waiting.cancel()
+    if stopping.done():
+        stopping.result()
+        return
+    stopping.cancel()
+    await asyncio.wait({stopping})
+    await front.stop(0)
