@@ -112,7 +112,7 @@ class Tenant:
             "runtime": runtime,
             "tier": tier,
             "platform_url": self.environment.get("PLATFORM_URL", "http://platform:8080"),
-            "env": {"WORKSPACE_LOCALE": "de-DE", "WORKSPACE_NAME": "Büro"},
+            "env": {"LOG_LEVEL": "info"},
         }
         reply = send(
             self.environment,
