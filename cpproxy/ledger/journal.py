@@ -1,0 +1,224 @@
+"""The journal: a file of JSON lines a run, appended before each answer leaves, from which the database is filled.
+
+It is what keeps the promise that no answered call is missing after `kill -9`, at the cost of one `write` for each turn
+of the event loop; nothing here imports SQLAlchemy, so the path to the first answer stays free of it.
+
+The first line is the run's header, the others are calls and events. The writer holds a lock on the file for as long as
+it lives, which tells a run that goes on from one that was killed.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from cpproxy.core.calls import Call
+from cpproxy.core.runs import Event, Run, RunEnded
+from cpproxy.errors import LedgerError
+
+_ENCODE = msgspec.json.Encoder().encode
+_DECODE_CALL = msgspec.json.Decoder(Call).decode
+_DECODE_EVENT = msgspec.json.Decoder(Run | Event).decode
+_EVENT = b'{"event"'
+_POSTGRESQL = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)://")
+_SQLITE = "sqlite:///"
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_BLOCK = 1 << 20
+
+
+def is_postgresql(ledger: str | Path) -> bool:
+    """Whether the ledger is a PostgreSQL database rather than an SQLite file."""
+    return _POSTGRESQL.match(str(ledger)) is not None
+
+
+def database_file(ledger: str | Path) -> Path:
+    """The file of an SQLite ledger. LedgerError for a URL of any other database and for a folder."""
+    text = str(ledger)
+    if "://" in text and not text.startswith(_SQLITE):
+        scheme = text.partition("://")[0]
+        raise LedgerError(f"ledger {scheme}://…: a ledger is the path of an SQLite file or a postgresql:// URL")
+    path = Path(text.removeprefix(_SQLITE))
+    if path.is_dir():
+        raise LedgerError(f"ledger {path}: is a folder; name a file in it, such as {path / 'ledger.db'}")
+    return path
+
+
+def folder(ledger: str | Path) -> Path:
+    """Where the journals of this ledger lie: beside an SQLite file, below `.cpproxy` for PostgreSQL."""
+    if is_postgresql(ledger):
+        nameless = re.sub(r"//[^/@]*@", "//", str(ledger))
+        return Path(".cpproxy") / f"postgresql-{hashlib.sha256(nameless.encode()).hexdigest()[:12]}.runs"
+    path = database_file(ledger)
+    return path.with_name(path.name + ".runs")
+
+
+class Journal:
+    """The writing end of one run's journal.
+
+    `add` and `note` only collect; nothing is safe before `flush` has returned, so answers wait for it.
+    """
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self._fd = fd
+        self._lines: list[bytes] = []
+        self._rest = b""
+
+    @classmethod
+    def create(cls, ledger: str | Path, run: Run) -> Self:
+        """A new journal that holds the run's header. LedgerError if this ledger cannot be written."""
+        path = folder(ledger) / f"{run.id}.jsonl"
+        if not is_postgresql(ledger):
+            _refuse_other_files(database_file(ledger))
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise LedgerError(f"ledger {path}: cannot be written: {error.strerror}") from error
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        journal = cls(path, fd)
+        try:
+            journal._lines.append(_ENCODE(run))
+            journal.flush()
+        except LedgerError:
+            os.close(fd)
+            raise
+        return journal
+
+    def add(self, call: Call) -> None:
+        """Collect one call for the next `flush`."""
+        line = _ENCODE(call)
+        # A body stands as it came: a raw line break in JSON can only be white space between tokens.
+        self._lines.append(line.replace(b"\n", b" ") if b"\n" in line else line)
+
+    def note(self, event: Event) -> None:
+        """Collect one event for the next `flush`."""
+        self._lines.append(_ENCODE(event))
+
+    def flush(self) -> None:
+        """Write what was collected, in one `write`. LedgerError if it cannot be: then no answer may leave.
+
+        What was not written stays, and the next `flush` goes on exactly there.
+        """
+        if self._lines:
+            self._lines.append(b"")
+            self._rest += b"\n".join(self._lines)
+            self._lines.clear()
+        if not self._rest:
+            return
+        try:
+            if os.fstat(self._fd).st_nlink == 0:
+                raise LedgerError(f"ledger {self.path}: was removed while the run goes on")
+            while self._rest:
+                self._rest = self._rest[os.write(self._fd, self._rest) :]
+        except OSError as error:
+            raise LedgerError(f"ledger {self.path}: cannot be written: {error.strerror}") from error
+
+    def close(self, end: RunEnded) -> None:
+        """Write the run's end and leave the file to the database. LedgerError as `flush`."""
+        self.note(end)
+        try:
+            self.flush()
+            os.fsync(self._fd)
+        except OSError as error:
+            raise LedgerError(f"ledger {self.path}: cannot be written: {error.strerror}") from error
+        finally:
+            os.close(self._fd)
+
+
+def _refuse_other_files(path: Path) -> None:
+    """LedgerError at the start of a run, and not at its end, when the ledger's file is no SQLite database."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE_MAGIC))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise LedgerError(f"ledger {path}: cannot be read: {error.strerror}") from error
+    if start and start != _SQLITE_MAGIC:
+        raise LedgerError(f"ledger {path}: is not an SQLite database; choose another with --ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some lines of a journal, each with its position in bytes; `end` is where the next batch begins."""
+
+    calls: tuple[tuple[int, Call], ...]
+    events: tuple[tuple[int, Run | Event], ...]
+    end: int
+
+
+def journals(ledger: str | Path) -> list[Path]:
+    """The journals that lie beside this ledger, oldest first."""
+    return sorted(folder(ledger).glob("*.jsonl"))
+
+
+def read(path: Path, offset: int = 0) -> Iterator[Batch]:
+    """The journal from a position on, about 1 MiB at a time; an incomplete last line is left out.
+
+    LedgerError for a line that is whole and cannot be understood.
+    """
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        rest = b""
+        while block := file.read(_BLOCK):
+            whole, newline, tail = block.rpartition(b"\n")
+            if not newline:
+                rest += block
+                continue
+            yield (batch := _parse(path, rest + whole, offset))
+            offset, rest = batch.end, tail
+
+
+def _parse(path: Path, text: bytes, offset: int) -> Batch:
+    calls: list[tuple[int, Call]] = []
+    events: list[tuple[int, Run | Event]] = []
+    for line in text.split(b"\n"):
+        try:
+            if line.startswith(_EVENT):
+                events.append((offset, _DECODE_EVENT(line)))
+            else:
+                calls.append((offset, _DECODE_CALL(line)))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise LedgerError(f"ledger {path}: byte {offset}: not a row of a journal: {error}") from error
+        offset += len(line) + 1
+    return Batch(tuple(calls), tuple(events), offset)
+
+
+def read_header(path: Path) -> Run | None:
+    """The run's header; None while it is not written yet."""
+    with path.open("rb") as file:
+        line = file.readline()
+    if not line.endswith(b"\n"):
+        return None
+    header = _parse(path, line[:-1], 0).events[:1]
+    if header and isinstance(run := header[0][1], Run):
+        return run
+    raise LedgerError(f"ledger {path}: does not begin with the header of a run")
+
+
+def is_live(path: Path) -> bool:
+    """Whether the process that writes this journal is alive on this machine."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def live_runs(ledger: str | Path) -> list[Run]:
+    """The runs whose proxy is alive on this machine, oldest first."""
+    found: list[Run] = []
+    for path in journals(ledger):
+        with contextlib.suppress(FileNotFoundError):  # its run ended, and another process cleared it away just now
+            if is_live(path) and (run := read_header(path)):
+                found.append(run)
+    return sorted(found, key=lambda run: run.started)
