@@ -9,7 +9,8 @@ cassette of the session's scenario goes first, the others stay behind it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,12 +18,13 @@ from cpproxy.core import bodies, redaction
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Body, Credential, Interaction
 from cpproxy.core.matching import Form, Key, normalise
-from cpproxy.core.messages import Answer, Chunk, Omitted, Request, as_wire, find_header
+from cpproxy.core.messages import Answer, Chunk, Headers, Omitted, Request, as_wire, find_header
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
 
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _DENIED = frozenset({401, 403})
+_REMEMBERED = 16_384
 _BODILESS = frozenset({204, 304})
 
 
@@ -152,6 +154,15 @@ class Refuse:
 type Decision = Serve | Refuse
 
 
+class Found(NamedTuple):
+    """The line that a call belongs to, with what of the call counts, its route and its credentials."""
+
+    form: Form
+    line: Line
+    route: Route | None
+    credentials: frozenset[Credential]
+
+
 class Replay:
     """All chosen cassettes, and the sessions that play them."""
 
@@ -162,6 +173,7 @@ class Replay:
         self._lines: dict[Key, Line] = {}
         self._paths: dict[tuple[str, str], list[Line]] = {}
         self._sessions: dict[str, Session] = {}
+        self._known: dict[object, Found] = {}
         for source in sources:
             self.cassettes[source.name] = 0
             for raw, interaction in source.interactions():
@@ -206,12 +218,10 @@ class Replay:
 
     def decide(self, request: Request, session: str, scenario: str) -> Decision:
         """What the call gets. `scenario` is the name of the cassette that goes first, or nothing."""
-        route = self.routes.find(request.method, request.path, request)
-        form = normalise(request, route)
-        line = self._lines.get(form.key())
-        if line is None:
-            return self._miss(form, route)
-        credentials = _shared(frozenset(redaction.credentials(request.headers)))
+        found = self._find(request)
+        if not isinstance(found, Found):
+            return found
+        form, line, route, credentials = found
         eligible = line.choose(credentials, scenario)
         if not eligible.entries:
             return _unauthorized(line, credentials, form, _name(route))
@@ -225,6 +235,23 @@ class Replay:
             )
             return Refuse(Outcome.MISS, 421, reason, form, _name(route), used_up=True)
         return Serve(entry, state, form)
+
+    def _find(self, request: Request) -> "Found | Refuse":
+        """The line of a call. What a call without a body comes to is remembered: pollers ask for the same again."""
+        known = None if request.body or request.omitted else (request.method, request.target, request.headers)
+        found = self._known.get(known)
+        if found is None:
+            route = self.routes.find(request.method, request.path, request)
+            form = normalise(request, route)
+            line = self._lines.get(form.key())
+            if line is None:
+                return self._miss(form, route)
+            found = Found(form, line, route, _present(request.headers))
+            if known is not None:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[known] = found
+        return found
 
     def _miss(self, form: Form, route: Route | None) -> Refuse:
         compared = () if route is None else route.compare
@@ -284,6 +311,12 @@ _SHARED: dict[frozenset[Credential], frozenset[Credential]] = {}
 def _shared(credentials: frozenset[Credential]) -> frozenset[Credential]:
     """One object for equal sets: thousands of interactions hold a handful of different ones."""
     return _SHARED.setdefault(credentials, credentials)
+
+
+@lru_cache(maxsize=1024)
+def _present(headers: Headers) -> frozenset[Credential]:
+    """The credentials of a live call; clients send the same headers again and again."""
+    return _shared(frozenset(redaction.credentials(headers)))
 
 
 def as_request(interaction: Interaction) -> Request:

@@ -10,10 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestHandler
 
 from cpproxy.core.calls import Call, Outcome
-from cpproxy.core.messages import Headers, Omitted, Request, find_header
+from cpproxy.core.messages import Headers, Omitted, Request
 from cpproxy.front.wire import encode_head, has_body
 
 if TYPE_CHECKING:
@@ -39,66 +43,109 @@ class Desk(Protocol):
     def post(self, transport: asyncio.Transport, wire: bytes, settle: "Callable[[bool], None] | None") -> None:
         """Writes `wire` at the end of this turn of the loop, after the journal; then settles with whether it left."""
 
-    def number(self) -> int:
-        """The next call's number within the run."""
-
 
 class Exchange:
-    """One call that arrived at the front. Exactly one of `send`, `refuse`, `finish` and `abort` ends it."""
+    """One call that arrived at the front. Exactly one of `send`, `refuse`, `finish` and `abort` ends it.
+
+    It stands in for aiohttp's request object, which is built only for those who ask for `http`; the members that begin
+    with an underscore and take part in that are `_task`, `_cancel` and `_finish`.
+    """
 
     __slots__ = (
         "_at",
         "_desk",
+        "_http",
         "_sent",
-        "_writer",
+        "_task",
         "began",
-        "client",
+        "content",
         "headers",
-        "http",
+        "host",
         "keep_alive",
         "logged",
+        "message",
         "method",
+        "modern",
+        "protocol",
         "scenario",
         "seq",
         "session",
         "started",
         "target",
+        "writer",
     )
 
-    def __init__(
-        self, desk: Desk, http: web.BaseRequest, *, target: str, headers: Headers, session: str, scenario: str
+    def __init__(  # noqa: PLR0917 (aiohttp calls it, by way of the server)
+        self,
+        desk: Desk,
+        message: RawRequestMessage,
+        content: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
     ) -> None:
-        self._desk = desk
         self._at = time.time()
+        self._desk = desk
+        self._http: web.BaseRequest | None = None
         self._sent = 0
-        self._writer = http.writer
-        self.http = http
+        self._task = task
         self.began = time.perf_counter()
-        self.seq = desk.number()
-        self.method = http.method
-        self.target = target
-        self.headers = headers
-        self.session = session
-        self.scenario = scenario
-        self.client = http.remote or ""
-        self.keep_alive = http.keep_alive
+        self.content = content
+        self.headers: Headers = message.raw_headers
+        self.host = message.headers.get("Host", "")
+        self.keep_alive = not message.should_close
         self.logged = False
+        self.message = message
+        self.method = message.method
+        self.modern = message.version.minor >= 1
+        """Whether the client speaks HTTP/1.1, and so understands chunks and interim answers."""
+        self.protocol = protocol
+        self.scenario = ""
+        self.seq = 0
+        self.session = ""
         self.started = False
+        self.target = message.path
+        self.writer = writer
 
     @property
-    def modern(self) -> bool:
-        """Whether the client speaks HTTP/1.1, and so understands chunks and interim answers."""
-        return self.http.version >= (1, 1)
+    def http(self) -> web.BaseRequest:
+        """The call as aiohttp's own request object."""
+        if self._http is None:
+            loop = asyncio.get_running_loop()
+            self._http = web.BaseRequest(self.message, self.content, self.protocol, self.writer, self._task, loop)
+        return self._http
+
+    @property
+    def client(self) -> str:
+        """The peer's address."""
+        peer = self.protocol.peername
+        return str(peer[0]) if isinstance(peer, tuple) else str(peer or "")
+
+    @property
+    def remote(self) -> str:
+        """The peer's address, by the name that aiohttp asks for."""
+        return self.client
+
+    def _cancel(self, error: BaseException) -> None:
+        """Tells whoever reads the body that the connection is lost."""
+        self.content.set_exception(error)
+
+    def _finish(self) -> None:
+        """Nothing is held that the end of the call would free."""
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the call came with a body, be it an empty one."""
+        return self.content is not EMPTY_PAYLOAD
 
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for `100 Continue` before it sends its body (RFC 9110 section 10.1.1)."""
-        expect = find_header(self.headers, b"expect")
-        return expect is not None and expect.lower() == b"100-continue" and self.modern
+        return self.modern and self.message.headers.get("Expect", "").lower() == "100-continue"
 
     def transport(self) -> asyncio.Transport:
         """The connection; raises ConnectionResetError when the client has gone."""
-        transport = self.http.transport
+        transport = self.protocol.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client went away")
         return transport
@@ -107,10 +154,10 @@ class Exchange:
         """The call with its body; of a body above `limit` bytes, its size and digest alone."""
         body = b""
         omitted = None
-        if self.http.body_exists:
+        if self.has_body:
             if self.expects_continue:
                 self.inform(100, ())
-            content = self.http.content
+            content = self.content
             buffer = bytearray()
             digest = None
             size = 0
@@ -146,7 +193,7 @@ class Exchange:
                 session=self.session,
                 scenario=self.scenario,
                 client=self.client,
-                host=self.http.message.headers.get("Host", ""),
+                host=self.host,
                 duration=round(time.perf_counter() - self.began, 6),
                 **row,
             ),
@@ -161,7 +208,8 @@ class Exchange:
     async def send(
         self,
         head: bytes,
-        body: bytes,
+        payload: bytes,
+        /,
         *,
         outcome: Outcome,
         status: int,
@@ -171,14 +219,15 @@ class Exchange:
     ) -> None:
         """Sends a whole answer once its row is in the journal.
 
-        `head` is as `encode_head` makes it, without `Connection`; `size` is the body's without its framing, in bytes.
+        `head` is as `encode_head` makes it, without `Connection`; `payload` is the framed body, and `size` the body's
+        without its framing, in bytes.
         `settle` is told whether the answer left whole.
         """
-        self.log(outcome, status, response_size=len(body) if size is None else size, **row)
+        self.log(outcome, status, response_size=len(payload) if size is None else size, **row)
         self.started = True
         if connection := self.connection_headers():
             head = head[:-2] + b"%s: %s\r\n\r\n" % connection[0]
-        wire = head + body
+        wire = head + payload
         if self.keep_alive and len(wire) <= _PROMPT:
             self._desk.post(self.transport(), wire, settle)
             return
@@ -186,7 +235,7 @@ class Exchange:
         try:
             self._desk.flush()
             self.transport().write(wire)
-            await self._writer.drain()
+            await self.writer.drain()
             left = True
         finally:
             if settle is not None:
@@ -227,7 +276,7 @@ class Exchange:
         framing: Headers = ()
         if length is None and has_body(self.method, status):
             if self.modern:
-                self.http.writer.enable_chunking()
+                self.writer.enable_chunking()
                 framing = ((b"Transfer-Encoding", b"chunked"),)
             else:
                 self.keep_alive = False
@@ -239,19 +288,19 @@ class Exchange:
         """Sends a piece of a streamed answer, waiting while the client is slow."""
         if data:
             self._sent += len(data)
-            await self._writer.write(data)
+            await self.writer.write(data)
 
     async def finish(self, last: bytes = b"", *, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401
         """Ends a streamed answer with its last piece, after its row is in the journal."""
         self.log(outcome, status, response_size=self._sent + len(last), **row)
         self._desk.flush()
-        await self._writer.write_eof(last)
+        await self.writer.write_eof(last)
 
     def abort(self, *, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401 (the fields of Call)
         """Ends the call by resetting its connection, so that no half answer looks whole."""
         self.keep_alive = False
         self.log(outcome, status, response_size=self._sent, **row)
         self._desk.flush()
-        transport = self.http.transport
+        transport = self.protocol.transport
         if transport is not None:
             transport.abort()

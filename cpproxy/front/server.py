@@ -9,20 +9,18 @@ import contextlib
 import logging
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from cpproxy.core.calls import Call, Outcome
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cpproxy.core.messages import Headers
 
 ADMIN_PREFIX = "/__cpproxy"
 SESSION_PREFIX = "/s/"
@@ -124,7 +122,10 @@ class _Connection(RequestHandler):
 
 class _Server(web.Server):
     def __init__(self, front: "Front") -> None:
-        super().__init__(front.handle, handler_cancellation=True)
+        # aiohttp hands to the handler what its request factory made, and asks no more of it than `Exchange` has.
+        super().__init__(
+            cast("Any", front.handle), request_factory=cast("Any", front.accept), handler_cancellation=True
+        )
         self._front = front
         self._settings: dict[str, Any] = {
             "access_log": None,
@@ -197,23 +198,27 @@ class Front:
             await self._server.shutdown(grace)
         self._deliver()
 
-    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+    def accept(
+        self,
+        message: RawRequestMessage,
+        content: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> Exchange:
+        """The exchange for a request whose head has been read."""
+        return Exchange(self, message, content, protocol, writer, task)
+
+    async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
-        target = _origin_form(http.message.path)
+        target = exchange.target = _origin_form(exchange.target)
         if target.startswith(ADMIN_PREFIX) and target[len(ADMIN_PREFIX) : len(ADMIN_PREFIX) + 1] in ("/", "?", ""):
-            return await self._admin.answer(http, target[len(ADMIN_PREFIX) :].partition("?")[0])
+            return await self._admin.answer(exchange.http, target[len(ADMIN_PREFIX) :].partition("?")[0])
         if self._state_path and target.partition("?")[0] == self._state_path:
-            return await self._admin.answer(http, "stub-state")
-        headers: Headers = http.raw_headers
-        session = DEFAULT_SESSION
-        if target.startswith(SESSION_PREFIX):
-            session, target = _split_session(target)
-        elif chosen := http.message.headers.get("X-Cpproxy-Session"):
-            session = chosen
-            headers = tuple(pair for pair in headers if pair[0].lower() != SESSION_HEADER)
-        exchange = Exchange(
-            self, http, target=target, headers=headers, session=session, scenario=self._tally.scenario(session)
-        )
+            return await self._admin.answer(exchange.http, "stub-state")
+        _choose_session(exchange)
+        exchange.seq = self.number()
+        exchange.scenario = self._tally.scenario(exchange.session)
         try:
             await self._mode.answer(exchange)
         except (ConnectionError, asyncio.CancelledError):
@@ -230,7 +235,7 @@ class Front:
     async def _apologise(self, exchange: Exchange, error: Exception) -> None:
         reason = f"internal error ({type(error).__name__}); run with -vv to see it whole, and report it"
         if exchange.logged:
-            transport = exchange.http.transport
+            transport = exchange.protocol.transport
             if transport is not None:
                 transport.abort()
         elif exchange.started:
@@ -255,7 +260,7 @@ class Front:
         if self._journal is not None:
             self._journal.flush()
 
-    def post(self, transport: asyncio.Transport, wire: bytes, settle: "Callable[[bool], None] | None") -> None:
+    def post(self, transport: asyncio.Transport, wire: bytes, settle: Callable[[bool], None] | None) -> None:
         """Writes `wire` at the end of this turn of the loop, after the journal."""
         if not self._outbox:
             asyncio.get_running_loop().call_soon(self._deliver)
@@ -307,9 +312,14 @@ def _origin_form(target: str) -> str:
     return target
 
 
-def _split_session(target: str) -> tuple[str, str]:
-    """The session that a `/s/NAME/…` path chooses, and the path that is left."""
-    name, slash, rest = target[len(SESSION_PREFIX) :].partition("/")
-    if not slash or not name or "?" in name:
-        return DEFAULT_SESSION, target
-    return name, f"/{rest}"
+def _choose_session(exchange: Exchange) -> None:
+    """Finds the session that a `/s/NAME/…` path or a header chooses, and takes that out of the call."""
+    if exchange.target.startswith(SESSION_PREFIX):
+        name, slash, rest = exchange.target[len(SESSION_PREFIX) :].partition("/")
+        if slash and name and "?" not in name:
+            exchange.session, exchange.target = name, f"/{rest}"
+            return
+    chosen = exchange.message.headers.get("X-Cpproxy-Session")
+    if chosen:
+        exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != SESSION_HEADER)
+    exchange.session = chosen or DEFAULT_SESSION
