@@ -1,0 +1,210 @@
+"""What a recorder has seen so far, and the cassette that it makes.
+
+A call gets its place, and the id that its interaction will have, when it arrives; it becomes an interaction when its
+answer has come whole. Ids are made of the route or of method and path, less what is new in every run, and an ordinal:
+recording an unchanged upstream again yields the same ids.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cpproxy.core import cassette as format_
+from cpproxy.core.cassette import (
+    Body,
+    Cassette,
+    CassetteOf,
+    Interaction,
+    Recorded,
+    RecordedRequest,
+    RecordedResponse,
+)
+from cpproxy.core.messages import Chunk, Headers, as_text
+from cpproxy.core.redaction import MARKER, Redactor, credentials
+from cpproxy.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from cpproxy.core.routes import Route, RouteTable
+
+MOST_CHUNKS = 65536
+"""A stream of more chunks is kept without its timeline."""
+
+_LONGEST_SLUG = 80  # characters
+_ORDINAL = re.compile(r"(.*)-(\d+)", re.DOTALL)
+_NOT_WORD = re.compile(r"[^a-z0-9_]+")
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+_NEW_EACH_RUN = re.compile(
+    r"""
+    [0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}     # UUID
+    | (?=[^-]*[0-9])[0-9a-f]{16,}                   # long hex
+    | [a-z]{1,4}-(?=[a-z]*[0-9])[0-9a-f]{6,}        # i-0123abcd
+    | (?:[a-z0-9]+-)+(?=[a-f]*[0-9])[0-9a-f]{6,}    # a slug that ends in hex
+    | [0-9]{8,}                                     # a long number
+    | (?=.*[0-9])(?=.*[a-z])[a-z0-9_-]{20,}         # a long mixed token, ULIDs among them
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call's place among all that arrived, its `start` in seconds, its route, and its interaction's id."""
+
+    number: int
+    id: str
+    route: "Route | None"
+    method: str
+    target: str
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be recorded of a request: end-to-end headers without `Host`, and the body as a cassette holds it."""
+
+    headers: Headers
+    body: Body | UnsetType
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What is to be recorded of an answer; `reason` as latin-1, `end` in seconds, `chunks` those of the upstream."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: Body | UnsetType
+    chunks: tuple[Chunk, ...]
+    end: float
+
+
+class Recording:
+    """Collects whole exchanges; times are seconds on the recorder's own clock, 0 when it started.
+
+    To a `previous` cassette the new interactions are added: it stays as it is, and they follow it in time.
+    """
+
+    def __init__(self, recorded: Recorded, routes: "RouteTable", previous: Cassette | None = None) -> None:
+        self._recorded = previous.recorded if previous else recorded
+        self._previous = previous
+        self._routes = routes
+        self._earlier = previous.interactions if previous else ()
+        self._offset = max((interaction.end for interaction in self._earlier), default=0.0)
+        self._ordinals: Counter[str] = Counter()
+        for interaction in self._earlier:
+            if match := _ORDINAL.fullmatch(interaction.id):
+                slug, ordinal = match.groups()
+                self._ordinals[slug] = max(self._ordinals[slug], int(ordinal))
+        self._arrived = 0
+        self._interactions: dict[int, Interaction] = {}
+        self._previous_incomplete = previous.incomplete if previous else ""
+
+    def __len__(self) -> int:
+        """How many interactions are new."""
+        return len(self._interactions)
+
+    def arrive(self, method: str, target: str, start: float) -> Arrival:
+        """Gives a call its place; to be asked in the order of arrival."""
+        path = target.partition("?")[0]
+        route = self._routes.find(method, path)
+        slug = _slug(method, path) if route is None or not route.settings.name else _word(route.name)
+        self._ordinals[slug] += 1
+        self._arrived += 1
+        return Arrival(self._arrived, f"{slug}-{self._ordinals[slug]}", route, method, target, start)
+
+    def add(self, arrival: Arrival, asked: Asked, answered: Answered) -> None:
+        """Makes an interaction of a call whose answer has come whole.
+
+        Raises UpstreamError where the traffic holds what this tool marks secrets with, since nobody could tell the two
+        apart any more.
+        """
+        for place in _places_of_marker(arrival, asked, answered):
+            raise UpstreamError(
+                f"{place} of {arrival.method} {arrival.target} ({arrival.id}) holds {MARKER!r}, which marks secrets in "
+                "cassettes: this cannot be recorded"
+            )
+        self._interactions[arrival.number] = Interaction(
+            id=arrival.id,
+            start=self._moment(arrival.start),
+            end=self._moment(answered.end),
+            request=RecordedRequest(arrival.method, printable(arrival.target), as_text(asked.headers), asked.body),
+            response=RecordedResponse(
+                answered.status,
+                answered.reason,
+                as_text(answered.headers),
+                answered.body,
+                _timeline(answered.chunks, answered.body),
+            ),
+            credentials=credentials(asked.headers),
+        )
+
+    def cassette(self, incomplete: str = "") -> Cassette:
+        """All that was recorded so far, in the order of arrival; `incomplete` says why it must not be trusted whole."""
+        redactor = Redactor(self._previous.placeholders if self._previous else ())
+        # A copy first: while this runs in one thread, calls may be added in another.
+        interactions = [_redact(interaction, redactor) for _, interaction in sorted(dict(self._interactions).items())]
+        return CassetteOf(
+            cpproxy=format_.VERSION,
+            recorded=self._recorded,
+            interactions=(*self._earlier, *interactions),
+            incomplete=incomplete or self._previous_incomplete,
+            identities=self._previous.identities if self._previous else (),
+            placeholders=redactor.placeholders,
+        )
+
+    def _moment(self, seconds: float) -> float:
+        return round(self._offset + seconds, 3)
+
+
+def _timeline(chunks: tuple[Chunk, ...], body: Body | UnsetType) -> tuple[tuple[int, int], ...]:
+    """The chunks of a body that was streamed and is stored as it came: milliseconds after the head, and bytes."""
+    if not 2 <= len(chunks) <= MOST_CHUNKS or body is UNSET or body.coding or body.omitted is not UNSET:
+        return ()
+    return tuple((round(chunk.at * 1000), chunk.size) for chunk in chunks)
+
+
+def _redact(interaction: Interaction, redactor: Redactor) -> Interaction:
+    request = interaction.request
+    headers = redactor.request_headers(request.headers)
+    return msgspec.structs.replace(interaction, request=msgspec.structs.replace(request, headers=headers))
+
+
+def printable(target: str) -> str:
+    """The target with its undecodable bytes percent-encoded, which means the same and can be written as text."""
+    return _UNDECODABLE.sub(lambda match: f"%{ord(match.group()) - 0xDC00:02X}", target)
+
+
+def _slug(method: str, path: str) -> str:
+    segments = ("_" if _NEW_EACH_RUN.fullmatch(segment) else _word(segment) for segment in path.split("/") if segment)
+    return "-".join(filter(None, (_word(method), *segments)))[:_LONGEST_SLUG].rstrip("-")
+
+
+def _word(text: str) -> str:
+    return _NOT_WORD.sub("-", text.lower()).strip("-")
+
+
+def _places_of_marker(arrival: Arrival, asked: Asked, answered: Answered) -> Iterator[str]:
+    marker = MARKER.encode()
+    if MARKER in arrival.target:
+        yield "the target"
+    if any(marker in value for _, value in asked.headers):
+        yield "a request header"
+    if _holds_marker(asked.body):
+        yield "the request's body"
+    if any(marker in value for _, value in answered.headers):
+        yield "a header of the answer"
+    if _holds_marker(answered.body):
+        yield "the body of the answer"
+
+
+def _holds_marker(body: Body | UnsetType) -> bool:
+    if body is UNSET:
+        return False
+    if body.json is not UNSET:
+        return MARKER.encode() in bytes(body.json)
+    return body.text is not UNSET and MARKER in body.text
