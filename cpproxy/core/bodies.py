@@ -24,6 +24,9 @@ CODINGS = frozenset({"gzip", "deflate", "br", "zstd"})
 DEPTH = 200
 """How deep a JSON body may nest and still stand as JSON; a deeper one stands as text."""
 
+INDENT = 16
+"""By how many spaces a JSON body may be indented and still stand as JSON."""
+
 WHITE = " \t\n\r"
 """What JSON takes for white space (RFC 8259 section 2)."""
 
@@ -155,7 +158,7 @@ def _as_json(data: bytes, text: str, coding: tuple[str, ...]) -> Body | None:
 def _indent(value: str) -> int:
     """The number of spaces that the second line begins with: what indents every line, if the value is indented."""
     line = value.partition("\n")[2]
-    return len(line) - len(line.lstrip(" "))
+    return min(len(line) - len(line.lstrip(" ")), INDENT)
 
 
 def _take_off(raw: bytes, name: str, limit: int) -> bytes | None:
@@ -191,13 +194,13 @@ def _members(raw: bytes, wbits: int, limit: int, most: int) -> bytes | None:
 
 def _unbrotli(raw: bytes, limit: int) -> bytes | None:
     decoder = brotli.Decompressor()
-    data = bytearray()
     try:
-        data += decoder.process(raw, output_buffer_limit=_STEP)
-        while not decoder.is_finished():
-            if len(data) > limit or decoder.can_accept_more_data():
-                return None
-            data += decoder.process(b"", output_buffer_limit=_STEP)
+        data = bytearray(decoder.process(raw, output_buffer_limit=_STEP))
+        while not decoder.is_finished() and len(data) <= limit:
+            piece = decoder.process(b"", output_buffer_limit=_STEP)
+            if not piece and decoder.can_accept_more_data():
+                return None  # it waits for what was cut off
+            data += piece
     except brotli.error:
         return None
     return bytes(data) if len(data) <= limit else None
