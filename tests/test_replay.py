@@ -1,0 +1,243 @@
+"""The meaning of replay, in values: which recorded answer a call gets."""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+
+from cpproxy.core.calls import Outcome
+from cpproxy.core.cassette import Interaction
+from cpproxy.core.config import Repeat, RouteSettings
+from cpproxy.core.messages import Request, find_header
+from cpproxy.core.replay import Refuse, Replay, Serve, as_answer
+from cpproxy.core.routes import RouteTable
+
+type Pairs = tuple[tuple[bytes, bytes], ...]
+
+BEARER: Pairs = ((b"Authorization", b"Bearer live"),)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A cassette of given interactions, as a source of replay."""
+
+    name: str
+    documents: tuple[dict[str, Any], ...]
+
+    def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
+        for document in self.documents:
+            raw = msgspec.Raw(msgspec.json.encode(document))
+            yield raw, msgspec.json.decode(raw, type=Interaction)
+
+
+def recorded(
+    name: str, call: str, status: int = 200, *, body: Any = None, answer: Any = None, credentials: Iterable[str] = ()
+) -> dict[str, Any]:
+    method, target = call.split(" ")
+    request: dict[str, Any] = {"method": method, "target": target}
+    if body is not None:
+        request |= {"headers": [["Content-Type", "application/json"]], "body": {"json": body}}
+    given = [credential.partition(" ") for credential in credentials]
+    return {
+        "id": name,
+        "start": 0,
+        "end": 1,
+        "credentials": [{"header": header, "scheme": scheme} for header, _, scheme in given],
+        "request": request,
+        "response": {"status": status, "body": {"json": answer if answer is not None else name}},
+    }
+
+
+def replay_of(*documents: dict[str, Any], routes: tuple[RouteSettings, ...] = ()) -> Replay:
+    return Replay([Tape("tape", documents)], RouteTable(routes))
+
+
+def call(call: str, *headers: tuple[bytes, bytes], body: Any = None) -> Request:
+    method, target = call.split(" ")
+    encoded = b"" if body is None else msgspec.json.encode(body)
+    return Request(method, target, headers, encoded)
+
+
+def ask(replay: Replay, request: Request, *, session: str = "default", scenario: str = "", whole: bool = True) -> str:
+    """What the call gets: an interaction's id, or the outcome of a refusal."""
+    match replay.decide(request, session, scenario):
+        case Serve() as serve:
+            serve.settle(whole)
+            return serve.entry.id
+        case Refuse() as refuse:
+            return "used up" if refuse.used_up else str(refuse.outcome)
+
+
+def refusal(replay: Replay, request: Request) -> Refuse:
+    decision = replay.decide(request, "default", "")
+    assert isinstance(decision, Refuse)
+    return decision
+
+
+def test_repeated_reads_step_through_the_recorded_answers_and_the_last_one_stays() -> None:
+    replay = replay_of(recorded("a", "GET /x"), recorded("b", "GET /x"), recorded("other", "GET /y"))
+    assert [ask(replay, call("GET /x")) for _ in range(4)] == ["a", "b", "b", "b"]
+    assert ask(replay, call("GET /y")) == "other"
+
+
+def test_a_write_answers_once_each_and_is_then_used_up() -> None:
+    replay = replay_of(recorded("a", "POST /x", body={"n": 1}), recorded("b", "POST /x", body={"n": 1}))
+    asked = call("POST /x", body={"n": 1})
+    assert [ask(replay, asked) for _ in range(3)] == ["a", "b", "used up"]
+    refuse = refusal(replay, asked)
+    assert refuse.outcome is Outcome.MISS
+    assert "used up" in refuse.reason
+    assert "b of cassette tape" in refuse.reason
+
+
+def test_a_write_whose_answer_was_cut_off_answers_the_next_try() -> None:
+    replay = replay_of(recorded("a", "POST /x"), recorded("b", "POST /x"))
+    assert ask(replay, call("POST /x"), whole=False) == "a"
+    assert [ask(replay, call("POST /x")) for _ in range(3)] == ["a", "b", "used up"]
+
+
+def test_a_write_under_way_is_reserved() -> None:
+    replay = replay_of(recorded("a", "POST /x"), recorded("b", "POST /x"))
+    first = replay.decide(call("POST /x"), "default", "")
+    second = replay.decide(call("POST /x"), "default", "")
+    assert isinstance(first, Serve)
+    assert isinstance(second, Serve)
+    assert (first.entry.id, second.entry.id) == ("a", "b")
+    first.settle(delivered=False)
+    second.settle(delivered=True)
+    assert ask(replay, call("POST /x")) == "a"
+    assert ask(replay, call("POST /x")) == "used up"
+
+
+def test_a_route_may_repeat_the_last_answer_of_a_write() -> None:
+    settings = RouteSettings(match="POST /beat", repeat=Repeat.LAST)
+    replay = replay_of(recorded("a", "POST /beat"), recorded("b", "POST /beat"), routes=(settings,))
+    assert [ask(replay, call("POST /beat")) for _ in range(3)] == ["a", "b", "b"]
+
+
+def test_sessions_are_isolated_and_reset_begins_anew() -> None:
+    replay = replay_of(recorded("a", "POST /x"))
+    assert ask(replay, call("POST /x"), session="one") == "a"
+    assert ask(replay, call("POST /x"), session="two") == "a"
+    assert ask(replay, call("POST /x"), session="one") == "used up"
+    replay.reset("one")
+    assert ask(replay, call("POST /x"), session="one") == "a"
+
+
+def test_the_scenarios_cassette_goes_first_and_the_others_stay_behind_it() -> None:
+    one = Tape("one", (recorded("r1", "GET /x"), recorded("w1", "POST /x")))
+    two = Tape("two", (recorded("r2", "GET /x"), recorded("w2", "POST /x"), recorded("only", "GET /y")))
+    replay = Replay([one, two], RouteTable(()))
+    assert [ask(replay, call("GET /x"), scenario="two") for _ in range(2)] == ["r2", "r2"]
+    assert [ask(replay, call("POST /x"), scenario="two") for _ in range(3)] == ["w2", "w1", "used up"]
+    assert ask(replay, call("GET /y"), scenario="one") == "only"
+    assert [ask(replay, call("GET /x"), session="s") for _ in range(3)] == ["r1", "r2", "r2"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "outcome"),
+    [
+        ((), "denied"),
+        (BEARER, "answer"),
+        (((b"authorization", b"bearer other"),), "answer"),
+        ((*BEARER, (b"X-Admin-Token", b"more")), "answer"),
+        (((b"Authorization", b"Basic dTpw"),), "unauthorized"),
+        (((b"Authorization", b"Bearer"),), "unauthorized"),
+        (((b"X-Admin-Token", b"other"),), "unauthorized"),
+    ],
+)
+def test_credentials_choose_among_interactions_by_header_and_scheme(headers: Pairs, outcome: str) -> None:
+    replay = replay_of(
+        recorded("denied", "GET /x", 401), recorded("answer", "GET /x", credentials=["authorization bearer"])
+    )
+    assert ask(replay, call("GET /x", *headers)) == outcome
+
+
+def test_a_call_that_lacks_a_credential_is_told_which_one() -> None:
+    replay = replay_of(recorded("a", "GET /x", credentials=["authorization bearer", "x-molecule-admin-token"]))
+    refuse = refusal(replay, call("GET /x", *BEARER))
+    assert (refuse.outcome, refuse.status) == (Outcome.UNAUTHORIZED, 401)
+    assert "X-Molecule-Admin-Token" in refuse.reason
+    assert "Authorization" not in refuse.reason
+
+
+def test_additional_credentials_do_no_harm_where_none_were_recorded() -> None:
+    replay = replay_of(recorded("a", "GET /health"))
+    assert ask(replay, call("GET /health", *BEARER)) == "a"
+
+
+def test_a_miss_names_the_nearest_interactions_and_every_part_that_differs() -> None:
+    replay = replay_of(
+        recorded("far", "GET /else"),
+        recorded("near", "POST /x?a=1", body={"tier": 2, "org": "o"}),
+        recorded("nearer", "POST /x?a=1", body={"tier": 3, "org": "p"}),
+    )
+    refuse = refusal(replay, call("POST /x?a=1", body={"tier": 3, "org": "o"}))
+    assert refuse.outcome is Outcome.MISS
+    assert refuse.status == 421
+    assert refuse.miss
+    assert [near.interaction for near in refuse.miss.nearest] == ["near", "nearer", "far"]
+    assert refuse.reason == (
+        "no recorded interaction answers POST /x; nearest is near of cassette tape: $.tier is 3, recorded as 2"
+    )
+    assert refuse.miss.details()["nearest"][0]["differences"] == [{"where": "$.tier", "expected": "2", "found": "3"}]
+
+
+def test_a_miss_of_an_empty_replay_says_so() -> None:
+    assert "nothing is recorded" in refusal(replay_of(), call("GET /x")).reason
+
+
+def test_a_compared_header_keeps_two_tenants_apart() -> None:
+    def config(name: str) -> dict[str, Any]:
+        document = recorded(name, "GET /cp/tenants/config")
+        document["request"]["headers"] = [["X-Molecule-Org-Id", name]]
+        return document
+
+    settings = RouteSettings(match="GET /cp/tenants/config", compare=("X-Molecule-Org-Id",))
+    replay = replay_of(config("alpha"), config("beta"), routes=(settings,))
+    assert ask(replay, call("GET /cp/tenants/config", (b"X-Molecule-Org-Id", b"beta"))) == "beta"
+    assert ask(replay, call("GET /cp/tenants/config", (b"x-molecule-org-id", b"alpha"))) == "alpha"
+    assert ask(replay, call("GET /cp/tenants/config")) == "miss"
+
+
+def coded(accept: str | None) -> Interaction:
+    document = recorded("a", "GET /x", answer={"k": "v"})
+    if accept is not None:
+        document["request"]["headers"] = [["Accept-Encoding", accept]]
+    document["response"]["headers"] = [["Content-Encoding", "gzip"], ["Content-Length", "999"]]
+    document["response"]["body"]["coding"] = ["gzip"]
+    return msgspec.json.decode(msgspec.json.encode(document), type=Interaction)
+
+
+@pytest.mark.parametrize(
+    ("recorded_with", "asked_with", "compressed"),
+    [
+        ("gzip", b"gzip", True),
+        ("gzip", b"br, gzip;q=0.5", True),
+        ("gzip", b"*", True),
+        ("gzip", b"x-gzip", True),
+        ("gzip", b"gzip;q=0, *", False),
+        ("gzip", b"br", False),
+        ("gzip", b"identity", False),
+        ("gzip", None, False),
+        (None, None, True),
+    ],
+)
+def test_a_compressed_answer_follows_what_this_call_accepts(
+    recorded_with: str | None, asked_with: bytes | None, compressed: bool
+) -> None:
+    answer = as_answer(coded(recorded_with), asked_with)
+    assert (gzip.decompress(answer.body) if compressed else answer.body) == b'{"k":"v"}'
+    assert (find_header(answer.headers, b"content-encoding") == b"gzip") is compressed
+    assert find_header(answer.headers, b"content-length") == b"%d" % len(answer.body)
+
+
+def test_an_answer_to_head_keeps_the_length_that_was_recorded() -> None:
+    document = recorded("a", "HEAD /x")
+    document["response"] = {"status": 200, "headers": [["Content-Length", "999"]]}
+    answer = as_answer(msgspec.json.decode(msgspec.json.encode(document), type=Interaction), None)
+    assert answer.headers == ((b"Content-Length", b"999"),)
+    assert answer.body == b""
