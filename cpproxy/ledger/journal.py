@@ -76,7 +76,7 @@ class Journal:
         """A new journal that holds the run's header. LedgerError if this ledger cannot be written."""
         path = folder(ledger) / f"{run.id}.jsonl"
         if not is_postgresql(ledger):
-            _refuse_other_files(database_file(ledger))
+            refuse_other_files(database_file(ledger))
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
@@ -133,7 +133,7 @@ class Journal:
             os.close(self._fd)
 
 
-def _refuse_other_files(path: Path) -> None:
+def refuse_other_files(path: Path) -> None:
     """LedgerError at the start of a run, and not at its end, when the ledger's file is no SQLite database."""
     try:
         with path.open("rb") as file:
