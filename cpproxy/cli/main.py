@@ -105,6 +105,8 @@ def _print_unexpected(error: Exception, *, debug: bool) -> None:
 def _explain(error: BaseException, given: Given) -> int:
     """Tell on standard error what ended a command, and return the exit code for it."""
     match error:
+        case click.exceptions.Exit():
+            return error.exit_code
         case CpproxyError():
             print_error(str(error))
             return error.exit
@@ -129,7 +131,9 @@ def run(args: list[str]) -> int:
     """Run one command line and return its exit code; every failure has been told on standard error."""
     given = Given()
     try:
-        code = group.main(args, prog_name="cpproxy", standalone_mode=False, obj=given)
+        # Not by click's own `main`, which would end an interrupt and a broken pipe in ways of its own.
+        with group.make_context("cpproxy", args, obj=given) as context:
+            code = group.invoke(context)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the last boundary
         return _explain(error, given)
