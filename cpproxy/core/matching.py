@@ -7,7 +7,6 @@ headers that the route compares, and whether the request is conditional or parti
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -101,14 +100,15 @@ def normalise(request: Request, route: Route | None) -> Form:
         query=_sort_pairs(request.query, [place.name for place in ignore if place.kind == "query"]),
         body=_normalise_body(request, ignore),
         headers=tuple(_values(request.headers, name) for name in compare),
-        conditional=conditions(request.headers),
+        conditional=_conditions(request.headers),
     )
 
 
-@lru_cache(maxsize=1024)
-def conditions(headers: Headers) -> tuple[bytes, ...]:
+def _conditions(headers: Headers) -> tuple[bytes, ...]:
     """The conditional headers that are present, in lower case, each once."""
-    return tuple(sorted({name.lower() for name, _ in headers}.intersection(CONDITIONAL)))
+    # The first letters sort nearly every header out before it is put into lower case.
+    found = {lower for name, _ in headers if name[:1] in b"rRiI" and (lower := name.lower()) in CONDITIONAL}
+    return tuple(sorted(found)) if found else ()
 
 
 def _values(headers: Headers, name: bytes) -> tuple[bytes, ...]:

@@ -29,6 +29,7 @@ DEFAULT_SESSION = "default"
 _LOG = logging.getLogger("cpproxy.front")
 _MAX_FIELD = 256 * 1024
 _MAX_HEADERS = 1000
+_AT_ONCE = 0.001  # seconds; aiohttp takes 0 for no limit
 
 
 class Mode(Protocol):
@@ -190,12 +191,12 @@ class Front:
             raise _unusable(f"{address[0]}:{address[1]}", error) from error
 
     async def stop(self, grace: float) -> None:
-        """Finishes the answers under way within `grace` seconds and closes every connection."""
+        """Finishes the answers under way within `grace` seconds, with 0 at once, and closes every connection."""
         if self._listening is not None:
             self._listening.close()
         if self._server is not None:
             self._server.pre_shutdown()
-            await self._server.shutdown(grace)
+            await self._server.shutdown(max(grace, _AT_ONCE))
         self._deliver()
 
     def accept(
