@@ -178,7 +178,8 @@ def test_the_command_finds_the_front_in_its_environment(tmp_path: Path) -> None:
 
 
 def test_the_command_can_call_the_front() -> None:
-    ended = finish(["--", "sh", "-c", "curl -s $CPPROXY_URL/x"])
+    program = "import os, urllib.request as u; print(end=u.urlopen(os.environ['CPPROXY_URL']).read().decode())"
+    ended = finish(["--", sys.executable, "-c", program])
     assert ended.stdout == b"done"
 
 
@@ -278,7 +279,8 @@ def test_the_second_signal_ends_a_command_that_does_not_listen() -> None:
 
 
 def test_a_front_that_fails_ends_the_command_too() -> None:
-    with plain("--", "sh", "-c", "curl -s $CPPROXY_URL/fail; sleep 60") as proxy:
+    program = "import os, time, urllib.request as u; u.urlopen(os.environ['CPPROXY_URL'] + '/fail'); time.sleep(60)"
+    with plain("--", sys.executable, "-c", program) as proxy:
         assert proxy.wait() == 2
         assert proxy.stderr.endswith("cpproxy: error: the ledger is gone\n")
 

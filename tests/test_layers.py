@@ -237,7 +237,13 @@ def test_an_older_python_is_refused_in_one_line(tmp_path: Path) -> None:
     if old is None:
         pytest.skip("no Python before 3.12 is at hand")
     subprocess.run([old, "-m", "venv", tmp_path / "venv"], check=True)
-    install = [tmp_path / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "--no-deps", str(PROJECT)]
+    install = [
+        str(tmp_path / "venv" / "bin" / "pip"),
+        "install",
+        "--disable-pip-version-check",
+        "--no-deps",
+        str(PROJECT),
+    ]
     ended = subprocess.run(install, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
     errors = [line for line in ended.stderr.splitlines() if line.startswith("ERROR")]

@@ -35,9 +35,11 @@ class Address:
 
 
 class Front(Protocol):
-    """What is started and stopped; `failed` ends with the error that makes going on pointless."""
+    """What is started and stopped."""
 
-    failed: asyncio.Future[None]
+    @property
+    def failed(self) -> asyncio.Future[None]:
+        """Ends with the error after which nothing can be answered any more."""
 
     async def start(self, host: str, port: int) -> str:
         """Begins to accept calls; returns the base URL. Raises UsageError when the address cannot be listened on."""
