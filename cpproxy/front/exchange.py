@@ -38,7 +38,7 @@ class Desk(Protocol):
         """Buffers the call's row."""
 
     def flush(self) -> None:
-        """Appends what is buffered to the journal; raises LedgerError when it cannot."""
+        """Appends what is buffered to the journal, then writes what was posted; raises LedgerError when it cannot."""
 
     def post(self, transport: asyncio.Transport, wire: bytes, settle: "Callable[[bool], None] | None") -> None:
         """Writes `wire` at the end of this turn of the loop, after the journal; then settles with whether it left."""
@@ -177,6 +177,7 @@ class Exchange:
     def inform(self, status: int, headers: Headers) -> None:
         """Sends an interim answer (1xx), which HTTP/1.0 clients do not understand and are spared."""
         if self.modern:
+            self._desk.flush()
             self.transport().write(encode_head(status, None, headers))
 
     def log(self, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401 (the fields of Call)
@@ -252,6 +253,20 @@ class Exchange:
         **row: Any,  # noqa: ANN401 (the fields of Call)
     ) -> None:
         """Answers with `{"error": "cpproxy: …", "cpproxy": {…}}`, so that a client's own log line carries the cause."""
+        head, payload = self.refusal(status, outcome, message, details, headers)
+        if not has_body(self.method, status):
+            payload = b""
+        await self.send(head, payload, outcome=outcome, status=status, **{"reason": message, **row})
+
+    def refusal(
+        self,
+        status: int,
+        outcome: Outcome,
+        message: str,
+        details: dict[str, Any] | None = None,
+        headers: Headers = (),
+    ) -> tuple[bytes, bytes]:
+        """Head and body of an error of cpproxy's own."""
         document = {"error": f"cpproxy: {message}", "cpproxy": {"outcome": outcome, **(details or {})}}
         body = msgspec.json.encode(document) + b"\n"
         head = encode_head(
@@ -264,9 +279,7 @@ class Exchange:
                 *headers,
             ),
         )
-        if not has_body(self.method, status):
-            body = b""
-        await self.send(head, body, outcome=outcome, status=status, **{"reason": message, **row})
+        return head, body
 
     async def start(self, status: int, reason: str | None, headers: Headers, *, length: int | None) -> None:
         """Sends the head of a streamed answer; `length` None is a body whose size is not known before its end.
@@ -281,6 +294,7 @@ class Exchange:
             else:
                 self.keep_alive = False
         head = encode_head(status, reason, headers, extra=framing + self.connection_headers())
+        self._desk.flush()  # answers to earlier calls of this connection go first
         self.started = True
         self.transport().write(head)
 

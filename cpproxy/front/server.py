@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-import time
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
 from cpproxy.errors import CpproxyError, UsageError
@@ -24,6 +23,9 @@ from cpproxy.front.exchange import SESSION_HEADER, Exchange
 
 ADMIN_PREFIX = "/__cpproxy"
 SESSION_PREFIX = "/s/"
+STATE = "stub-state"
+"""What the admin is asked for when a call came to the config's state path."""
+
 DEFAULT_SESSION = "default"
 
 _LOG = logging.getLogger("cpproxy.front")
@@ -63,7 +65,7 @@ class Admin(Protocol):
     """What answers the admin paths, which are never counted as calls."""
 
     async def answer(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
-        """The answer for `path`, which is what follows the admin prefix; for the state path it is `stub-state`."""
+        """The answer for `path`, which is what follows the admin prefix; for the config's state path it is `STATE`."""
 
 
 class _Done(web.StreamResponse):
@@ -96,29 +98,12 @@ class _Connection(RequestHandler):
     front: "Front"
 
     def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+        self, request: object, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """A 400 for what the parser refused (RFC 9112 section 2.2), and its row on the ledger."""
         del message  # it quotes the request
-        kind = type(exc).__name__ if exc is not None else "error"
-        reason = f"malformed request ({kind})"
-        front = self.front
-        front.log(
-            Call(
-                seq=front.number(),
-                at=time.time(),
-                outcome=Outcome.ERROR,
-                method="",
-                target="",
-                status=status,
-                client=request.remote or "",
-                reason=reason,
-            ),
-        )
-        front.flush()
-        response = web.json_response({"error": f"cpproxy: {reason}", "cpproxy": {"outcome": "error"}}, status=status)
-        response.force_close()
-        return response
+        self.front.reject(cast("Exchange", request), status, exc)
+        return _CLOSES
 
 
 class _Server(web.Server):
@@ -197,7 +182,7 @@ class Front:
         if self._server is not None:
             self._server.pre_shutdown()
             await self._server.shutdown(max(grace, _AT_ONCE))
-        self._deliver()
+        self.flush()
 
     def accept(
         self,
@@ -214,14 +199,17 @@ class Front:
         """Answers one request."""
         target = exchange.target = _origin_form(exchange.target)
         if target.startswith(ADMIN_PREFIX) and target[len(ADMIN_PREFIX) : len(ADMIN_PREFIX) + 1] in ("/", "?", ""):
-            return await self._admin.answer(exchange.http, target[len(ADMIN_PREFIX) :].partition("?")[0])
+            return await self._administer(exchange, target[len(ADMIN_PREFIX) :].partition("?")[0])
         if self._state_path and target.partition("?")[0] == self._state_path:
-            return await self._admin.answer(exchange.http, "stub-state")
+            return await self._administer(exchange, STATE)
         _choose_session(exchange)
         exchange.seq = self.number()
         exchange.scenario = self._tally.scenario(exchange.session)
         try:
             await self._mode.answer(exchange)
+        except RequestPayloadError as error:
+            exchange.keep_alive = False
+            await exchange.refuse(400, Outcome.ERROR, f"malformed body ({type(error.__cause__ or error).__name__})")
         except (ConnectionError, asyncio.CancelledError):
             if not exchange.logged:
                 exchange.abort(outcome=Outcome.ERROR, status=0, reason="the client went away")
@@ -232,6 +220,13 @@ class Front:
             _LOG.exception("internal error")
             await self._apologise(exchange, error)
         return _STAYS if exchange.keep_alive else _CLOSES
+
+    async def _administer(self, exchange: Exchange, path: str) -> web.StreamResponse:
+        self.flush()
+        response = await self._admin.answer(exchange.http, path)
+        await response.prepare(exchange.http)
+        await response.write_eof()
+        return _STAYS if response.keep_alive else _CLOSES
 
     async def _apologise(self, exchange: Exchange, error: Exception) -> None:
         reason = f"internal error ({type(error).__name__}); run with -vv to see it whole, and report it"
@@ -245,6 +240,18 @@ class Front:
             exchange.keep_alive = False
             await exchange.refuse(500, Outcome.ERROR, reason)
 
+    def reject(self, exchange: Exchange, status: int, error: BaseException | None) -> None:
+        """Answers what could not be read as a request, at once; nothing that the client sent is repeated."""
+        exchange.seq = self.number()
+        exchange.session = exchange.session or DEFAULT_SESSION
+        exchange.method = exchange.target = exchange.host = ""
+        exchange.keep_alive = False
+        reason = f"malformed request ({type(error).__name__})"
+        head, payload = exchange.refusal(status, Outcome.ERROR, reason)
+        exchange.log(Outcome.ERROR, status, reason=reason, response_size=len(payload))
+        self.flush()
+        exchange.transport().write(head + payload)
+
     def number(self) -> int:
         """The next call's number within the run."""
         self._seq += 1
@@ -257,9 +264,26 @@ class Front:
         self._tally.add(call)
 
     def flush(self) -> None:
-        """Appends what is buffered to the journal; raises LedgerError when it cannot."""
-        if self._journal is not None:
-            self._journal.flush()
+        """Appends what is buffered to the journal, then writes the answers that waited for it.
+
+        Raises LedgerError when it cannot; those answers are then never written.
+        """
+        outbox, self._outbox = self._outbox, []
+        try:
+            if self._journal is not None:
+                self._journal.flush()
+        except CpproxyError:
+            for transport, _, settle in outbox:
+                transport.abort()
+                if settle is not None:
+                    settle(False)  # noqa: FBT003
+            raise
+        for transport, wire, settle in outbox:
+            left = not transport.is_closing()
+            if left:
+                transport.write(wire)
+            if settle is not None:
+                settle(left)
 
     def post(self, transport: asyncio.Transport, wire: bytes, settle: Callable[[bool], None] | None) -> None:
         """Writes `wire` at the end of this turn of the loop, after the journal."""
@@ -268,22 +292,10 @@ class Front:
         self._outbox.append((transport, wire, settle))
 
     def _deliver(self) -> None:
-        outbox, self._outbox = self._outbox, []
         try:
             self.flush()
         except CpproxyError as error:
-            for transport, _, settle in outbox:
-                transport.abort()
-                if settle is not None:
-                    settle(False)  # noqa: FBT003
             self._fail(error)
-            return
-        for transport, wire, settle in outbox:
-            left = not transport.is_closing()
-            if left:
-                transport.write(wire)
-            if settle is not None:
-                settle(left)
 
     def _fail(self, error: CpproxyError) -> None:
         """Stops answering: what cannot be accounted for is not served."""
