@@ -59,7 +59,7 @@ def test_reads_counts_and_conditions(text: str, count: int, conditions: list[tup
         pytest.param("POST /a", call("POST", "/a", way=Way.FORWARD), False, id="not at the front"),
     ],
 )
-def test_fits_by_value(text: str, one: Call, expected: bool) -> None:  # noqa: FBT001 - a table's column
+def test_fits_by_value(text: str, one: Call, expected: bool) -> None:
     assert Requirement.parse(text).fits(one) is expected
 
 

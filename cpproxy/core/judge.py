@@ -1,0 +1,337 @@
+"""The one judge: a run's header, calls and events, and what was to happen, come to a verdict. Nothing else decides it.
+
+The calls are looked at once, in order, and none is kept, so that a run of a million takes no more memory than one.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec import structs
+
+from cpproxy.core import findings
+from cpproxy.core.calls import Call, Outcome, Way
+from cpproxy.core.config import DEFAULT, Config
+from cpproxy.core.requirements import Requirement
+from cpproxy.core.routes import Route, RouteTable
+from cpproxy.core.runs import CassetteSaved, Event, Mode, Run, ScenarioBegun, ScenarioEnded, TrapDied
+from cpproxy.core.verdict import WARNINGS, Finding, Kind, Verdict
+from cpproxy.errors import Exit, UsageError
+
+_KINDS = {
+    Outcome.MISS: Kind.MISS,
+    Outcome.MISROUTE: Kind.MISROUTE,
+    Outcome.UNAUTHORIZED: Kind.UNAUTHORIZED,
+    Outcome.FOREIGN: Kind.FOREIGN,
+    Outcome.ERROR: Kind.ERROR,
+}
+_RANK = {kind: rank for rank, kind in enumerate(Kind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A recorded interaction of which the verdict asks whether anybody played it."""
+
+    id: str
+    method: str
+    target: str
+    write: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a verdict rests on.
+
+    `plan` holds the interactions of the cassettes that were served, by cassette. `checkout` is the SHA-256 of each
+    cassette that lies here, by name, or None where there is no folder to compare with. `fail_on` are warnings that
+    count as findings, and `session` narrows all of it to one session.
+    """
+
+    run: Run
+    calls: Iterable[Call]
+    today: datetime.date
+    events: Sequence[Event] = ()
+    config: Config = DEFAULT
+    plan: Mapping[str, Sequence[Planned]] = field(default_factory=dict)
+    checkout: Mapping[str, str] | None = None
+    requirements: tuple[Requirement, ...] = ()
+    fail_on: frozenset[Kind] = frozenset()
+    killed: bool = False
+    session: str = ""
+
+
+def parse_fail_on(text: str) -> frozenset[Kind]:
+    """The warnings that a comma-separated list names, or all of them for `all`. UsageError for anything else."""
+    names = [name.strip().replace("-", "_") for name in text.split(",") if name.strip()]
+    if "all" in names:
+        return WARNINGS
+    known = {kind.value: kind for kind in WARNINGS}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--fail-on {name}: expected all, or some of {', '.join(sorted(known))}")
+    return frozenset(known[name] for name in names)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Calls that are alike: the first of them, and how many."""
+
+    call: Call
+    count: int = 0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one look at the calls has shown."""
+
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
+    played: set[tuple[str, str]] = field(default_factory=set)
+    callers: dict[str, set[str]] = field(default_factory=dict)
+    met: list[int] = field(default_factory=list)
+
+
+def judge(facts: Facts) -> Verdict:
+    """The verdict. UsageError for a config whose routes cannot be read."""
+    routes = RouteTable(facts.config.routes)
+    seen = _look(facts, routes)
+    found = [
+        *_judge_calls(facts, seen, routes),
+        *_judge_cassettes(facts, seen),
+        *_judge_routes(facts, seen, routes),
+        *_judge_scenarios(facts),
+        *_judge_recording(facts),
+        *_judge_run(facts, seen),
+    ]
+    found.sort(key=lambda finding: _RANK[finding.kind])
+    failing = [one for one in found if _fails(one, facts)]
+    exempted = tuple(exempt for one in failing if (exempt := _exempt(one, facts)))
+    standing = tuple(_remind(one, facts) for one in failing if not _exempt(one, facts))
+    return Verdict(
+        run=facts.run.id,
+        mode=facts.run.mode,
+        exit=_exit(seen, standing),
+        calls=sum(seen.outcomes.values()),
+        outcomes={outcome.value: seen.outcomes[outcome] for outcome in Outcome if outcome in seen.outcomes},
+        played=sum((name, one.id) in seen.played for name, planned in facts.plan.items() for one in planned),
+        recorded=sum(map(len, facts.plan.values())),
+        scenarios=_scenarios(facts),
+        misroutes="unproven",
+        findings=standing,
+        warnings=tuple(one for one in found if not _fails(one, facts) and one.kind is not Kind.UNPROVEN),
+        exempted=exempted,
+    )
+
+
+def _look(facts: Facts, routes: RouteTable) -> _Seen:
+    seen = _Seen(met=[0] * len(facts.requirements))
+    scenario = _only_scenario(facts.run)
+    expected = frozenset(facts.config.trap.expected_hosts)
+    for row in facts.calls:
+        if facts.session and row.session != facts.session:
+            continue
+        call = row if row.scenario or not scenario else structs.replace(row, scenario=scenario)
+        seen.outcomes[call.outcome] = seen.outcomes.get(call.outcome, 0) + 1
+        if call.cassette:
+            seen.played.add((call.cassette, call.interaction))
+        if call.way is Way.FRONT:
+            route = call.route or _route_name(call, routes)
+            seen.callers.setdefault(route, set()).update((call.client, *call.client.split()))
+        for index, requirement in enumerate(facts.requirements):
+            seen.met[index] += requirement.fits(call)
+        kind = _kind(call)
+        if kind and not (kind is Kind.FOREIGN and call.host in expected):
+            place = call.route or call.target.partition("?")[0]
+            key = (kind, call.scenario, call.client, call.method, call.host if kind is Kind.MISROUTE else "", place)
+            group = seen.groups.setdefault(key, _Group(call))
+            group.count += 1
+    return seen
+
+
+def _only_scenario(run: Run) -> str:
+    """Where a run has one cassette, all of it is that scenario, said or not."""
+    return run.cassettes[0].name if len(run.cassettes) == 1 else ""
+
+
+def _route_name(call: Call, routes: RouteTable) -> str:
+    route = routes.find(call.method, call.target.partition("?")[0])
+    return route.name if route else ""
+
+
+def _kind(call: Call) -> Kind | None:
+    if call.undetermined:
+        return Kind.UNDETERMINED
+    if call.used_up:
+        return Kind.USED_UP
+    return _KINDS.get(call.outcome)
+
+
+def _judge_calls(facts: Facts, seen: _Seen, routes: RouteTable) -> Iterator[Finding]:
+    for (kind, *_), group in seen.groups.items():
+        call = group.call
+        route = routes.find(call.method, call.target.partition("?")[0])
+        identity = f"{facts.run.id}:{call.seq}"
+        yield Finding(
+            kind=Kind(kind),
+            text=findings.describe_call(
+                Kind(kind), call, name=identity, count=group.count, route=route, config=facts.config
+            ),
+            count=group.count,
+            call=identity,
+            scenario=call.scenario,
+            client=call.client,
+            route=call.route or (route.name if route else ""),
+        )
+
+
+def _judge_cassettes(facts: Facts, seen: _Seen) -> Iterator[Finding]:
+    if facts.run.mode is Mode.RECORD:
+        return
+    yield from _judge_suite(facts, {name for name, _ in seen.played})
+    yield from _compare_digests(facts)
+    for name, planned in facts.plan.items():
+        asked = {(one.method, one.target) for one in planned if (name, one.id) in seen.played}
+        unplayed = [one for one in planned if (name, one.id) not in seen.played]
+        writes = [one for one in unplayed if one.write]
+        reads = [one for one in unplayed if not one.write and (one.method, one.target) not in asked]
+        for kind, some in ((Kind.UNPLAYED_WRITE, writes), (Kind.UNASKED_READ, reads)):
+            if some:
+                total = sum(one.write is (kind is Kind.UNPLAYED_WRITE) for one in planned)
+                texts = list(dict.fromkeys(f"{one.method} {one.target.partition('?')[0]}" for one in some))
+                text = findings.describe_unplayed(kind, name, texts, len(some), total)
+                yield Finding(kind=kind, text=text, count=len(some), scenario=name)
+
+
+def _judge_suite(facts: Facts, touched: set[str]) -> Iterator[Finding]:
+    """Scenarios of the suite without a cassette, and cassettes that should have answered somebody."""
+    wanted: dict[str, str] = {}
+    begun = {one.name for one in facts.events if isinstance(one, ScenarioBegun)}
+    for served in facts.run.cassettes:
+        if served.chosen:
+            wanted[served.name] = "was chosen with --cassette"
+        elif served.name in begun:
+            wanted[served.name] = "is that of a scenario which has begun"
+    for name in facts.config.suite.scenarios:
+        if facts.checkout is not None and name not in facts.checkout:
+            text = findings.describe_absent(name)
+            yield Finding(kind=Kind.ABSENT_CASSETTE, text=text, scenario=name)
+        else:
+            wanted[name] = "is listed in [suite]"
+    for name, why in wanted.items():
+        if name not in touched:
+            text = findings.describe_untouched(name, why)
+            yield Finding(kind=Kind.UNTOUCHED_CASSETTE, text=text, scenario=name)
+
+
+def _compare_digests(facts: Facts) -> Iterator[Finding]:
+    if facts.checkout is None:
+        return
+    for served in facts.run.cassettes:
+        digest = facts.checkout.get(served.name, "")
+        if digest != served.sha256:
+            text = findings.describe_mismatch(served, digest)
+            yield Finding(kind=Kind.DIGEST_MISMATCH, text=text, scenario=served.name)
+    if facts.run.cassettes and not any(served.chosen for served in facts.run.cassettes):
+        for name in sorted(facts.checkout.keys() - {served.name for served in facts.run.cassettes}):
+            yield Finding(kind=Kind.DIGEST_MISMATCH, text=findings.describe_unserved(name), scenario=name)
+
+
+def _judge_routes(facts: Facts, seen: _Seen, routes: RouteTable) -> Iterator[Finding]:
+    for route in routes.routes if facts.run.mode is Mode.REPLAY else ():
+        yield from _judge_route(route, seen.callers.get(route.name, set()), facts.config)
+    for requirement, met in zip(facts.requirements, seen.met, strict=True):
+        if met < requirement.count:
+            text = findings.describe_requirement(requirement.text, requirement.count, met)
+            yield Finding(kind=Kind.REQUIREMENT, text=text, count=requirement.count - met)
+
+
+def _judge_route(route: Route, callers: set[str], config: Config) -> Iterator[Finding]:
+    match route.settings.required:
+        case tuple() as clients:
+            for client in clients:
+                if client not in callers:
+                    text = findings.describe_absence(route, client, config)
+                    yield Finding(kind=Kind.ABSENCE, text=text, client=client, route=route.name)
+        case True if not callers:
+            yield Finding(kind=Kind.ABSENCE, text=findings.describe_absence(route, "", config), route=route.name)
+        case _:
+            pass
+
+
+def _judge_scenarios(facts: Facts) -> Iterator[Finding]:
+    """Scenarios that failed, or were said to fail; of one that ran several times, the last time counts."""
+    last: dict[tuple[str, str], tuple[ScenarioBegun, ScenarioEnded | None]] = {}
+    for event in facts.events:
+        match event:
+            case ScenarioBegun():
+                last[event.session, event.name] = (event, None)
+            case ScenarioEnded() if known := last.get((event.session, event.name)):
+                last[event.session, event.name] = (known[0], event)
+            case _:
+                pass
+    for begun, ended in last.values():
+        if facts.session and begun.session != facts.session:
+            continue
+        code = ended.exit if ended else None
+        if begun.xfail:
+            text = findings.describe_xfail(begun.name, begun.xfail, code, ended=ended is not None)
+            yield Finding(kind=Kind.XFAIL_SCENARIO, text=text, scenario=begun.name)
+        elif code:
+            text = findings.describe_failed(begun.name, code)
+            yield Finding(kind=Kind.FAILED_SCENARIO, text=text, scenario=begun.name)
+
+
+def _judge_recording(facts: Facts) -> Iterator[Finding]:
+    saved = {event.name: event for event in facts.events if isinstance(event, CassetteSaved)}
+    for name, last in saved.items():
+        if last.incomplete:
+            text = findings.describe_incomplete(name, last.incomplete)
+            yield Finding(kind=Kind.INCOMPLETE_CASSETTE, text=text, scenario=name)
+
+
+def _judge_run(facts: Facts, seen: _Seen) -> Iterator[Finding]:
+    if _is_empty(seen):
+        yield Finding(kind=Kind.EMPTY_RUN, text=findings.describe_empty(facts.run.mode, facts.config))
+    if facts.killed:
+        yield Finding(kind=Kind.KILLED, text=findings.describe_killed())
+    for event in facts.events:
+        if isinstance(event, TrapDied):
+            yield Finding(kind=Kind.TRAP_DIED, text=findings.describe_trap_died(event.reason))
+    yield Finding(kind=Kind.UNPROVEN, text=findings.describe_unproven())
+
+
+def _is_empty(seen: _Seen) -> bool:
+    return not any(count for outcome, count in seen.outcomes.items() if outcome is not Outcome.FOREIGN)
+
+
+def _fails(finding: Finding, facts: Facts) -> bool:
+    return finding.kind not in WARNINGS or finding.kind in facts.fail_on
+
+
+def _exempt(finding: Finding, facts: Facts) -> Finding | None:
+    """The finding with the issue that exempts it, if one does today. An empty run is never exempt."""
+    for one in facts.config.expect:
+        if finding.scenario and one.scenario == finding.scenario and facts.today <= one.until:
+            return structs.replace(finding, exempt=f"{one.issue} until {one.until}")
+    return None
+
+
+def _remind(finding: Finding, facts: Facts) -> Finding:
+    """The finding, which says so where an exemption of it is over."""
+    for one in facts.config.expect:
+        if finding.scenario and one.scenario == finding.scenario:
+            return structs.replace(finding, text=f"{finding.text} Its exemption ({one.issue}) ended on {one.until}.")
+    return finding
+
+
+def _scenarios(facts: Facts) -> tuple[str, ...]:
+    names = [one.name for one in facts.events if isinstance(one, ScenarioBegun)]
+    names += facts.config.suite.scenarios if facts.run.mode is Mode.REPLAY else ()
+    names += [served.name for served in facts.run.cassettes]
+    return tuple(dict.fromkeys(names))
+
+
+def _exit(seen: _Seen, standing: Sequence[Finding]) -> int:
+    if _is_empty(seen):
+        return Exit.NOTHING_SERVED
+    return Exit.FINDINGS if standing else Exit.CLEAN

@@ -1,0 +1,465 @@
+"""The verdict: what is a finding, what a warning, and what is said of each."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from cpproxy.core.calls import Call, Outcome, Way
+from cpproxy.core.config import Config
+from cpproxy.core.judge import Facts, Planned, judge, parse_fail_on
+from cpproxy.core.requirements import Requirement
+from cpproxy.core.runs import (
+    CassetteSaved,
+    Event,
+    Mode,
+    Run,
+    RunEnded,
+    ScenarioBegun,
+    ScenarioEnded,
+    Served,
+    TrapDied,
+)
+from cpproxy.core.verdict import WARNINGS, Kind, Verdict
+from cpproxy.errors import UsageError
+
+TODAY = datetime.date(2026, 11, 23)
+BOOT = Served("harness/boot", "ab", 2)
+CANARY = Served("harness/canary", "cd", 1)
+PLAN = {
+    "harness/boot": [Planned("1", "GET", "/config", write=False), Planned("2", "POST", "/provision", write=True)],
+    "harness/canary": [Planned("1", "GET", "/health", write=False)],
+}
+CONFIG = {
+    "cp": {"front_url": "http://cp:9090"},
+    "routes": [
+        {"name": "provision", "match": "POST /provision", "env": ["CP_PROVISION_URL", "MOLECULE_CP_URL"]},
+        {"name": "config", "match": "GET /config", "env": ["MOLECULE_CP_URL"]},
+    ],
+}
+
+
+def call(seq: int = 1, method: str = "GET", target: str = "/config", **more: Any) -> Call:
+    return Call(seq=seq, at=1.0, method=method, target=target, **({"outcome": Outcome.REPLAYED} | more))
+
+
+def played(cassette: str, interaction: str, **more: Any) -> Call:
+    return call(cassette=cassette, interaction=interaction, **more)
+
+
+ALL = [
+    played("harness/boot", "1"),
+    played("harness/boot", "2", method="POST", target="/provision"),
+    played("harness/canary", "1", target="/health"),
+]
+
+
+def judged(
+    calls: Sequence[Call] = ALL,
+    *events: Event,
+    mode: Mode = Mode.REPLAY,
+    cassettes: Sequence[Served] = (BOOT, CANARY),
+    config: dict[str, Any] | None = None,
+    **more: Any,
+) -> Verdict:
+    facts: dict[str, Any] = {"plan": PLAN, "today": TODAY} | more
+    run = Run(id="run", mode=mode, started=1.0, cassettes=tuple(cassettes))
+    settings = msgspec.convert(CONFIG | (config or {}), Config)
+    return judge(Facts(run=run, calls=calls, events=events, config=settings, **facts))
+
+
+def kinds(verdict: Verdict) -> list[str]:
+    return [finding.kind.value for finding in verdict.findings]
+
+
+def warned(verdict: Verdict) -> list[str]:
+    return [finding.kind.value for finding in verdict.warnings]
+
+
+def required(value: bool | list[str]) -> dict[str, Any]:
+    return {"routes": [{"name": "provision", "match": "POST /provision", "env": ["CP_URL"], "required": value}]}
+
+
+def test_a_run_in_which_all_was_played_is_clean() -> None:
+    verdict = judged()
+    assert (verdict.exit, verdict.findings, verdict.warnings) == (0, (), ())
+    assert (verdict.calls, verdict.outcomes, verdict.played, verdict.recorded) == (3, {"replayed": 3}, 3, 3)
+    assert verdict.misroutes == "unproven"
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "words"),
+    [
+        pytest.param(
+            call(7, target="/config?x=1", outcome=Outcome.MISS, client="10.0.0.7", reason="nearest is 1: query"),
+            Kind.MISS,
+            ["GET /config from 10.0.0.7: nearest is 1: query.", "cpproxy record --append", "`cpproxy call run:7`"],
+            id="miss",
+        ),
+        pytest.param(
+            call(7, "POST", "/provision", outcome=Outcome.MISS, used_up=True, reason="used up"),
+            Kind.USED_UP,
+            ["POST /provision from an unknown client: used up.", 'repeat = "last"'],
+            id="used up",
+        ),
+        pytest.param(
+            call(7, outcome=Outcome.UNAUTHORIZED, reason="lacks authorization", scenario="boot"),
+            Kind.UNAUTHORIZED,
+            ["in scenario boot: lacks authorization.", "give it to the client"],
+            id="unauthorized",
+        ),
+        pytest.param(
+            played("harness/boot", "1", undetermined=True, reason="never recorded in this state"),
+            Kind.UNDETERMINED,
+            ["never recorded in this state", "record a run that comes this way"],
+            id="undetermined",
+        ),
+        pytest.param(
+            call(7, outcome=Outcome.ERROR, reason="the upstream reset the connection"),
+            Kind.ERROR,
+            ["the upstream reset the connection"],
+            id="error",
+        ),
+        pytest.param(
+            call(
+                7, "POST", "/provision", outcome=Outcome.MISROUTE, way=Way.FORWARD, host="api.example", client="alpha"
+            ),
+            Kind.MISROUTE,
+            [
+                "POST api.example/provision from alpha.",
+                "CP_PROVISION_URL or MOLECULE_CP_URL",
+                "set it to http://cp:9090",
+            ],
+            id="misroute",
+        ),
+        pytest.param(
+            Call(seq=7, at=1.0, outcome=Outcome.MISROUTE, method="", target="", way=Way.SINK, host="api.example"),
+            Kind.MISROUTE,
+            ["api.example from an unknown client.", "CP_PROVISION_URL or MOLECULE_CP_URL"],
+            id="misroute of which only the host was seen",
+        ),
+    ],
+)
+def test_calls_that_are_findings(row: Call, kind: Kind, words: list[str]) -> None:
+    verdict = judged([*ALL, row])
+    assert (verdict.exit, kinds(verdict)) == (1, [kind])
+    for word in words:
+        assert word in verdict.findings[0].text
+    assert verdict.findings[0].call == f"run:{row.seq}"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REPLAYED, Outcome.RECORDED, Outcome.FAULTED])
+def test_calls_that_are_none(outcome: Outcome) -> None:
+    assert judged([*ALL, call(outcome=outcome)]).exit == 0
+
+
+def test_what_happens_many_times_is_one_finding_with_a_count_and_the_first_call() -> None:
+    misses = [call(seq, target=f"/x?try={seq}", outcome=Outcome.MISS, client="alpha") for seq in range(5, 10)]
+    other = call(10, target="/x", outcome=Outcome.MISS, client="beta")
+    verdict = judged([*ALL, *misses, other])
+    assert [(one.count, one.call, one.client) for one in verdict.findings] == [
+        (5, "run:5", "alpha"),
+        (1, "run:10", "beta"),
+    ]
+    assert "GET /x from alpha, 5 times." in verdict.findings[0].text
+
+
+def test_calls_of_one_route_are_one_finding_whatever_their_ids() -> None:
+    misses = [call(seq, target=f"/w/{seq}", route="status", outcome=Outcome.MISS) for seq in (5, 6)]
+    assert [one.count for one in judged([*ALL, *misses]).findings] == [2]
+
+
+def test_a_run_with_one_cassette_is_that_scenario() -> None:
+    verdict = judged([call(2, target="/x", outcome=Outcome.MISS)], cassettes=[BOOT])
+    assert verdict.findings[0].scenario == "harness/boot"
+    assert "cpproxy record --append --cassette harness/boot" in verdict.findings[0].text
+
+
+@pytest.mark.parametrize(
+    ("value", "clients", "absent"),
+    [
+        pytest.param(True, ["10.0.0.1"], [], id="anybody"),
+        pytest.param(True, [], [""], id="nobody"),
+        pytest.param(False, [], [], id="not required"),
+        pytest.param(["alpha", "beta"], ["10.0.0.1 alpha", "beta"], [], id="each"),
+        pytest.param(["alpha", "beta"], ["alpha"], ["beta"], id="one is missing"),
+    ],
+)
+def test_a_required_route_that_was_not_called_is_an_absence(value: Any, clients: list[str], absent: list[str]) -> None:
+    calls = [call(seq, "POST", "/provision", client=client) for seq, client in enumerate(clients)]
+    verdict = judged([*ALL[::2], *calls], config=required(value))
+    assert [(one.kind, one.client) for one in verdict.findings] == [(Kind.ABSENCE, client) for client in absent]
+    for finding in verdict.findings:
+        assert "provision (POST /provision), which the config requires. What routes it is CP_URL" in finding.text
+
+
+def test_a_required_call_counts_whatever_became_of_it_but_not_in_the_trap() -> None:
+    miss = call(5, "POST", "/provision", outcome=Outcome.MISS)
+    astray = call(6, "POST", "/provision", outcome=Outcome.MISROUTE, way=Way.FORWARD)
+    assert kinds(judged([*ALL[::2], miss], config=required(value=True))) == ["miss"]
+    assert kinds(judged([*ALL[::2], astray], config=required(value=True))) == ["misroute", "absence"]
+
+
+def test_a_recording_of_one_scenario_need_not_call_what_the_suite_must() -> None:
+    config = required(value=True) | {"suite": {"scenarios": ["harness/boot", "harness/canary"]}}
+    recorded = call(outcome=Outcome.RECORDED, cassette="harness/boot", interaction="1")
+    assert judged([recorded], mode=Mode.RECORD, config=config).exit == 0
+
+
+def test_a_requirement_that_is_not_met_is_a_finding() -> None:
+    requirements = (Requirement.parse("POST /provision >=2"), Requirement.parse("GET /config"))
+    verdict = judged(requirements=requirements)
+    assert kinds(verdict) == ["requirement"]
+    assert "`POST /provision >=2` was required 2 times, and 1 such call arrived" in verdict.findings[0].text
+
+
+def test_a_recording_is_held_to_requirements_too() -> None:
+    recorded = call(outcome=Outcome.RECORDED)
+    assert kinds(judged([recorded], mode=Mode.RECORD, requirements=(Requirement.parse("GET /x"),))) == ["requirement"]
+
+
+@pytest.mark.parametrize(
+    ("cassettes", "events", "suite", "checkout", "expected"),
+    [
+        pytest.param([BOOT, CANARY], [], [], None, [], id="served with all others"),
+        pytest.param(
+            [BOOT, Served("harness/canary", "cd", 1, chosen=True)],
+            [],
+            [],
+            None,
+            [("untouched_cassette", "harness/canary", "was chosen with --cassette")],
+            id="chosen",
+        ),
+        pytest.param(
+            [BOOT, CANARY],
+            [ScenarioBegun(at=1.0, name="harness/canary")],
+            [],
+            None,
+            [("untouched_cassette", "harness/canary", "is that of a scenario which has begun")],
+            id="begun",
+        ),
+        pytest.param(
+            [BOOT, CANARY], [ScenarioBegun(at=1.0, name="has none")], [], None, [], id="scenario without a cassette"
+        ),
+        pytest.param(
+            [BOOT],
+            [],
+            ["harness/boot", "harness/canary"],
+            None,
+            [("untouched_cassette", "harness/canary", "is listed in [suite]")],
+            id="listed",
+        ),
+        pytest.param(
+            [BOOT],
+            [],
+            ["harness/boot", "harness/gone"],
+            {"harness/boot": "ab"},
+            [("absent_cassette", "harness/gone", "there is no cassette of that name")],
+            id="listed without a file",
+        ),
+    ],
+)
+def test_cassettes_that_nobody_touched(
+    cassettes: list[Served],
+    events: list[Event],
+    suite: list[str],
+    checkout: dict[str, str] | None,
+    expected: list[tuple[str, str, str]],
+) -> None:
+    plan = {"harness/boot": PLAN["harness/boot"]}
+    config = {"suite": {"scenarios": suite}}
+    verdict = judged(ALL[:2], *events, cassettes=cassettes, config=config, checkout=checkout, plan=plan)
+    assert [(one.kind.value, one.scenario) for one in verdict.findings] == [(kind, name) for kind, name, _ in expected]
+    for finding, (_, _, words) in zip(verdict.findings, expected, strict=True):
+        assert words in finding.text
+
+
+@pytest.mark.parametrize(
+    ("cassettes", "checkout", "expected"),
+    [
+        pytest.param([BOOT, CANARY], {"harness/boot": "ab", "harness/canary": "cd"}, [], id="equal"),
+        pytest.param([BOOT], {"harness/boot": "x"}, ["served with the digest ab, and the checkout's is x"], id="other"),
+        pytest.param([BOOT], {}, ["has none of that name"], id="gone"),
+        pytest.param(
+            [BOOT],
+            {"harness/boot": "ab", "harness/new": "x"},
+            ["harness/new is in the checkout and was not served"],
+            id="new",
+        ),
+        pytest.param([Served("harness/boot", "ab", 2, chosen=True)], {"harness/boot": "ab", "x": "y"}, [], id="chosen"),
+        pytest.param([BOOT], None, [], id="nothing to compare with"),
+    ],
+)
+def test_cassettes_that_differ_from_the_checkout(
+    cassettes: list[Served], checkout: dict[str, str] | None, expected: list[str]
+) -> None:
+    verdict = judged(cassettes=cassettes, checkout=checkout)
+    assert kinds(verdict) == ["digest_mismatch"] * len(expected)
+    for finding, words in zip(verdict.findings, expected, strict=True):
+        assert words in finding.text
+
+
+@pytest.mark.parametrize(
+    ("events", "expected", "words"),
+    [
+        pytest.param([ScenarioBegun(1.0, "s"), ScenarioEnded(2.0, "s", exit=0)], [], "", id="passed"),
+        pytest.param([ScenarioBegun(1.0, "s")], [], "", id="still goes on"),
+        pytest.param(
+            [ScenarioBegun(1.0, "s"), ScenarioEnded(2.0, "s", exit=3)], ["failed_scenario"], "exit code 3", id="failed"
+        ),
+        pytest.param(
+            [ScenarioBegun(1.0, "s", xfail="#1"), ScenarioEnded(2.0, "s", exit=3)],
+            ["xfail_scenario"],
+            "marked as an expected failure (#1), and ended with exit code 3.",
+            id="failed as expected",
+        ),
+        pytest.param(
+            [ScenarioBegun(1.0, "s", xfail="#1"), ScenarioEnded(2.0, "s", exit=0)],
+            ["xfail_scenario"],
+            "It passes: take the mark off.",
+            id="passed against expectation",
+        ),
+        pytest.param(
+            [ScenarioBegun(1.0, "s", xfail="#1")], ["xfail_scenario"], "never ended", id="xfail without an end"
+        ),
+        pytest.param(
+            [ScenarioBegun(1.0, "s"), ScenarioEnded(2.0, "s", exit=3), ScenarioBegun(3.0, "s")],
+            [],
+            "",
+            id="the last time counts",
+        ),
+        pytest.param([TrapDied(1.0, "signal 9")], ["trap_died"], "the trap died: signal 9.", id="trap died"),
+        pytest.param(
+            [CassetteSaved(1.0, "harness/boot", 2, incomplete="a bypass")],
+            ["incomplete_cassette"],
+            "a bypass",
+            id="cut",
+        ),
+        pytest.param(
+            [CassetteSaved(1.0, "harness/boot", 2, incomplete="yet"), CassetteSaved(2.0, "harness/boot", 2)],
+            [],
+            "",
+            id="whole in the end",
+        ),
+        pytest.param([RunEnded(1.0, "SIGTERM")], [], "", id="ended"),
+    ],
+)
+def test_events_that_are_findings(events: list[Event], expected: list[str], words: str) -> None:
+    verdict = judged(ALL, *events)
+    assert kinds(verdict) == expected
+    assert all(words in finding.text for finding in verdict.findings)
+
+
+@pytest.mark.parametrize(
+    ("until", "exempt"),
+    [
+        pytest.param(datetime.date(2026, 11, 24), True, id="tomorrow"),
+        pytest.param(TODAY, True, id="the last day counts"),
+        pytest.param(datetime.date(2026, 11, 22), False, id="over"),
+    ],
+)
+def test_an_exemption_holds_until_its_day_is_over(until: datetime.date, exempt: bool) -> None:
+    config = {"expect": [{"scenario": "s", "issue": "#2863", "until": until}]}
+    miss = call(7, target="/x", outcome=Outcome.MISS, scenario="s")
+    verdict = judged([*ALL, miss], ScenarioBegun(1.0, "s", xfail="#2863"), config=config)
+    if exempt:
+        assert (verdict.exit, kinds(verdict)) == (0, [])
+        assert {one.exempt for one in verdict.exempted} == {f"#2863 until {until}"}
+        assert [one.kind.value for one in verdict.exempted] == ["miss", "xfail_scenario"]
+    else:
+        assert (verdict.exit, verdict.exempted) == (1, ())
+        assert all(one.text.endswith(f"Its exemption (#2863) ended on {until}.") for one in verdict.findings)
+
+
+def test_an_exemption_is_of_its_own_scenario_alone() -> None:
+    config = {"expect": [{"scenario": "s", "issue": "#1", "until": "2030-01-01"}]}
+    assert kinds(judged([*ALL, call(7, target="/x", outcome=Outcome.MISS)], config=config)) == ["miss"]
+
+
+def test_a_run_at_which_nothing_arrived_ends_with_5_whatever_else() -> None:
+    verdict = judged([], config=required(value=True))
+    assert (verdict.exit, kinds(verdict)) == (5, ["absence", "empty_run"])
+    assert "no call arrived, and nothing was served." in verdict.findings[1].text
+
+
+def test_foreign_calls_alone_are_an_empty_run() -> None:
+    foreign = call(1, host="telemetry.example", way=Way.FORWARD, outcome=Outcome.FOREIGN)
+    assert judged([foreign]).exit == 5
+
+
+def test_unplayed_writes_and_reads_that_nobody_asked_for_are_warnings() -> None:
+    verdict = judged(ALL[:1])
+    assert verdict.exit == 0
+    assert warned(verdict) == ["unplayed_write", "unasked_read"]
+    assert (
+        "harness/boot: 1 of its 1 recorded writes were played by nobody: POST /provision." in verdict.warnings[0].text
+    )
+    assert (
+        "harness/canary: 1 of its 1 recorded reads were asked for by nobody: GET /health." in verdict.warnings[1].text
+    )
+
+
+def test_a_later_answer_of_a_read_that_was_asked_is_no_warning() -> None:
+    plan = {"harness/boot": [Planned(name, "GET", "/config", write=False) for name in "123"]}
+    assert judged(ALL[:1], plan=plan).warnings == ()
+
+
+def test_foreign_calls_warn_unless_their_host_is_expected() -> None:
+    foreign = [
+        call(8, host="telemetry.example", way=Way.FORWARD, outcome=Outcome.FOREIGN),
+        call(9, host="other.example", way=Way.FORWARD, outcome=Outcome.FOREIGN),
+    ]
+    verdict = judged([*ALL, *foreign], config={"trap": {"expected_hosts": ["telemetry.example"]}})
+    assert [(one.kind.value, one.call) for one in verdict.warnings] == [("foreign", "run:9")]
+
+
+def test_a_killed_proxy_is_a_warning() -> None:
+    assert warned(judged(killed=True)) == ["killed"]
+
+
+@pytest.mark.parametrize("kind", sorted(WARNINGS))
+def test_every_warning_can_be_made_a_finding(kind: Kind) -> None:
+    foreign = call(9, host="other.example", way=Way.FORWARD, outcome=Outcome.FOREIGN)
+    verdict = judged([ALL[0], foreign], killed=True, fail_on=frozenset({kind}))
+    assert (verdict.exit, set(kinds(verdict))) == (1, {kind.value})
+    assert kind.value not in warned(verdict)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", frozenset()),
+        ("all", WARNINGS),
+        ("foreign", frozenset({Kind.FOREIGN})),
+        ("foreign, unplayed-write", frozenset({Kind.FOREIGN, Kind.UNPLAYED_WRITE})),
+        ("unasked_read", frozenset({Kind.UNASKED_READ})),
+    ],
+)
+def test_reads_the_kinds_to_fail_on(text: str, expected: frozenset[Kind]) -> None:
+    assert parse_fail_on(text) == expected
+
+
+def test_refuses_a_kind_that_fails_anyway_or_does_not_exist() -> None:
+    with pytest.raises(UsageError, match="--fail-on mist: expected all, or some of foreign, killed"):
+        parse_fail_on("foreign,mist")
+
+
+def test_one_session_is_judged_by_itself() -> None:
+    miss = call(7, target="/x", outcome=Outcome.MISS, session="beta")
+    calls = [*ALL, miss]
+    xfail = ScenarioBegun(1.0, "s", session="beta", xfail="#1")
+    assert judged(calls, xfail, session="default").exit == 0
+    verdict = judged(calls, xfail, session="beta")
+    assert (kinds(verdict), verdict.calls) == (["miss", "xfail_scenario"], 1)
+
+
+def test_says_so_where_no_variable_routes_a_call() -> None:
+    verdict = judged([], config={"routes": []})
+    assert "No variable is known that routes it to the front: name one as `env`" in verdict.findings[0].text
+
+
+def test_a_verdict_survives_its_way_as_json() -> None:
+    verdict = judged([*ALL, call(7, target="/x", outcome=Outcome.MISS)], killed=True)
+    assert msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict) == verdict
