@@ -59,11 +59,12 @@ class _Version(msgspec.Struct):
 class Loaded:
     """A cassette whose head is checked; its interactions are, one by one, as they are asked for.
 
-    `where` is the file, `sha256` its digest in hex, `raw` the file's interactions undecoded.
+    `where` is the file, `size` its bytes, `sha256` its digest in hex.
     """
 
     name: str
     where: str
+    size: int
     sha256: str
     head: CassetteOf[Raw]
 
@@ -140,12 +141,11 @@ def load(folder: Path, name: str) -> Loaded:
     """
     path = locate(folder, name)
     where = _show(path)
-    with _open(path, where, folder) as file:
-        data = file.read()
+    data = _read(path, where, folder)
     head = _decode(data, where)
     if problem := validity.check_head(head):
         raise CassetteError(where, f"${problem.path}", problem.expected)
-    return Loaded(name, where, hashlib.sha256(data).hexdigest(), head)
+    return Loaded(name, where, len(data), hashlib.sha256(data).hexdigest(), head)
 
 
 def read(folder: Path, name: str) -> Cassette:
@@ -161,6 +161,17 @@ def read(folder: Path, name: str) -> Cassette:
         identities=head.identities,
         placeholders=head.placeholders,
     )
+
+
+def read_text(folder: Path, name: str) -> str:
+    """The file as it stands. Raises as `load` does, but does not look whether it is a cassette."""
+    path = locate(folder, name)
+    where = _show(path)
+    data = _read(path, where, folder)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _translate(error, where, "$", data) from None
 
 
 def render(interaction: Interaction) -> Rendered:
@@ -275,6 +286,14 @@ def _open(path: Path, where: str, folder: Path) -> BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
+def _read(path: Path, where: str, folder: Path) -> bytes:
+    with _open(path, where, folder) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise CassetteError(where, "$", f"expected a file that can be read: {error.strerror}") from None
+
+
 def _describe_missing(path: Path, folder: Path) -> str:
     if path.is_symlink():
         return "expected a file, found a link to nothing"
@@ -303,8 +322,8 @@ def _decode(data: bytes, where: str) -> CassetteOf[Raw]:
 def _check_version(data: bytes) -> validity.Problem | None:
     try:
         return validity.check_version(msgspec.json.decode(data, type=_Version).cpproxy)
-    except msgspec.ValidationError:
-        return None  # no object at all, which the error at hand says
+    except (msgspec.MsgspecError, RecursionError):
+        return None  # the error at hand says more
 
 
 def _translate(error: Exception, where: str, path: str, data: bytes) -> CassetteError:
@@ -316,7 +335,8 @@ def _translate(error: Exception, where: str, path: str, data: bytes) -> Cassette
         case msgspec.DecodeError() if str(error) == _TRUNCATED:
             expected = "expected a whole JSON document: it is cut off, or an escape such as \\ud800 stands alone"
         case msgspec.DecodeError():
-            expected = f"expected JSON: {_LINE_OF.sub(lambda found: _place(data, int(found[1])), str(error))}"
+            text = str(error).removeprefix("JSON is malformed: ")
+            expected = f"expected JSON: {_LINE_OF.sub(lambda found: _place(data, int(found[1])), text)}"
         case UnicodeDecodeError():
             expected = f"expected UTF-8, found byte 0x{data[error.start]:02x} {_place(data, error.start)}"
         case _:

@@ -1,0 +1,155 @@
+"""`cpproxy cassette`: lists, shows and checks cassettes."""
+
+import difflib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from cpproxy.cli.errors import print_error
+from cpproxy.cli.options import Settings, common_options, format_option
+from cpproxy.core import lint as linting
+from cpproxy.core.routes import RouteTable
+from cpproxy.errors import CassetteError, Exit, UsageError
+from cpproxy.files import cassettes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
+    from cpproxy.core.cassette import Cassette, Interaction
+    from cpproxy.report.cassettes import Comment
+
+
+@click.group()
+def cassette() -> None:
+    """List, show and check cassettes."""
+
+
+@cassette.command("ls")
+@format_option("text", "json")
+@common_options
+def ls(settings: Settings, format: str) -> int:  # noqa: A002 - the flag's name
+    """List the cassettes of the folder.
+
+    One that cannot be read is told on standard error, and the exit code is then 3.
+    """
+    from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
+
+    summaries, errors = [], []
+    for name in cassettes.names(settings.cassettes):
+        try:
+            loaded = cassettes.load(settings.cassettes, name)
+        except CassetteError as error:
+            errors.append(error)
+            continue
+        head = loaded.head
+        summaries.append(
+            report.Summary(
+                name=name,
+                interactions=len(head.interactions),
+                recorded=head.recorded.at,
+                upstream=head.recorded.upstream,
+                incomplete=head.incomplete,
+                size=loaded.size,
+                sha256=loaded.sha256,
+            ),
+        )
+    _write(report.list_cassettes(summaries, format))
+    for one in errors:
+        print_error(str(one))
+    return Exit.CASSETTE if errors else Exit.CLEAN
+
+
+@cassette.command("show")
+@click.argument("name")
+@click.argument("interaction_id", metavar="[ID]", required=False)
+@format_option("text", "json")
+@common_options
+def show(settings: Settings, name: str, interaction_id: str | None, format: str) -> int:  # noqa: A002 - the flag's name
+    """Show the cassette NAME: all of it, or the interaction ID."""
+    from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
+
+    read = cassettes.read(settings.cassettes, name)
+    chosen = read.interactions if interaction_id is None else (_find(read, name, interaction_id),)
+    if format == "json":
+        _write(report.show_json(read if interaction_id is None else chosen[0]))
+        return Exit.CLEAN
+    if interaction_id is None:
+        _print(report.show_head(name, read))
+    for interaction in chosen:
+        _print(report.show_interaction(interaction))
+    return Exit.CLEAN
+
+
+@cassette.command("lint")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@format_option("text", "json")
+@common_options
+def lint(settings: Settings, names: tuple[str, ...], format: str) -> int:  # noqa: A002 - the flag's name
+    """Check the cassettes NAME, or all: whether they can be read, and what keeps them from being trusted.
+
+    Exits 3 if one cannot be read, else 1 if there is something to say about one.
+    """
+    from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
+
+    chosen = cassettes.choose(settings.cassettes, names)
+    routes = RouteTable(settings.config.routes)
+    comments = [comment for name in chosen for comment in _comment(settings, name, routes)]
+    _write(report.list_comments(comments, format))
+    if any(comment.level == "error" for comment in comments):
+        return Exit.CASSETTE
+    return Exit.FINDINGS if comments else Exit.CLEAN
+
+
+@cassette.command("digest")
+@common_options
+def digest(settings: Settings) -> int:
+    """Print the digest of the folder, which a shell can compute.
+
+    cd DIR && find . -name '*.json' | LC_ALL=C sort | xargs sha256sum | sha256sum
+    """
+    _write(f"{cassettes.digest(settings.cassettes)}\n")
+    return Exit.CLEAN
+
+
+def _find(read: "Cassette", name: str, interaction_id: str) -> "Interaction":
+    for interaction in read.interactions:
+        if interaction.id == interaction_id:
+            return interaction
+    near = difflib.get_close_matches(interaction_id, [interaction.id for interaction in read.interactions], 1)
+    hint = f"did you mean {near[0]}?" if near else f"`cpproxy cassette show {name}` shows all"
+    raise UsageError(f"cassette {name} has no interaction {interaction_id!a}: {hint}")
+
+
+def _comment(settings: Settings, name: str, routes: RouteTable) -> "Iterator[Comment]":
+    from cpproxy.report.cassettes import Comment  # noqa: PLC0415 - as above
+
+    try:
+        read = cassettes.read(settings.cassettes, name)
+        text = cassettes.read_text(settings.cassettes, name)
+    except CassetteError as error:
+        yield Comment("error", error.where, error.path, error.expected)
+        return
+    where = str(cassettes.locate(settings.cassettes, name))
+    for remark in (*linting.find_repeated(text), *linting.lint(read, routes)):
+        yield Comment("warning", where, remark.path, remark.text)
+
+
+def _print(text: "Text") -> None:
+    """Write coloured text to a terminal that takes colours, else plain text."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    # With NO_COLOR alone, rich would leave bold and dim.
+    console = Console(soft_wrap=True, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    with console.capture() as captured:
+        console.print(text, end="")
+    _write(captured.get())
+
+
+def _write(text: str) -> None:
+    # A terminal that cannot show a character is no reason to show nothing.
+    encoding = sys.stdout.encoding
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

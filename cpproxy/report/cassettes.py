@@ -1,0 +1,187 @@
+"""What is in cassettes, for people and for programs.
+
+A cassette holds what others sent, so whatever could steer a terminal is escaped on its way out.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from rich.highlighter import JSONHighlighter
+from rich.text import Text
+
+from cpproxy.core import bodies
+from cpproxy.core.cassette import Body, Cassette, Interaction
+
+_DIGEST = 12  # hex digits of a digest that people compare by eye
+_BYTES = 32  # of a body that is no text
+_highlight = JSONHighlighter()
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """One row of `cassette ls`: `size` in bytes, `sha256` of the file in hex."""
+
+    name: str
+    interactions: int
+    recorded: str
+    upstream: str
+    incomplete: str
+    size: int
+    sha256: str
+
+
+class Comment(msgspec.Struct, frozen=True):
+    """One line of `cassette lint`: `level` is `error` for a file that cannot be read, else `warning`."""
+
+    level: str
+    file: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """How one side of an interaction is set off: the sign before its lines, and their style."""
+
+    sign: str
+    style: str
+
+
+_ASKED = _Side("> ", "cyan")
+_ANSWERED = _Side("< ", "green")
+
+
+def list_cassettes(summaries: Iterable[Summary], form: str) -> str:
+    """The table of `cassette ls`, or its JSON."""
+    if form == "json":
+        return _as_json(list(summaries))
+    rows = [("NAME", "INTERACTIONS", "RECORDED", "UPSTREAM", "BYTES", "SHA256", "")]
+    rows += [
+        (
+            one.name,
+            str(one.interactions),
+            one.recorded,
+            escape(one.upstream),
+            str(one.size),
+            one.sha256[:_DIGEST],
+            "incomplete" if one.incomplete else "",
+        )
+        for one in summaries
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if index in {1, 4} else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def list_comments(comments: Iterable[Comment], form: str) -> str:
+    """What `cassette lint` found: a line each, or JSON."""
+    if form == "json":
+        return _as_json(list(comments))
+    return "".join(f"{one.file}: {one.path}: {one.message}\n" for one in comments)
+
+
+def show_json(value: Cassette | Interaction) -> str:
+    """A cassette or one of its interactions as it stands in the file."""
+    return _as_json(value)
+
+
+def show_head(name: str, cassette: Cassette) -> Text:
+    """What is to be known about a cassette before its interactions."""
+    count = len(cassette.interactions)
+    text = Text.assemble(
+        (name, "bold"),
+        f": {count} interaction{'' if count == 1 else 's'}, recorded {cassette.recorded.at} "
+        f"from {escape(cassette.recorded.upstream)}\n",
+    )
+    if cassette.incomplete:
+        text.append(f"incomplete: {escape(cassette.incomplete)}\n", "bold red")
+    if cassette.identities:
+        text.append(f"identities: {', '.join(map(escape, cassette.identities))}\n")
+    for placeholder in cassette.placeholders:
+        text.append(f"placeholder: {escape(placeholder.marker)} stands for {escape(placeholder.role)}\n")
+    return text
+
+
+def show_interaction(interaction: Interaction) -> Text:
+    """One interaction in full, with an empty line before it."""
+    request, response = interaction.request, interaction.response
+    text = Text.assemble(
+        "\n",
+        (interaction.id, "bold"),
+        f"  at {interaction.start:.3f} s, took {interaction.end - interaction.start:.3f} s",
+    )
+    if interaction.credentials:
+        kinds = (f"{one.header} ({one.scheme})" if one.scheme else one.header for one in interaction.credentials)
+        text.append(f", credentials: {escape(', '.join(kinds))}")
+    text.append("\n")
+    _append(text, _ASKED, [Text.assemble((request.method, "bold"), f" {escape(request.target)}")])
+    _append(text, _ASKED, (*_show_headers(request.headers), *_show_body(request.body)))
+    status = Text.assemble((str(response.status), _style_of(response.status)), f" {escape(response.reason)}")
+    _append(text, _ANSWERED, [status])
+    _append(text, _ANSWERED, (*_show_headers(response.headers), *_show_body(response.body)))
+    if response.chunks:
+        seconds = response.chunks[-1][0] / 1000
+        text.append(f"  streamed in {len(response.chunks)} pieces over {seconds:.3f} s\n", "dim")
+    return text
+
+
+def escape(text: str) -> str:
+    """The text with what does not print, control characters among it, as backslash escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def _append(text: Text, side: _Side, lines: Iterable[Text]) -> None:
+    for line in lines:
+        text.append(side.sign, side.style)
+        text.append_text(line)
+        text.append("\n")
+
+
+def _style_of(status: int) -> str:
+    return "bold green" if status < 400 else "bold red"
+
+
+def _show_headers(headers: tuple[tuple[str, str], ...]) -> Iterator[Text]:
+    for name, value in headers:
+        yield Text.assemble((name, "blue"), f": {escape(value)}")
+
+
+def _show_body(body: Body | UnsetType) -> Iterator[Text]:
+    if body is UNSET:
+        return
+    yield Text()
+    if body.coding:
+        yield Text(f"[was coded with {', '.join(body.coding)}]", "dim")
+    if body.omitted is not UNSET:
+        yield Text(f"[{body.omitted} bytes that were not recorded, SHA-256 {body.sha256}]", "dim")
+    elif body.json is not UNSET:
+        pretty = msgspec.json.format(bytes(body.json), indent=2).decode()
+        yield from (_highlight(escape(line)) for line in pretty.split("\n"))
+    elif body.text is not UNSET:
+        yield from (Text(escape(line)) for line in body.text.split("\n"))
+    else:
+        data = bodies.restore(body)
+        more = " ..." if len(data) > _BYTES else ""
+        yield Text(f"[{len(data)} bytes that are no text: {data[:_BYTES].hex(' ')}{more}]", "dim")
+
+
+def _as_json(value: object) -> str:
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    # Between strings there is nothing but printable text and line feeds, so these escapes stand in strings.
+    return "\n".join(_escape_json(line) for line in text.split("\n")) + "\n"
+
+
+def _escape_json(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
