@@ -49,7 +49,7 @@ def find_repeated(text: str) -> Iterator[Remark]:
         if isinstance(value, _Members):
             names = [name for name, _ in value.pairs]
             yield from (
-                Remark(f"{path}.{name}", "stands more than once, and the last one counts: remove the others")
+                Remark(f"{path}.{name}", "stands more than once; readers take the last: remove the others")
                 for name in dict.fromkeys(names)
                 if names.count(name) > 1
             )
@@ -104,8 +104,8 @@ def _lint_writes(interactions: tuple[Interaction, ...], routes: RouteTable) -> I
         if _differ(interaction, other) and (interaction.start < other.end or _secrets(interaction) != _secrets(other)):
             yield Remark(
                 f"$.interactions[{index}]",
-                f"was asked as $.interactions[{first}] was, at the same time or by another caller, and answered "
-                "otherwise: replay answers the two in the order in which they arrive",
+                f"was asked as $.interactions[{first}] was, at the same time or by another caller, but answered "
+                "otherwise: replay gives the two answers in the order in which the calls arrive",
             )
 
 

@@ -16,7 +16,7 @@ from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
-_BYTES = 32  # of a body that is no text
+_BYTES = 16  # of a body that is no text
 _highlight = JSONHighlighter()
 
 
@@ -49,8 +49,8 @@ class _Side:
     style: str
 
 
-_ASKED = _Side("> ", "cyan")
-_ANSWERED = _Side("< ", "green")
+_ASKED = _Side(">", "cyan")
+_ANSWERED = _Side("<", "green")
 
 
 def list_cassettes(summaries: Iterable[Summary], form: str) -> str:
@@ -95,10 +95,9 @@ def show_json(value: Cassette | Interaction) -> str:
 
 def show_head(name: str, cassette: Cassette) -> Text:
     """What is to be known about a cassette before its interactions."""
-    count = len(cassette.interactions)
     text = Text.assemble(
         (name, "bold"),
-        f": {count} interaction{'' if count == 1 else 's'}, recorded {cassette.recorded.at} "
+        f": {_count(len(cassette.interactions), 'interaction')}, recorded {cassette.recorded.at} "
         f"from {escape(cassette.recorded.upstream)}\n",
     )
     if cassette.incomplete:
@@ -129,7 +128,7 @@ def show_interaction(interaction: Interaction) -> Text:
     _append(text, _ANSWERED, (*_show_headers(response.headers), *_show_body(response.body)))
     if response.chunks:
         seconds = response.chunks[-1][0] / 1000
-        text.append(f"  streamed in {len(response.chunks)} pieces over {seconds:.3f} s\n", "dim")
+        text.append(f"  streamed in {_count(len(response.chunks), 'piece')} over {seconds:.3f} s\n", "dim")
     return text
 
 
@@ -140,9 +139,13 @@ def escape(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _append(text: Text, side: _Side, lines: Iterable[Text]) -> None:
     for line in lines:
-        text.append(side.sign, side.style)
+        text.append(f"{side.sign} " if line else side.sign, side.style)
         text.append_text(line)
         text.append("\n")
 
