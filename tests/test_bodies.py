@@ -80,11 +80,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(raw=b"\x00", content_type="text/plain")
 @example(raw="\u2028\u0085\ufeff".encode(), content_type="text/plain")
 @example(raw=b"[" * 500 + b"]" * 500, content_type="application/json")
+@settings(deadline=None)
 def test_any_body_comes_back_from_a_file_byte_for_byte(folder: Path, raw: bytes, content_type: str) -> None:
     assert bodies.restore(through_a_file(folder, store(raw, "", content_type))) == raw
 
 
 @given(raw=any_bytes | st.just(b""), coding=st.lists(st.sampled_from(CODINGS), min_size=1, max_size=2).map(tuple))
+@settings(deadline=None)
 def test_a_coded_body_comes_back_equal_after_decoding(folder: Path, raw: bytes, coding: tuple[str, ...]) -> None:
     coded = bodies.recode(raw, coding)
     body = through_a_file(folder, store(coded, ", ".join(coding).upper(), "application/json"))
@@ -94,7 +96,7 @@ def test_a_coded_body_comes_back_equal_after_decoding(folder: Path, raw: bytes, 
 
 
 @given(raw=any_bytes, content_encoding=st.sampled_from([*CODINGS, "gzip, br", "x-gzip", "aes128gcm", "identity", ","]))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_whatever_the_header_claims_no_byte_is_lost(folder: Path, raw: bytes, content_encoding: str) -> None:
     body = through_a_file(folder, store(raw, content_encoding))
     if body.coding:

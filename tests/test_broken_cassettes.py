@@ -153,6 +153,11 @@ WRONG_VALUES: dict[str, tuple[Callable[[Document], None], str, str]] = {
         "add up to the body's 5, got 2",
     ),
     "chunks without a body": (drop("interactions", 1, "response", "body"), f"{ANSWER}.chunks", "body's 0, got 5"),
+    "chunks of a coded body": (
+        put(None, "response", "body", "coding", value=["gzip"]),
+        f"{ANSWER}.chunks",
+        "no chunks",
+    ),
     "negative chunk": (put(None, "response", "chunks", value=[[0, 6], [0, -1]]), f"{ANSWER}.chunks[1][1]", "1 or more"),
     "chunk before its time": (
         put(None, "response", "chunks", value=[[9, 2], [8, 3]]),

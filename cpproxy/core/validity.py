@@ -218,15 +218,11 @@ def _check_chunks(chunks: tuple[tuple[int, int], ...], body: Body | UnsetType) -
         if size < 1:
             return Problem(f"{path}[{index}][1]", f"expected a size in bytes, 1 or more, got {_show(size)}")
         last = at
-    if body is not UNSET and body.coding:
-        return None  # they are the pieces in which the coded body came, whose size the file does not hold
-    held = _size(body)
+    if body is not UNSET and (body.coding or body.omitted is not UNSET):
+        return Problem(path, "expected no chunks beside a body that does not stand as it came")
+    held = len(bodies.restore(body))
     total = sum(size for _, size in chunks)
     return None if total == held else Problem(path, f"expected sizes that add up to the body's {held}, got {total}")
-
-
-def _size(body: Body | UnsetType) -> int:
-    return body.omitted if body is not UNSET and body.omitted is not UNSET else len(bodies.restore(body))
 
 
 def _show(value: object) -> str:
