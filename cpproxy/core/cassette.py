@@ -64,7 +64,7 @@ class RecordedRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 class RecordedResponse(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the upstream answered.
 
-    `chunks` holds `[milliseconds after the head, bytes]` of each piece of a body that was streamed and stands as it came.
+    `chunks` holds `[milliseconds after the head, bytes]` of each piece of a streamed body that stands as it came.
     """
 
     status: int
