@@ -20,7 +20,7 @@ import pytest
 from msgspec import Raw
 
 from cpproxy.core.calls import Call, Outcome, Way
-from cpproxy.core.runs import CassetteSaved, Event, Listening, Mode, Run, RunEnded, ScenarioBegun, ScenarioEnded, Served
+from cpproxy.core.runs import CassetteSaved, Event, Mode, Run, RunEnded, ScenarioBegun, ScenarioEnded, Served
 from cpproxy.errors import LedgerError, UsageError
 from cpproxy.ledger import journal
 from cpproxy.ledger.database import Filter, Ledger
@@ -138,18 +138,6 @@ def test_gives_back_runs_and_events_in_order(where: str) -> None:
         assert (latest.run, latest.ended, latest.end_reason, latest.killed) == (later, 9.0, "SIGTERM", False)
         assert ledger.run("run-9").run.id == "run-9"
         assert ledger.events("run-2") == [*events, END]
-
-
-def test_knows_the_address_of_a_run_once_it_listens(where: str) -> None:
-    one = write(where, [], end=False)
-    sequence(where)
-    one.note(Listening(at=1.0, url="http://127.0.0.1:9090"))
-    one.flush()
-    assert [run.url for run in journal.live_runs(where)] == ["http://127.0.0.1:9090"]
-    one.close(END)
-    sequence(where)
-    with Ledger.open(where) as ledger:
-        assert ledger.run().run == make_run(url="http://127.0.0.1:9090")
 
 
 def test_taking_over_again_adds_nothing_and_goes_on_where_it_stopped(where: str) -> None:

@@ -14,10 +14,15 @@ _LISTED = 5
 def describe_call(kind: Kind, call: Call, *, name: str, count: int, route: Route | None, config: Config) -> str:
     """The paragraph on calls of one kind that are alike; `call` is the first of them, `name` its id."""
     times = f", {count} times" if count > 1 else ""
-    within = f" in scenario {call.scenario}" if call.scenario else ""
-    what = f"{_spell(call, kind)} from {call.client or 'an unknown client'}{within}{times}"
-    reason = f": {call.reason}" if call.reason else ""
+    within = f" in scenario {_plain(call.scenario)}" if call.scenario else ""
+    what = f"{_plain(_spell(call, kind))} from {_plain(call.client) or 'an unknown client'}{within}{times}"
+    reason = f": {_plain(call.reason)}" if call.reason else ""
     return f"{what}{reason}. {_advise(kind, call, route, config)} See `cpproxy call {name}`."
+
+
+def _plain(text: str) -> str:
+    """What somebody else wrote, without the sign by which a paragraph sets code off."""
+    return text.replace("`", "'")
 
 
 def _spell(call: Call, kind: Kind) -> str:
@@ -45,7 +50,7 @@ def _advise(kind: Kind, call: Call, route: Route | None, config: Config) -> str:
         case Kind.MISS:
             return (
                 "It reached the front, and what it asks for was never recorded: record it with `cpproxy record "
-                f"--append --cassette {call.scenario or 'NAME'}`, or make the client ask for what was."
+                f"--append --cassette {_plain(call.scenario) or 'NAME'}`, or make the client ask for what was."
             )
         case Kind.MISROUTE:
             return f"It went past the front. {route_to_front(route, config)}"
@@ -79,7 +84,7 @@ def describe_absence(route: Route, client: str, config: Config) -> str:
 def describe_requirement(text: str, count: int, found: int) -> str:
     """The paragraph on a requirement that was not met."""
     return (
-        f"`{text}` was required {count} time{'s' if count > 1 else ''}, and {found or 'no'} such "
+        f"`{_plain(text)}` was required {count} time{'s' if count > 1 else ''}, and {found or 'no'} such "
         f"call{'' if found == 1 else 's'} arrived at the front. See `cpproxy calls` for those that did."
     )
 
@@ -102,7 +107,7 @@ def describe_untouched(name: str, why: str) -> str:
 
 def describe_incomplete(name: str, reason: str) -> str:
     """The paragraph on a recording that must not be trusted whole."""
-    return f"cassette {name} was recorded incomplete: {reason}. Remove the cause and record it again."
+    return f"cassette {name} was recorded incomplete: {_plain(reason)}. Remove the cause and record it again."
 
 
 def describe_xfail(name: str, reason: str, code: int | None, *, ended: bool) -> str:
@@ -113,19 +118,20 @@ def describe_xfail(name: str, reason: str, code: int | None, *, ended: bool) -> 
     else:
         advice = "Mend it and take the mark off, or exempt it in [[expect]] with an issue and a date."
     return (
-        f"scenario {name} is marked as an expected failure ({reason}), and {how}. What it was to call may have been "
-        f"called by nobody. {advice}"
+        f"scenario {_plain(name)} is marked as an expected failure ({_plain(reason)}), and {how}. What it was to call "
+        f"may have been called by nobody. {advice}"
     )
 
 
 def describe_failed(name: str, code: int) -> str:
     """The paragraph on a scenario whose script failed."""
+    name = _plain(name)
     return f"scenario {name} ended with exit code {code}. See its own output, and `cpproxy calls --scenario {name}`."
 
 
 def describe_trap_died(reason: str) -> str:
     """The paragraph on a trap that ended before its run."""
-    return f"the trap died: {reason}. What went past the front after that was caught by nobody. Run again."
+    return f"the trap died: {_plain(reason)}. What went past the front after that was caught by nobody. Run again."
 
 
 def describe_empty(mode: Mode, config: Config) -> str:

@@ -39,13 +39,6 @@ class Run(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="run")
     trap: bool = False
 
 
-class Listening(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="listening"):
-    """The front accepts calls; `url` is its address, which was not known when the header was written."""
-
-    at: float
-    url: str
-
-
 class ScenarioBegun(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="scenario_begun"):
     """A script said where it is; `xfail` is why it is known to fail, or empty."""
 
@@ -95,4 +88,4 @@ class RunEnded(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="
     reason: str
 
 
-type Event = Listening | ScenarioBegun | ScenarioEnded | Reset | CassetteSaved | TrapDied | RunEnded
+type Event = ScenarioBegun | ScenarioEnded | Reset | CassetteSaved | TrapDied | RunEnded

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from cpproxy.core.calls import Call, Outcome
-from cpproxy.core.runs import Event, Listening, Run, RunEnded
+from cpproxy.core.runs import Event, Run, RunEnded
 from cpproxy.errors import LedgerError, UsageError
 from cpproxy.ledger import journal, schema
 
@@ -115,7 +115,7 @@ class Ledger:
                 connection.execute(schema.runs.insert(), [_run_row(run)])
         for batch in journal.read(path, taken or 0):
             with self._write() as connection:
-                _insert(connection, run, batch)
+                _insert(connection, run.id, batch)
         if not live:
             with self._write() as connection:
                 connection.execute(
@@ -274,24 +274,19 @@ def _prepare(connection: Connection, shown: str) -> None:
     connection.execute(schema.schema.insert(), [{"version": schema.VERSION}])
 
 
-def _insert(connection: Connection, run: Run, batch: journal.Batch) -> None:
+def _insert(connection: Connection, run: str, batch: journal.Batch) -> None:
     """Take over one batch, and with it, in the same transaction, how far the journal has been read."""
     if batch.calls:
-        connection.execute(schema.calls.insert(), [_call_row(run.id, call) for _, call in batch.calls])
+        connection.execute(schema.calls.insert(), [_call_row(run, call) for _, call in batch.calls])
     events = [(position, one) for position, one in batch.events if not isinstance(one, Run)]
     if events:
-        rows = [{"run": run.id, "position": position, "event": _ENCODE(one).decode()} for position, one in events]
+        rows = [{"run": run, "position": position, "event": _ENCODE(one).decode()} for position, one in events]
         connection.execute(schema.events.insert(), rows)
     values: dict[str, Any] = {"taken": batch.end}
     for _, one in events:
-        match one:
-            case Listening():
-                values["header"] = _ENCODE(msgspec.structs.replace(run, url=one.url)).decode()
-            case RunEnded():
-                values |= {"ended": one.at, "end_reason": one.reason}
-            case _:
-                pass
-    connection.execute(schema.runs.update().where(schema.runs.c.id == run.id).values(**values))
+        if isinstance(one, RunEnded):
+            values |= {"ended": one.at, "end_reason": one.reason}
+    connection.execute(schema.runs.update().where(schema.runs.c.id == run).values(**values))
 
 
 def _run_row(run: Run) -> dict[str, Any]:

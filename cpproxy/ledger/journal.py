@@ -20,7 +20,7 @@ from typing import Self
 import msgspec
 
 from cpproxy.core.calls import Call
-from cpproxy.core.runs import Event, Listening, Run, RunEnded
+from cpproxy.core.runs import Event, Run, RunEnded
 from cpproxy.errors import LedgerError
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -193,16 +193,15 @@ def _parse(path: Path, text: bytes, offset: int) -> Batch:
 
 
 def read_header(path: Path) -> Run | None:
-    """The run's header, with the front's address once it listens; None while no header is written yet."""
-    first = next(read(path), None)
-    if first is None:
+    """The run's header; None while it is not written yet."""
+    with path.open("rb") as file:
+        line = file.readline()
+    if not line.endswith(b"\n"):
         return None
-    if not first.events or not isinstance(run := first.events[0][1], Run):
-        raise LedgerError(f"ledger {path}: does not begin with the header of a run")
-    for _, one in first.events:
-        if isinstance(one, Listening):
-            return msgspec.structs.replace(run, url=one.url)
-    return run
+    header = _parse(path, line[:-1], 0).events
+    if header and isinstance(run := header[0][1], Run):
+        return run
+    raise LedgerError(f"ledger {path}: does not begin with the header of a run")
 
 
 def is_live(path: Path) -> bool:

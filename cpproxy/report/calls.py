@@ -1,0 +1,89 @@
+"""Calls for people and for programs: the list of `cpproxy calls`, and one call in full."""
+
+import datetime
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Raw
+
+from cpproxy.core.answers import NamedCall
+from cpproxy.core.calls import Call, Outcome
+from cpproxy.report.terminal import Paint, escape
+
+_STYLES = {
+    Outcome.RECORDED: "green",
+    Outcome.REPLAYED: "green",
+    Outcome.FAULTED: "yellow",
+    Outcome.FOREIGN: "yellow",
+}
+_WIDTH = max(map(len, Outcome))
+
+
+def as_text(calls: Iterable[NamedCall], paint: Paint) -> Iterator[str]:
+    """A line a call, ended by a line break, with a second one for the reason where there is one."""
+    for named in calls:
+        call = named.call
+        outcome = paint(f"{call.outcome:<{_WIDTH}}", _STYLES.get(call.outcome, "red"))
+        where = [call.client, call.session if call.session != "default" else "", call.scenario]
+        served = f"{call.cassette}#{call.interaction}" if call.cassette else ""
+        rest = "  ".join(escape(text) for text in (*where, served) if text)
+        line = f"{call.seq:>5}  {_time(call.at)}  {outcome}  {call.status or '-':>3}  {escape(_address(call))}"
+        yield f"{line}  {paint(rest, 'dim')}\n" if rest else f"{line}\n"
+        if call.reason:
+            yield f"       {escape(call.reason)}\n"
+
+
+def as_json(calls: Iterable[NamedCall]) -> Iterator[str]:
+    """One array, a call a line."""
+    yield "["
+    separator = "\n"
+    for named in calls:
+        yield f"{separator}{_object(named)}"
+        separator = ",\n"
+    yield "\n]\n"
+
+
+def as_json_lines(calls: Iterable[NamedCall]) -> Iterator[str]:
+    """A call a line, for a list that has no end."""
+    for named in calls:
+        yield f"{_object(named)}\n"
+
+
+def show(named: NamedCall, paint: Paint) -> str:
+    """One call in full: a line for each thing that is known of it, and its body."""
+    values = msgspec.structs.asdict(named.call)
+    body = values.pop("body")
+    values["at"] = _moment(named.call.at).isoformat(timespec="milliseconds")
+    lines = [f"{paint('id', 'bold')}: {escape(named.id)}"]
+    lines += [
+        f"{paint(name, 'bold')}: {escape(str(value))}" for name, value in values.items() if value not in ("", False)
+    ]
+    if isinstance(body, Raw):
+        text = msgspec.json.format(bytes(body), indent=2).decode()
+        lines += [paint("body", "bold") + ":", *(f"  {escape(line)}" for line in text.split("\n"))]
+    return "\n".join(lines) + "\n"
+
+
+def show_json(named: NamedCall) -> str:
+    """One call as a JSON object."""
+    return msgspec.json.format(_object(named), indent=2) + "\n"
+
+
+def _object(named: NamedCall) -> str:
+    """The call with its id, all members there, so that a program can rely on them."""
+    values = msgspec.structs.asdict(named.call)
+    if not isinstance(values["body"], Raw):
+        values["body"] = None
+    return msgspec.json.encode({"id": named.id, **values}).decode()
+
+
+def _address(call: Call) -> str:
+    return f"{call.method} {call.target}".strip() or "(malformed)"
+
+
+def _moment(at: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at, datetime.UTC)
+
+
+def _time(at: float) -> str:
+    return f"{_moment(at):%H:%M:%S}.{int(at % 1 * 1000):03}Z"

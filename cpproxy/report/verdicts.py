@@ -1,0 +1,169 @@
+"""The verdict in each format: for people, programs, GitHub's annotations, JUnit's readers and summaries."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import groupby
+from typing import assert_never
+from xml.etree import ElementTree as ET
+
+import msgspec
+
+from cpproxy.core.runs import Mode
+from cpproxy.core.verdict import Finding, Verdict
+from cpproxy.report.terminal import Paint, escape
+
+
+class Form(StrEnum):
+    """The formats in which a verdict is reported."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+
+
+def render(verdict: Verdict, form: Form, *, colour: bool = False) -> str:
+    """The verdict in a format, ended by a line break."""
+    match form:
+        case Form.TEXT:
+            return as_text(verdict, Paint(colour=colour))
+        case Form.JSON:
+            return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode() + "\n"
+        case Form.GITHUB:
+            return as_github(verdict)
+        case Form.JUNIT:
+            return as_junit(verdict)
+        case Form.MARKDOWN:
+            return as_markdown(verdict)
+        case _:
+            assert_never(form)
+
+
+def summarise(verdict: Verdict) -> str:
+    """The verdict in one line: how it ended, how many calls, what became of them, what was played."""
+    outcomes = ", ".join(f"{count} {name}" for name, count in verdict.outcomes.items())
+    what = f"run {verdict.run}: {_count(verdict.calls, 'call')}{f' ({outcomes})' if outcomes else ''}"
+    if verdict.mode is Mode.REPLAY:
+        what += f", {verdict.played} of {_count(verdict.recorded, 'interaction')} played"
+    tolerated = f", {len(verdict.exempted)} exempted" if verdict.exempted else ""
+    warned = f", {_count(len(verdict.warnings), 'warning')}" if verdict.warnings else ""
+    end = "clean" if not verdict.exit else _count(len(verdict.findings), "finding")
+    return f"{end}{warned}{tolerated}; {what}; misroutes: {verdict.misroutes}"
+
+
+def as_text(verdict: Verdict, paint: Paint) -> str:
+    """A paragraph a finding, then one line with the counts."""
+    lines: list[str] = []
+    for findings, styles, word in (
+        (verdict.exempted, ["dim"], "exempted "),
+        (verdict.warnings, ["yellow"], "warning "),
+        (verdict.findings, ["bold", "red"], ""),
+    ):
+        for one in findings:
+            lines.append(f"{paint(f'{word}{one.kind}:', *styles)} {escape(_known(one))}")
+    style = "green" if not verdict.exit else "red"
+    first, rest = summarise(verdict).split("; ", 1)
+    lines.append(f"cpproxy: {paint(first, 'bold', style)}; {escape(rest)}")
+    return "\n".join(lines) + "\n"
+
+
+def _known(one: Finding) -> str:
+    return f"{one.text} (known as {one.exempt})" if one.exempt else one.text
+
+
+def as_github(verdict: Verdict) -> str:
+    """Workflow commands that GitHub shows as annotations, and one plain line."""
+    lines = [
+        f"::{command} title={_github_property(f'cpproxy {one.kind}')}::{_github_data(_known(one))}"
+        for command, findings in (
+            ("error", verdict.findings),
+            ("warning", verdict.warnings),
+            ("notice", verdict.exempted),
+        )
+        for one in findings
+    ]
+    return "\n".join([*lines, f"cpproxy: {escape(summarise(verdict))}"]) + "\n"
+
+
+def _github_data(text: str) -> str:
+    return escape(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+
+
+def _github_property(text: str) -> str:
+    return _github_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+_WHOLE_RUN = "the whole run"
+_SIGNS = frozenset("\\*_[]<>|#~!&")
+
+
+def as_junit(verdict: Verdict) -> str:
+    """One test case a scenario, and one for what concerns the run as a whole."""
+    names = dict.fromkeys([*verdict.scenarios, *(one.scenario for one in (*verdict.findings, *verdict.exempted))])
+    cases = [_WHOLE_RUN, *(name for name in names if name)]
+    by_case = _by_case(verdict.findings)
+    exempted = _by_case(verdict.exempted)
+    failures = sum(case in by_case for case in cases)
+    skipped = sum(case in exempted and case not in by_case for case in cases)
+    counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
+    root = ET.Element("testsuites", {"name": "cpproxy", **counts})
+    suite = ET.SubElement(root, "testsuite", {"name": f"cpproxy {verdict.mode}", **counts})
+    for case in cases:
+        element = ET.SubElement(suite, "testcase", {"classname": f"cpproxy.{verdict.mode}", "name": escape(case)})
+        if case in by_case:
+            kinds = ", ".join(dict.fromkeys(one.kind.value for one in by_case[case]))
+            failure = ET.SubElement(element, "failure", {"type": kinds, "message": _message(by_case[case])})
+            failure.text = _paragraphs(by_case[case])
+        elif case in exempted:
+            ET.SubElement(element, "skipped", {"message": _message(exempted[case])})
+    output = [escape(summarise(verdict)), *(f"warning {one.kind}: {escape(one.text)}" for one in verdict.warnings)]
+    ET.SubElement(suite, "system-out").text = "\n".join(output)
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _by_case(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    def case(one: Finding) -> str:
+        return one.scenario or _WHOLE_RUN
+
+    return {name: list(some) for name, some in groupby(sorted(findings, key=case), key=case)}
+
+
+def _message(findings: Sequence[Finding]) -> str:
+    first = findings[0]
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"{first.kind}: {escape(_known(first))}{more}"
+
+
+def _paragraphs(findings: Sequence[Finding]) -> str:
+    return "\n\n".join(f"{one.kind}: {escape(one.text)}" for one in findings)
+
+
+def as_markdown(verdict: Verdict) -> str:
+    """A heading, a list of findings each, for a job's summary or a comment."""
+    parts = [f"### cpproxy: {_markdown(summarise(verdict))}", ""]
+    for title, findings in (
+        ("Findings", verdict.findings),
+        ("Warnings", verdict.warnings),
+        ("Exempted", verdict.exempted),
+    ):
+        if findings:
+            items = (f"- **{_markdown(one.kind.value)}** {_markdown(_known(one))}" for one in findings)
+            parts += [f"**{title}**", "", *items, ""]
+    return "\n".join(parts)
+
+
+def _markdown(text: str) -> str:
+    """Text outside of code with what Markdown and HTML would read as a sign escaped; code stays as it is."""
+    pieces = escape(text).split("`")
+    if len(pieces) % 2 == 0:  # a backtick that closes nothing is none
+        pieces[-2:] = [f"{pieces[-2]}'{pieces[-1]}"]
+    return "".join(
+        f"`{piece}`" if index % 2 else "".join(f"\\{char}" if char in _SIGNS else char for char in piece)
+        for index, piece in enumerate(pieces)
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
