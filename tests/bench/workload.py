@@ -1,0 +1,86 @@
+"""The one set of interactions that every server of a benchmark answers from, and the calls that ask for it.
+
+Half are GETs with a query, half are POSTs whose JSON body alone tells them from up to 49 others on the same path.
+Bodies and answers are about 300 bytes of JSON.
+"""
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+JSON_TYPE = "application/json"
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call and its answer; `body` is None for a GET."""
+
+    method: str
+    target: str
+    body: bytes | None
+    answer: bytes
+
+
+def build_exchanges(count: int) -> tuple[Exchange, ...]:
+    """`count` different exchanges, the same in every run."""
+    return tuple(_build_post(number) if number % 2 else _build_get(number) for number in range(count))
+
+
+def _build_get(number: int) -> Exchange:
+    target = f"/bench/items/item-{number:05}?page={number % 7}&view=full"
+    return Exchange("GET", target, None, _build_json(number, "running"))
+
+
+def _build_post(number: int) -> Exchange:
+    target = f"/bench/groups/group-{number // 100:03}/items"
+    return Exchange("POST", target, _build_json(number, "wanted"), _build_json(number, "accepted"))
+
+
+def _build_json(number: int, state: str) -> bytes:
+    document = {
+        "item": f"item-{number:05}",
+        "state": state,
+        "size": {"cpu": number % 8 + 1, "memory_mb": 512 * (number % 16 + 1)},
+        "labels": ["bench", f"shard-{number % 13}", "region-eu-central"],
+        "enabled": number % 3 == 0,
+        "parent": None,
+        "note": f"interaction {number} of a set that every server answers from, alike".ljust(100, "."),
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def write_wrk_script(path: Path, exchanges: tuple[Exchange, ...]) -> None:
+    """A Lua script for wrk that asks for all exchanges in turn, in a shuffled order, and ends with one line of JSON.
+
+    Shuffled, because a server that searches from the front would otherwise be asked for its first ones alone in a short
+    round. The requests are formatted once, so that wrk itself is never the slowest part.
+    """
+    shuffled = list(exchanges)
+    random.Random(len(shuffled)).shuffle(shuffled)
+    lines = ["local requests = {}", "init = function(args)"]
+    lines += [f"  requests[{place}] = {_as_lua(exchange)}" for place, exchange in enumerate(shuffled, 1)]
+    lines += [
+        "end",
+        "local at = 0",
+        "request = function()",
+        f"  at = at % {len(shuffled)} + 1",
+        "  return requests[at]",
+        "end",
+        "done = function(summary, latency, requests)",
+        "  local errors = summary.errors",
+        "  io.write(string.format(",
+        """    '\\n{"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"timeouts":%d,"p99":%d}\\n',""",
+        "    summary.requests, summary.duration, errors.status, errors.connect + errors.read + errors.write,",
+        "    errors.timeout, latency:percentile(99)))",
+        "end",
+    ]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _as_lua(exchange: Exchange) -> str:
+    if exchange.body is None:
+        return f"wrk.format('{exchange.method}', '{exchange.target}')"
+    headers = f"{{['Content-Type'] = '{JSON_TYPE}'}}"
+    return f"wrk.format('{exchange.method}', '{exchange.target}', {headers}, [==[{exchange.body.decode()}]==])"
