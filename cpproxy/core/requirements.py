@@ -7,6 +7,7 @@ A value is a JSON literal, else the bare string; strings with spaces stand in qu
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -96,3 +97,12 @@ class Requirement:
         except (msgspec.DecodeError, RecursionError):  # too deep, or no JSON: then nothing stands anywhere in it
             return False
         return all(condition.holds(body) for condition in self.conditions)
+
+
+def parse_waits(texts: Sequence[str]) -> tuple[Requirement, ...]:
+    """What `wait` is to wait for. UsageError for what is none, and for a condition on the body."""
+    requirements = tuple(map(Requirement.parse, texts))
+    for one in requirements:
+        if one.conditions:
+            raise UsageError(f"wait {one.text!r}: looks at method and path alone; `cpproxy verify --require` at bodies")
+    return requirements

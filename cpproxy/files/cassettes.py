@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -212,7 +212,13 @@ def file_digest(folder: Path, name: str) -> str:
 
 def digest(folder: Path) -> str:
     """What a shell computes in the folder: `find . -name '*.json' | LC_ALL=C sort | xargs sha256sum | sha256sum`."""
-    lines = "".join(f"{file_digest(folder, name)}  ./{name}{SUFFIX}\n" for name in names(folder))
+    return combine_digests((name, file_digest(folder, name)) for name in names(folder))
+
+
+def combine_digests(digests: Iterable[tuple[str, str]]) -> str:
+    """What `digest` gives for a folder that holds just these cassettes, of which name and digest are given."""
+    files = sorted(((f"./{name}{SUFFIX}", one) for name, one in digests), key=lambda file: os.fsencode(file[0]))
+    lines = "".join(f"{one}  {path}\n" for path, one in files)
     return hashlib.sha256((lines or _EMPTY).encode()).hexdigest()
 
 

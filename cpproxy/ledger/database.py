@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import URL, Connection, Engine, RowMapping, Select, create_engine, event, inspect, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -153,6 +165,11 @@ class Ledger:
             with connection.execution_options(yield_per=_ROWS).execute(query) as result:
                 for row in result.mappings():
                     yield _call(row)
+
+    def count(self, run: str) -> int:
+        """How many calls a run has."""
+        with self._read() as connection:
+            return connection.scalar(select(func.count()).where(schema.calls.c.run == run)) or 0
 
     def call(self, name: str) -> tuple[str, Call]:
         """One call and its run, by `RUN:SEQ`, or by `SEQ` for one of the latest run. UsageError if there is none."""

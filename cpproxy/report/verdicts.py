@@ -54,14 +54,15 @@ def summarise(verdict: Verdict) -> str:
 
 def as_text(verdict: Verdict, paint: Paint) -> str:
     """A paragraph a finding, then one line with the counts."""
-    lines: list[str] = []
-    for findings, styles, word in (
-        (verdict.exempted, ["dim"], "exempted "),
-        (verdict.warnings, ["yellow"], "warning "),
-        (verdict.findings, ["bold", "red"], ""),
-    ):
-        for one in findings:
-            lines.append(f"{paint(f'{word}{one.kind}:', *styles)} {escape(_known(one))}")
+    lines = [
+        f"{paint(f'{word}{one.kind}:', *styles)} {escape(_known(one))}"
+        for findings, word, styles in (
+            (verdict.exempted, "exempted ", ("dim",)),
+            (verdict.warnings, "warning ", ("yellow",)),
+            (verdict.findings, "", ("bold", "red")),
+        )
+        for one in findings
+    ]
     style = "green" if not verdict.exit else "red"
     first, rest = summarise(verdict).split("; ", 1)
     lines.append(f"cpproxy: {paint(first, 'bold', style)}; {escape(rest)}")

@@ -1,0 +1,60 @@
+"""The ledger as commands and the desk ask it: opened up to date, filtered by words, judged."""
+
+import dataclasses
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import msgspec
+
+from cpproxy.core.answers import Ask
+from cpproxy.core.config import Config
+from cpproxy.core.judge import Facts, Planned, judge, parse_fail_on
+from cpproxy.core.requirements import Requirement
+from cpproxy.core.verdict import Verdict
+from cpproxy.errors import UsageError
+from cpproxy.ledger.database import Filter, KnownRun, Ledger
+
+
+@contextmanager
+def open_ledger(where: str) -> Iterator[Ledger]:
+    """The ledger, with all that the journals hold taken over. LedgerError if it cannot be read or written."""
+    with Ledger.open(where) as ledger:
+        ledger.ingest()
+        yield ledger
+
+
+def parse_filter(words: Mapping[str, str]) -> Filter:
+    """The filter that a query's words make. UsageError for a word that is none."""
+    known = {field.name for field in dataclasses.fields(Filter)}
+    for word in words:
+        if word not in known:
+            raise UsageError(f"filter {word!a}: expected one of {', '.join(sorted(known))}")
+    try:
+        wanted = msgspec.convert(dict(words), Filter, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"filter: {error}") from error
+    if wanted.after < 0 or wanted.last < 0:
+        raise UsageError("filter: after and last are numbers from 0 on")
+    return wanted
+
+
+def judge_run(
+    ledger: Ledger, known: KnownRun, config: Config, plan: Mapping[str, Sequence[Planned]], ask: Ask
+) -> Verdict:
+    """The verdict on a run, today. UsageError for a requirement or a kind that is none."""
+    return judge(
+        Facts(
+            run=known.run,
+            calls=ledger.calls(known.run.id),
+            today=datetime.datetime.now(datetime.UTC).date(),
+            events=ledger.events(known.run.id),
+            config=config,
+            plan=plan,
+            checkout=ask.checkout,
+            requirements=tuple(map(Requirement.parse, ask.require)),
+            fail_on=parse_fail_on(ask.fail_on),
+            killed=known.killed,
+            session=ask.session,
+        ),
+    )

@@ -1,0 +1,205 @@
+"""The desk of a running proxy: begins and ends its run, and knows what the admin paths are asked.
+
+It answers from the tally where that is enough, and else from the ledger in a thread of its own, so that neither
+SQLAlchemy nor a database stands in the way of a call.
+"""
+
+import asyncio
+import datetime
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from cpproxy import __version__
+from cpproxy.cli.checkout import make_plan, read_digests
+from cpproxy.cli.options import Settings
+from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
+from cpproxy.core.requirements import parse_waits
+from cpproxy.core.routes import RouteTable
+from cpproxy.core.runs import Event, Mode, Reset, Run, RunEnded, ScenarioBegun, ScenarioEnded, Served
+from cpproxy.core.tally import Tally
+from cpproxy.errors import UsageError
+from cpproxy.files.cassettes import combine_digests
+from cpproxy.ledger.journal import Journal
+
+if TYPE_CHECKING:
+    from cpproxy.core.replay import Source
+    from cpproxy.core.verdict import Verdict
+
+CALLS_AT_ONCE = 1000
+"""How many calls one answer holds at most; a follower asks for those after the last."""
+
+_POLL = 0.02
+
+
+class Desk:
+    """The run of one proxy, from `begin` to `finish`.
+
+    `cassettes` are those that are served or recorded, `sources` the served ones as they were loaded. `reset` makes the
+    mode forget a session.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        mode: Mode,
+        cassettes: Sequence[Served] = (),
+        upstream: str = "",
+        sources: "Sequence[Source]" = (),
+        reset: Callable[[str], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._routes = RouteTable(settings.config.routes)
+        self._sources = sources
+        self._reset = reset
+        self._journal: Journal | None = None
+        self._stopping = False
+        self.tally = Tally(
+            (route.name, route.settings.counter) for route in self._routes.routes if route.settings.counter
+        )
+        self.run = Run(
+            id=f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+            mode=mode,
+            started=time.time(),
+            version=__version__,
+            pid=os.getpid(),
+            upstream=upstream,
+            digest=combine_digests((one.name, one.sha256) for one in cassettes) if mode is Mode.REPLAY else "",
+            cassettes=tuple(cassettes),
+        )
+
+    def begin(self, url: str) -> Journal:
+        """The run begins at this address; its journal comes back. LedgerError if the ledger cannot be written."""
+        self.run = structs.replace(self.run, url=url)
+        self._journal = Journal.create(self._settings.ledger, self.run)
+        return self._journal
+
+    def note(self, event: Event) -> None:
+        """Put an event on the ledger. LedgerError as `Journal.flush`."""
+        if self._journal is None:
+            raise RuntimeError("the run has not begun")
+        self._journal.note(event)
+        self._journal.flush()
+
+    def stop_waiting(self) -> None:
+        """Let those who wait go: the proxy is about to stop."""
+        self._stopping = True
+
+    def finish(self, reason: str = "") -> "Verdict":
+        """The run ends; its verdict comes back. LedgerError if the ledger cannot be written."""
+        if self._journal is not None:
+            self._journal.close(RunEnded(at=time.time(), reason=reason))
+            self._journal = None
+        return self._judge(Ask(checkout=read_digests(self._settings.cassettes)))
+
+    def why_not_ready(self) -> str:
+        """Why calls cannot be answered yet, or nothing."""
+        return "" if self._journal is not None and not self._stopping else "the proxy is about to stop"
+
+    def version(self) -> Version:
+        """Which build serves what."""
+        run = self.run
+        return Version(run.version, run.id, run.mode, run.digest, run.cassettes)
+
+    def state(self, session: str) -> State:
+        """What a session has seen since it began or was reset."""
+        outcomes = {outcome.value: count for outcome, count in self.tally.session(session).outcomes.items()}
+        return State(
+            run=self.run.id,
+            mode=self.run.mode,
+            url=self.run.url,
+            session=session,
+            scenario=self.tally.scenario(session),
+            counters=self.tally.counters(session),
+            calls=outcomes,
+        )
+
+    def counters(self, session: str) -> dict[str, int]:
+        """The config's counters."""
+        return self.tally.counters(session)
+
+    def scenarios(self) -> Scenarios:
+        """The scenario that each session is in, of those that are in one."""
+        names = {session: self.tally.scenario(session) for session in self.tally.sessions()}
+        return Scenarios({session: name for session, name in names.items() if name})
+
+    def begin_scenario(self, session: str, begin: Begin) -> None:
+        """A script says where it is. UsageError for a name that is none."""
+        if not begin.name or not begin.name.isprintable():
+            raise UsageError(f"scenario {begin.name!a}: expected a name such as harness/boot")
+        self.note(ScenarioBegun(time.time(), begin.name, session, begin.xfail))
+        self.tally.begin(session, begin.name)
+
+    def end_scenario(self, session: str, end: End) -> None:
+        """A script is done. UsageError if none had begun."""
+        name = self.tally.scenario(session)
+        if not name:
+            raise UsageError(f"no scenario has begun in session {session}; `cpproxy scenario begin NAME` begins one")
+        self.note(ScenarioEnded(time.time(), name, session, end.exit))
+        self.tally.end(session)
+
+    def reset(self, session: str) -> None:
+        """A session begins anew: its progress and counters, not its rows."""
+        self.note(Reset(time.time(), session))
+        self.tally.reset(session)
+        if self._reset:
+            self._reset(session)
+
+    async def calls(self, wanted: Mapping[str, str]) -> Calls:
+        """The first calls that fit the filters, `CALLS_AT_ONCE` at most. UsageError for a filter that is none."""
+        return await asyncio.to_thread(self._find_calls, dict(wanted))
+
+    def _find_calls(self, wanted: dict[str, str]) -> Calls:
+        from cpproxy.cli.books import open_ledger, parse_filter  # noqa: PLC0415 (SQLAlchemy waits until it is needed)
+
+        run = wanted.pop("run", "latest")
+        with open_ledger(self._settings.ledger) as ledger:
+            name = self.run.id if run == "latest" else ledger.run(run).run.id
+            rows = islice(ledger.calls(name, parse_filter(wanted)), CALLS_AT_ONCE)
+            return Calls(name, tuple(NamedCall(f"{name}:{row.seq}", row) for row in rows))
+
+    async def call(self, name: str) -> NamedCall:
+        """One call, by `RUN:SEQ` or, of this run, `SEQ`. UsageError if there is none."""
+        return await asyncio.to_thread(self._find_call, name if ":" in name else f"{self.run.id}:{name}")
+
+    def _find_call(self, name: str) -> NamedCall:
+        from cpproxy.cli.books import open_ledger  # noqa: PLC0415 (as above)
+
+        with open_ledger(self._settings.ledger) as ledger:
+            run, row = ledger.call(name)
+            return NamedCall(f"{run}:{row.seq}", row)
+
+    async def verdict(self, ask: Ask) -> "Verdict":
+        """What the run comes to so far."""
+        return await asyncio.to_thread(self._judge, ask)
+
+    def _judge(self, ask: Ask) -> "Verdict":
+        from cpproxy.cli.books import judge_run, open_ledger  # noqa: PLC0415 (as above)
+
+        with open_ledger(self._settings.ledger) as ledger:
+            plan = make_plan(self._sources, self._routes)
+            return judge_run(ledger, ledger.run(self.run.id), self._settings.config, plan, ask)
+
+    async def wait(self, session: str, wait: Wait) -> Waited:
+        """Returns once the calls are there, or one went wrong, or the time is over. UsageError for what is no call."""
+        requirements = parse_waits(wait.calls)
+        deadline = time.monotonic() + wait.timeout
+        while True:
+            counts = {one.text: self.tally.count(session, one.template) for one in requirements}
+            if all(counts[one.text] >= one.count for one in requirements):
+                return Waited(met=True, counts=counts)
+            bad = self.tally.session(session).bad
+            if bad is not None:
+                what = f"{bad.outcome}: {bad.method} {bad.target}: {bad.reason}"
+                return Waited(met=False, counts=counts, reason=f"{what} (`cpproxy call {self.run.id}:{bad.seq}`)")
+            if self._stopping:
+                return Waited(met=False, counts=counts, reason="the proxy stops")
+            if time.monotonic() >= deadline:
+                return Waited(met=False, counts=counts, reason=f"not there after {wait.timeout:g} s")
+            await asyncio.sleep(_POLL)

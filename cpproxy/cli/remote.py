@@ -1,0 +1,131 @@
+"""A running proxy, asked over its admin paths: what `--url` stands for, or the latest one of this ledger."""
+
+import contextlib
+import http.client
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from cpproxy.cli.options import Settings
+from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
+from cpproxy.core.verdict import Verdict
+from cpproxy.errors import UsageError
+
+_SECONDS = 30.0
+_SLACK = 10.0
+
+
+class AbsentError(UsageError):
+    """No proxy answers at the address, or none runs on the ledger."""
+
+
+class _Refusal(msgspec.Struct):
+    error: str
+
+
+class Remote:
+    """The admin paths of the proxy at `url`. AbsentError if nothing answers, UsageError if it refuses."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"--url {url}: expected the address of a proxy, such as http://127.0.0.1:9090")
+        self.url = url
+        self._class = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._address = parts.netloc.rpartition("@")[2]
+        self._base = parts.path.rstrip("/") + "/__cpproxy"
+
+    def ready(self) -> bool:
+        """Whether it answers calls already."""
+        status, _ = self._exchange("GET", "/ready", b"", _SECONDS)
+        return status == 200
+
+    def version(self) -> Version:
+        """Which build serves what."""
+        return self._ask("GET", "/version", Version)
+
+    def state(self, session: str) -> State:
+        """What a session has seen."""
+        return self._ask("GET", _path("/state", {"session": session}), State)
+
+    def calls(self, wanted: Mapping[str, str]) -> Calls:
+        """The first calls that fit the filters; those after the last of them are for another question."""
+        return self._ask("GET", _path("/calls", wanted), Calls)
+
+    def call(self, name: str) -> NamedCall:
+        """One call by its id."""
+        return self._ask("GET", f"/call/{quote(name)}", NamedCall)
+
+    def verdict(self, ask: Ask) -> Verdict:
+        """What the run comes to so far."""
+        return self._ask("POST", "/verdict", Verdict, ask)
+
+    def begin(self, session: str, begin: Begin) -> Scenarios:
+        """A script says where it is."""
+        return self._ask("POST", _path("/scenarios", {"session": session}), Scenarios, begin)
+
+    def end(self, session: str, end: End) -> Scenarios:
+        """A script is done."""
+        return self._ask("POST", _path("/scenarios/end", {"session": session}), Scenarios, end)
+
+    def wait(self, session: str, wait: Wait) -> Waited:
+        """Until the calls are there, or cannot come to be any more, or the time is over."""
+        return self._ask("POST", _path("/wait", {"session": session}), Waited, wait, seconds=wait.timeout + _SLACK)
+
+    def _ask[T](
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        question: msgspec.Struct | None = None,
+        *,
+        seconds: float = _SECONDS,
+    ) -> T:
+        body = b"" if question is None else msgspec.json.encode(question)
+        status, answer = self._exchange(method, path, body, seconds)
+        try:
+            if status == 200:
+                return msgspec.json.decode(answer, type=kind)
+            refusal = msgspec.json.decode(answer, type=_Refusal).error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise UsageError(f"what answers at {self.url} is no cpproxy of this version (status {status})") from error
+        raise UsageError(refusal.removeprefix("cpproxy: "))
+
+    def _exchange(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, bytes]:
+        try:
+            with contextlib.closing(self._class(self._address, timeout=seconds)) as connection:
+                connection.request(method, self._base + path, body, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise AbsentError(f"no proxy answers at {self.url}: {reason}") from error
+
+
+def find(settings: Settings, url: str | None) -> Remote:
+    """The proxy at `url`, else the latest that runs on this ledger. AbsentError if there is none."""
+    if url:
+        return Remote(url)
+    for running in running_here(settings):
+        return running
+    raise AbsentError(f"no proxy runs on the ledger {_shown(settings.ledger)}: start one, or name one with --url")
+
+
+def running_here(settings: Settings) -> Iterator[Remote]:
+    """The proxies that run on this ledger and this machine, the latest first."""
+    from cpproxy.ledger.journal import live_runs  # noqa: PLC0415 (not needed with --url)
+
+    for run in reversed(live_runs(settings.ledger)):
+        yield Remote(run.url)
+
+
+def _path(path: str, words: Mapping[str, str]) -> str:
+    given = {word: value for word, value in words.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _shown(ledger: str) -> str:
+    """The ledger without the user and password that a URL may hold."""
+    scheme, separator, rest = ledger.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else ledger

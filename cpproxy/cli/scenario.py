@@ -1,0 +1,35 @@
+"""`cpproxy scenario`: a script says where it is."""
+
+import click
+
+from cpproxy.cli.options import Settings, common_options, url_option
+from cpproxy.cli.remote import find
+from cpproxy.core.answers import Begin, End
+
+_session = click.option("--session", default="", metavar="NAME", help="The session that the script plays in.")
+
+
+@click.group()
+def scenario() -> None:
+    """Tell a running proxy which scenario begins or ends."""
+
+
+@scenario.command()
+@click.argument("name")
+@click.option("--xfail", default="", metavar="REASON", help="It is known to fail, and this is why.")
+@_session
+@url_option
+@common_options
+def begin(settings: Settings, /, *, name: str, xfail: str, session: str, url: str | None) -> None:
+    """Put the cassette NAME first until the scenario ends, and count calls as this scenario's."""
+    find(settings, url).begin(session, Begin(name, xfail))
+
+
+@scenario.command()
+@click.option("--exit", "code", type=int, metavar="N", help="The exit code with which the script ended.")
+@_session
+@url_option
+@common_options
+def end(settings: Settings, /, *, code: int | None, session: str, url: str | None) -> None:
+    """End the scenario that has begun."""
+    find(settings, url).end(session, End(code))

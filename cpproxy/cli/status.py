@@ -1,0 +1,70 @@
+"""`cpproxy status`: what a running proxy serves and has seen, or how the last run ended."""
+
+import sys
+
+import click
+import msgspec
+
+from cpproxy.cli.options import Settings, common_options, format_option, url_option
+from cpproxy.cli.remote import AbsentError, find
+from cpproxy.core.answers import State, Version
+from cpproxy.core.runs import Mode
+from cpproxy.report.terminal import escape
+
+
+@click.command()
+@click.option("--session", default="", metavar="NAME", help="The session whose calls are counted.")
+@url_option
+@format_option("text", "json")
+@common_options
+def status(settings: Settings, /, *, session: str, url: str | None, format: str) -> None:  # noqa: A002 (the flag's name)
+    """Show what a running proxy serves and has seen; where none runs, how the last run ended."""
+    try:
+        remote = find(settings, url)
+        version, state = remote.version(), remote.state(session)
+    except AbsentError:
+        if url:
+            raise
+        sys.stdout.write(_describe_last(settings, format))
+        return
+    if format == "json":
+        sys.stdout.write(_as_json({"running": True, "version": version, "state": state}))
+    else:
+        sys.stdout.write(_describe(version, state))
+
+
+def _describe(version: Version, state: State) -> str:
+    """A running proxy in a few lines."""
+    verb = "replaying" if version.mode is Mode.REPLAY else "recording"
+    calls = ", ".join(f"{count} {outcome}" for outcome, count in state.calls.items()) or "none"
+    lines = [f"{verb} on {state.url} (run {version.run}, cpproxy {version.version})"]
+    lines += [
+        f"cassette {one.name}: {one.interactions} interactions, sha256 {one.sha256[:12]}" for one in version.cassettes
+    ]
+    lines += [f"digest {version.digest}"] if version.digest else []
+    lines += [f"scenario {escape(state.scenario)}"] if state.scenario else []
+    lines += [f"calls: {calls}"]
+    lines += [f"{name}: {count}" for name, count in state.counters.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _describe_last(settings: Settings, form: str) -> str:
+    from cpproxy.cli.books import open_ledger  # noqa: PLC0415 (not needed for a running proxy)
+
+    with open_ledger(settings.ledger) as ledger:
+        known = ledger.run()
+        count = ledger.count(known.run.id)
+    if form == "json":
+        ended = {"ended": known.ended, "reason": known.end_reason, "killed": known.killed}
+        return _as_json({"running": False, "run": known.run, "calls": count, **ended})
+    if known.killed:
+        end = "was killed"
+    elif known.ended is None:
+        end = "goes on elsewhere"
+    else:
+        end = f"ended ({known.end_reason or 'in order'})"
+    return f"no proxy runs here; run {known.run.id} ({known.run.mode}) {end}, calls: {count} (`cpproxy verify`)\n"
+
+
+def _as_json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"

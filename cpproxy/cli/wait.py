@@ -1,0 +1,57 @@
+"""`cpproxy wait`: returns once a proxy is ready or calls have arrived, and fails at once when one went wrong."""
+
+import time
+
+import click
+
+from cpproxy.cli.errors import print_error
+from cpproxy.cli.options import Settings, common_options, url_option
+from cpproxy.cli.remote import AbsentError, Remote, find
+from cpproxy.core.answers import Wait
+from cpproxy.core.requirements import parse_waits
+from cpproxy.errors import Exit
+
+_POLL = 0.05
+
+
+@click.command()
+@click.option(
+    "--for", "calls", multiple=True, metavar="'METHOD PATH [>=N]'", help="Calls to wait for; repeat for more."
+)
+@click.option("--timeout", type=click.FloatRange(0), default=30.0, show_default=True, metavar="S", help="In seconds.")
+@click.option("--session", default="", metavar="NAME", help="The session that the calls are made in.")
+@url_option
+@common_options
+def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, session: str, url: str | None) -> int:
+    """Wait until a proxy is ready, and with --for until these calls have arrived at its front.
+
+    Exit code 1 when they have not in time, or at once when a call missed or went past the front.
+    """
+    parse_waits(calls)
+    deadline = time.monotonic() + timeout
+    remote = _await_ready(settings, url, deadline)
+    if remote is None:
+        print_error(f"wait: no proxy is ready after {timeout:g} s")
+        return Exit.FINDINGS
+    if not calls:
+        return Exit.CLEAN
+    waited = remote.wait(session, Wait(calls, max(0.0, deadline - time.monotonic())))
+    if waited.met:
+        return Exit.CLEAN
+    counts = ", ".join(f"{count} of `{text}`" for text, count in waited.counts.items())
+    print_error(f"wait: {waited.reason}; arrived: {counts}")
+    return Exit.FINDINGS
+
+
+def _await_ready(settings: Settings, url: str | None, deadline: float) -> Remote | None:
+    """The proxy, once it is ready; None when it is not in time."""
+    while True:
+        try:
+            remote = find(settings, url)
+            if remote.ready():
+                return remote
+        except AbsentError:
+            pass
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(_POLL)
