@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import Struct
 
 from cpproxy.core import bodies, jsonpath
 from cpproxy.core.messages import Headers, Request, find_header
@@ -23,15 +24,15 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _FRACTION = re.compile(rb"\d[.eE]")
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
-_DIGESTED = 256
+_DIGESTED = 1024
+_SHOWN = 256
 _MAX_BODY = 256 * 1024 * 1024
 
 type Key = tuple[Any, ...]
 """Equal for two requests that match each other; hashable, and of bounded size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """A body as a value: `kind` is `none`, `json`, `form`, `multipart`, `bytes` or `omitted`.
 
     `value` is JSON for `json`, pairs for `form`, bytes for `multipart` and `bytes`, and size and digest for `omitted`.
@@ -56,8 +57,7 @@ class Body:
         return data if len(data) <= _DIGESTED else hashlib.blake2b(data, digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """The parts of a request that count, as values."""
 
     method: str
@@ -107,8 +107,8 @@ def normalise(request: Request, route: Route | None) -> Form:
 def _conditions(headers: Headers) -> tuple[bytes, ...]:
     """The conditional headers that are present, in lower case, each once."""
     # The first letters sort nearly every header out before it is put into lower case.
-    found = {lower for name, _ in headers if name[:1] in b"rRiI" and (lower := name.lower()) in CONDITIONAL}
-    return tuple(sorted(found)) if found else ()
+    found = [lower for name, _ in headers if name[:1] in b"rRiI" and (lower := name.lower()) in CONDITIONAL]
+    return tuple(sorted(set(found))) if found else ()
 
 
 def _values(headers: Headers, name: bytes) -> tuple[bytes, ...]:
@@ -244,7 +244,7 @@ def _describe(body: Body) -> str | None:
             return f"{body.value[0]} bytes, SHA-256 {body.value[1]}"
         case "form":
             return "a form"
-        case _ if len(body.value) <= _DIGESTED and _is_text(body.value):
+        case _ if len(body.value) <= _SHOWN and _is_text(body.value):
             return body.value.decode()
         case _:
             return f"{len(body.value)} bytes, SHA-256 {hashlib.sha256(body.value).hexdigest()[:16]}…"

@@ -6,6 +6,8 @@ needed, as latin-1 (RFC 9110 section 5.5), which loses nothing.
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 type Headers = tuple[tuple[bytes, bytes], ...]
 
 HOP_BY_HOP = frozenset(
@@ -24,16 +26,14 @@ HOP_BY_HOP = frozenset(
 the front is no forward proxy, so whoever sends it means the upstream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Omitted:
+class Omitted(Struct, frozen=True):
     """What is known of a body that was too large to keep: its size in bytes and its SHA-256 in hex."""
 
     size: int
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One call as it arrived: `target` is path and query byte for byte, `client` the peer's address.
 
     A body over the cap is `omitted`, and `body` is then empty.

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from cpproxy.core import bodies, redaction
 from cpproxy.core.calls import Outcome
@@ -57,6 +58,8 @@ class Entry:
     denied: bool
     once: Once
     route: str
+    omitted: int = 0
+    """The size in bytes of an answer that was too large to be recorded, and so cannot be given."""
 
     def interaction(self) -> Interaction:
         """The interaction, decoded."""
@@ -124,8 +127,7 @@ class Session:
         self.next.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class Serve:
+class Serve(Struct, frozen=True, eq=False):
     """An answer for the call. `settle` must be called once, with whether the answer reached the client whole."""
 
     entry: Entry
@@ -198,6 +200,7 @@ class Replay:
                 denied=interaction.response.status in _DENIED,
                 once=once,
                 route=_name(route),
+                omitted=_omitted(interaction),
             ),
         )
         self.cassettes[cassette] += 1
@@ -234,6 +237,12 @@ class Replay:
                 f"{last.id} of cassette {last.cassette}, and a write answers once"
             )
             return Refuse(Outcome.MISS, 421, reason, form, _name(route), used_up=True)
+        if entry.omitted:
+            reason = (
+                f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
+                "which is over the limit; raise body_limit of [record] and record it again"
+            )
+            return Refuse(Outcome.MISS, 421, reason, form, _name(route))
         return Serve(entry, state, form)
 
     def _find(self, request: Request) -> "Found | Refuse":
@@ -277,6 +286,11 @@ class Replay:
 
 def _name(route: Route | None) -> str:
     return "" if route is None else route.name
+
+
+def _omitted(interaction: Interaction) -> int:
+    body = interaction.response.body
+    return body.omitted if isinstance(body, Body) and isinstance(body.omitted, int) else 0
 
 
 def _unlike(left: str, right: str) -> int:

@@ -6,6 +6,8 @@ before the call's row was appended to the journal.
 
 import asyncio
 import hashlib
+import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +29,7 @@ SESSION_HEADER = b"x-cpproxy-session"
 OUTCOME_HEADER = b"X-Cpproxy-Outcome"
 INTERACTION_HEADER = b"X-Cpproxy-Interaction"
 
+_RESET = struct.pack("ii", 1, 0)
 _PROMPT = 64 * 1024
 """Answers above this size in bytes are written at once and waited for, so that a slow client cannot pile them up."""
 
@@ -158,8 +161,8 @@ class Exchange:
             if self.expects_continue:
                 self.inform(100, ())
             content = self.content
-            buffer = bytearray()
             digest = None
+            buffer = bytearray()
             size = 0
             while piece := await content.readany():
                 size += len(piece)
@@ -195,7 +198,7 @@ class Exchange:
                 scenario=self.scenario,
                 client=self.client,
                 host=self.host,
-                duration=round(time.perf_counter() - self.began, 6),
+                duration=int((time.perf_counter() - self.began) * 1e6) / 1e6,
                 **row,
             ),
         )
@@ -221,13 +224,12 @@ class Exchange:
         """Sends a whole answer once its row is in the journal.
 
         `head` is as `encode_head` makes it, without `Connection`; `payload` is the framed body, and `size` the body's
-        without its framing, in bytes.
-        `settle` is told whether the answer left whole.
+        without its framing, in bytes. `settle` is told whether the answer left whole.
         """
         self.log(outcome, status, response_size=len(payload) if size is None else size, **row)
         self.started = True
-        if connection := self.connection_headers():
-            head = head[:-2] + b"%s: %s\r\n\r\n" % connection[0]
+        if not (self.keep_alive and self.modern):
+            head = head[:-2] + b"%s: %s\r\n\r\n" % self.connection_headers()[0]
         wire = head + payload
         if self.keep_alive and len(wire) <= _PROMPT:
             self._desk.post(self.transport(), wire, settle)
@@ -317,4 +319,6 @@ class Exchange:
         self._desk.flush()
         transport = self.protocol.transport
         if transport is not None:
+            # Without it the connection would end by FIN, which to a client of HTTP/1.0 is the end of a whole answer.
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             transport.abort()

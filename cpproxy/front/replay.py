@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 
 from cpproxy.core.calls import Outcome
-from cpproxy.core.messages import Answer, Headers, find_header
+from cpproxy.core.messages import Answer, Headers, Request, find_header
 from cpproxy.core.replay import Entry, Refuse, Replay, Serve, as_answer, document
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
 from cpproxy.front.wire import encode_chunks, encode_head, has_body
@@ -32,8 +32,12 @@ class Replayer:
 
     async def answer(self, exchange: Exchange) -> None:
         """Ends the exchange with a recorded answer, or refuses it."""
-        request = await exchange.read(self._limit)
-        size = request.omitted.size if request.omitted else len(request.body)
+        if exchange.has_body:
+            request = await exchange.read(self._limit)
+            size = request.omitted.size if request.omitted else len(request.body)
+        else:
+            request = Request(exchange.method, exchange.target, exchange.headers, b"")
+            size = 0
         decision = self._replay.decide(request, exchange.session, exchange.scenario)
         match decision:
             case Serve():
@@ -45,28 +49,30 @@ class Replayer:
 
     async def _serve(self, exchange: Exchange, serve: Serve, size: int) -> None:
         entry = serve.entry
-        row: dict[str, Any] = {
-            "outcome": Outcome.REPLAYED,
-            "route": entry.route,
-            "cassette": entry.cassette,
-            "interaction": entry.id,
-            "request_size": size,
-            "body": _document(serve.form, size),
-        }
-        accept = find_header(exchange.headers, b"accept-encoding")
+        accept = exchange.message.headers.get("Accept-Encoding")
         key = (entry, accept, exchange.modern)
         prepared = self._cache.get(key)
         if prepared is None:
-            answer = as_answer(entry.interaction(), accept)
+            answer = as_answer(entry.interaction(), None if accept is None else accept.encode())
             if self._latency and answer.chunks:
-                await _stream(exchange, serve, answer, row)
+                await _stream(exchange, serve, answer, size)
                 return
-            prepared = _prepare(exchange, answer, entry)
+            prepared = _prepare(exchange, answer, entry, _document(serve.form, size))
             self._cache.put(key, prepared)
         if prepared.closes:
             exchange.keep_alive = False
         await exchange.send(
-            prepared.head, prepared.body, status=prepared.status, size=prepared.size, settle=serve.settle, **row
+            prepared.head,
+            prepared.payload,
+            outcome=Outcome.REPLAYED,
+            status=prepared.status,
+            size=prepared.size,
+            settle=serve.settle,
+            route=entry.route,
+            cassette=entry.cassette,
+            interaction=entry.id,
+            request_size=size,
+            body=prepared.document,
         )
 
 
@@ -87,7 +93,7 @@ async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
     await exchange.refuse(refuse.status, refuse.outcome, refuse.reason, details=details, **row)
 
 
-async def _stream(exchange: Exchange, serve: Serve, answer: Answer, row: dict[str, Any]) -> None:
+async def _stream(exchange: Exchange, serve: Serve, answer: Answer, size: int) -> None:
     """Sends each chunk when it came in the recording."""
     loop = asyncio.get_running_loop()
     delivered = False
@@ -100,7 +106,15 @@ async def _stream(exchange: Exchange, serve: Serve, answer: Answer, row: dict[st
             await asyncio.sleep(began + chunk.at - loop.time())
             await exchange.write(answer.body[start : start + chunk.size])
             start += chunk.size
-        await exchange.finish(status=answer.status, **row)
+        await exchange.finish(
+            outcome=Outcome.REPLAYED,
+            status=answer.status,
+            route=serve.entry.route,
+            cassette=serve.entry.cassette,
+            interaction=serve.entry.id,
+            request_size=size,
+            body=_document(serve.form, size),
+        )
         delivered = True
     finally:
         serve.settle(delivered)
@@ -108,13 +122,17 @@ async def _stream(exchange: Exchange, serve: Serve, answer: Answer, row: dict[st
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An answer as it goes out: head and framed body, the body's size in bytes, and whether closing ends it."""
+    """An answer as it goes out: head and framed body, the body's size in bytes, and whether closing ends it.
+
+    `document` is the request's JSON for the ledger: equal for all calls that get this answer.
+    """
 
     head: bytes
-    body: bytes
+    payload: bytes
     status: int
     size: int
     closes: bool
+    document: msgspec.Raw | msgspec.UnsetType
 
 
 def _marks(entry: Entry) -> Headers:
@@ -124,7 +142,7 @@ def _marks(entry: Entry) -> Headers:
     )
 
 
-def _prepare(exchange: Exchange, answer: Answer, entry: Entry) -> _Prepared:
+def _prepare(exchange: Exchange, answer: Answer, entry: Entry, document: msgspec.Raw | msgspec.UnsetType) -> _Prepared:
     """Frames an answer as it was framed when it was recorded, as far as the client's version allows it."""
     bodied = has_body(exchange.method, answer.status)
     open_ended = bodied and find_header(answer.headers, b"content-length") is None
@@ -134,20 +152,21 @@ def _prepare(exchange: Exchange, answer: Answer, entry: Entry) -> _Prepared:
     framed = encode_chunks(body, tuple(chunk.size for chunk in answer.chunks)) if chunked else body
     return _Prepared(
         head=encode_head(answer.status, answer.reason, headers),
-        body=framed,
+        payload=framed,
         status=answer.status,
         size=len(body),
         closes=open_ended and not chunked,
+        document=document,
     )
 
 
 def _document(form: "Form", size: int) -> msgspec.Raw | msgspec.UnsetType:
     """The call's JSON for the ledger, where it has some and it is no larger than a requirement would look into."""
-    value = document(form) if size <= _LARGEST_DOCUMENT else None
+    value = document(form) if 0 < size <= _LARGEST_DOCUMENT else None
     return msgspec.UNSET if value is None else msgspec.Raw(msgspec.json.encode(value))
 
 
-type _CacheKey = tuple[Entry, bytes | None, bool]
+type _CacheKey = tuple[Entry, str | None, bool]
 
 
 class _Cache:
@@ -175,4 +194,4 @@ class _Cache:
 
 
 def _weigh(prepared: _Prepared) -> int:
-    return len(prepared.head) + len(prepared.body) + 200
+    return len(prepared.head) + len(prepared.payload) + 200

@@ -200,7 +200,7 @@ class Front:
         target = exchange.target = _origin_form(exchange.target)
         if target.startswith(ADMIN_PREFIX) and target[len(ADMIN_PREFIX) : len(ADMIN_PREFIX) + 1] in ("/", "?", ""):
             return await self._administer(exchange, target[len(ADMIN_PREFIX) :].partition("?")[0])
-        if self._state_path and target.partition("?")[0] == self._state_path:
+        if self._state_path and target.startswith(self._state_path) and target.partition("?")[0] == self._state_path:
             return await self._administer(exchange, STATE)
         _choose_session(exchange)
         exchange.seq = self.number()
