@@ -117,8 +117,8 @@ class _Upload:
                     await self._continued.wait()
             self.begun = True
             exchange.inform(100, ())
-        content = exchange.http.content
-        chunked = exchange.http.message.chunked
+        content = exchange.content
+        chunked = exchange.message.chunked
         while data := await content.readany():
             self._catch.add(data)
             await self._transfer.send(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
@@ -165,7 +165,7 @@ class Recorder:
     async def _relay(self, call: "_Call") -> None:
         exchange = call.exchange
         body = call.take_body()
-        framing = _CHUNKED if exchange.http.message.chunked else ()
+        framing = _CHUNKED if exchange.message.chunked else ()
         transfer = await self._upstream.request(
             exchange.method, exchange.target, call.request_headers + framing, body=body
         )
@@ -202,6 +202,7 @@ class Recorder:
         marked = (*headers, (OUTCOME_HEADER, Outcome.RECORDED.encode()))
         prompt = not has_body(exchange.method, head.status) or (head.length is not None and transfer.has_arrived())
         if not prompt:
+            call.status = head.status
             await exchange.start(head.status, head.reason, marked, length=head.length)
         last = b"" if transfer.is_whole() else await self._read(call, transfer)
         if upload is not None:
@@ -220,7 +221,7 @@ class Recorder:
             data, ends_chunk = await transfer.read()
             call.response.add(data)
             pending += len(data)
-            if ends_chunk:
+            if ends_chunk and pending:  # the last chunk ends an empty one
                 call.chunks.append(Chunk(self._loop.time() - began, pending))
                 pending = 0
             if transfer.is_whole():
@@ -240,6 +241,7 @@ class _Call:
     cassette: str
     chunks: list[Chunk] = field(default_factory=list)
     request_headers: Headers = ()
+    status: int = 0
     recorded: bool = False
 
     def __post_init__(self) -> None:
@@ -248,26 +250,26 @@ class _Call:
 
     def take_body(self) -> bytes | None:
         """The request's body, framed, if all of it is there; else None, and it is to be passed on as it comes."""
-        http = self.exchange.http
-        if not http.body_exists:
+        exchange = self.exchange
+        if not exchange.has_body:
             self.request.whole = True
             return b""
-        if self.exchange.expects_continue or not http.content.is_eof():
+        if exchange.expects_continue or not exchange.content.is_eof():
             return None
-        body = http.content.read_nowait()
+        body = exchange.content.read_nowait()
         self.request.add(body)
         self.request.whole = True
-        return encode_chunks(body, ()) if http.message.chunked else body
+        return encode_chunks(body, ()) if exchange.message.chunked else body
 
     def has_arrived(self) -> bool:
         """Whether the client has sent its request whole."""
-        content = self.exchange.http.content
+        content = self.exchange.content
         return self.request.whole or (content.is_eof() and content.exception() is None)
 
     def record(self, head: Head, headers: Headers, now: float) -> None:
         """Makes an interaction of it, the answer having come whole; UpstreamError if that must not be."""
         if not self.request.whole and self.has_arrived():  # what the upstream did not wait for
-            self.request.add(self.exchange.http.content.read_nowait())
+            self.request.add(self.exchange.content.read_nowait())
             self.request.whole = True
         self.response.whole = True
         asked = Asked(self.request_headers, self.request.body(self.request_headers))
@@ -294,7 +296,7 @@ class _Call:
         """Tells the client, by an aborted body if the answer has begun."""
         row = self.row() | {"reason": reason}
         if self.exchange.started:
-            self.exchange.abort(status=status, **row)
+            self.exchange.abort(status=self.status, **row)
             return
         if not self.request.whole:
             self.exchange.keep_alive = False
@@ -309,7 +311,7 @@ def _without_own(headers: Headers) -> Headers:
 
 def _document(catch: _Catch) -> Raw | UnsetType:
     """The request's JSON, masked, where it has some that is no larger than a requirement would look into."""
-    if not catch.whole or not 0 < catch.size <= _LARGEST_DOCUMENT or catch.kept[:1] not in {b"{", b"["}:
+    if not catch.whole or catch.size > _LARGEST_DOCUMENT or not catch.kept.startswith((b"{", b"[")):
         return UNSET
     try:
         return Raw(msgspec.json.encode(redaction.mask(msgspec.json.decode(bytes(catch.kept)))))

@@ -278,7 +278,9 @@ class Upstream:
         lines += [b"%s: %s" % pair for pair in headers]
         head = b"\r\n".join([*lines, b"", body or b""])
         resendable = method in _RESENDABLE and body == b""
-        link = (self._take() if resendable else None) or await self.dial()
+        link = self._take() if resendable else None
+        if link is None:
+            link = await self.dial()
         transfer = Transfer(self, head, link, bodiless=method == "HEAD")
         try:
             if link.transport is not None and not link.transport.is_closing():
