@@ -97,6 +97,14 @@ class _Connection(RequestHandler):
 
     front: "Front"
 
+    def data_received(self, data: bytes) -> None:
+        """Takes what came; a body whose framing broke ends with RequestPayloadError, and not never."""
+        super().data_received(data)
+        exchange = self._current_request
+        if exchange is not None and self._messages and not exchange.content.is_eof():
+            # Another message cannot be there before the body's end, but for aiohttp's own word that the parser failed.
+            exchange._cancel(RequestPayloadError("broken framing"))  # noqa: SLF001
+
     def handle_error(
         self, request: object, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
