@@ -20,7 +20,7 @@ type _Page = Callable[[int], tuple[list[NamedCall], bool]]
 
 
 @click.command()
-@click.option("--outcome", type=click.Choice(list(Outcome)), help="Those of this outcome.")
+@click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome]), help="Those of this outcome.")
 @click.option("--client", default="", help="Those of this client; a part of its name will do.")
 @click.option("--route", default="", help="Those of this route of the config, by its name.")
 @click.option("--scenario", default="", help="Those of this scenario.")

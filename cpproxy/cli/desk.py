@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from cpproxy import __version__
-from cpproxy.cli.checkout import make_plan, read_digests
 from cpproxy.cli.options import Settings
 from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
 from cpproxy.core.requirements import parse_waits
@@ -38,7 +37,7 @@ _POLL = 0.02
 
 
 class Desk:
-    """The run of one proxy, from `begin` to `finish`.
+    """The run of one proxy, from `begin` to `end`.
 
     `cassettes` are those that are served or recorded, `sources` the served ones as they were loaded. `reset` makes the
     mode forget a session.
@@ -96,6 +95,8 @@ class Desk:
         if self._journal is not None:
             self._journal.close(RunEnded(at=time.time(), reason=reason))
             self._journal = None
+        from cpproxy.cli.checkout import read_digests  # noqa: PLC0415 (nobody is judged at the start)
+
         return self._judge(Ask(checkout=read_digests(self._settings.cassettes)))
 
     def why_not_ready(self) -> str:
@@ -181,6 +182,7 @@ class Desk:
 
     def _judge(self, ask: Ask) -> "Verdict":
         from cpproxy.cli.books import judge_run, open_ledger  # noqa: PLC0415 (as above)
+        from cpproxy.cli.checkout import make_plan  # noqa: PLC0415 (as above)
 
         with open_ledger(self._settings.ledger) as ledger:
             plan = make_plan(self._sources, self._routes)

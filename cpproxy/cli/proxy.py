@@ -1,24 +1,24 @@
-"""What `record` and `replay` share: a front whose journal begins once its address is known."""
+"""What `record` and `replay` share: a front with its desk, from the first line of output to the verdict."""
 
-from collections.abc import Callable
+import sys
 from typing import TYPE_CHECKING
+
+from cpproxy.report import verdicts
+from cpproxy.report.terminal import shows_colour
 
 if TYPE_CHECKING:
     import asyncio
 
+    from cpproxy.cli.desk import Desk
     from cpproxy.front.server import Front
-    from cpproxy.ledger.journal import Journal
 
 
 class Proxy:
-    """A front and its journal, as `lifecycle.serve` starts and stops them.
+    """A front and its desk, as `lifecycle.serve` starts and stops them: the run begins once its address is known."""
 
-    `begin` is given the base URL and returns the run's journal, whose header names it.
-    """
-
-    def __init__(self, front: "Front", begin: "Callable[[str], Journal]") -> None:
+    def __init__(self, front: "Front", desk: "Desk") -> None:
         self._front = front
-        self._begin = begin
+        self._desk = desk
 
     @property
     def failed(self) -> "asyncio.Future[None]":
@@ -26,11 +26,22 @@ class Proxy:
         return self._front.failed
 
     async def start(self, host: str, port: int) -> str:
-        """Takes the address, begins the journal, accepts calls; returns the base URL."""
+        """Takes the address, begins the run, accepts calls; returns the base URL."""
         url = await self._front.bind(host, port)
-        await self._front.open(self._begin(url))
+        await self._front.open(self._desk.begin(url))
         return url
 
     async def stop(self, grace: float) -> None:
         """Finishes the answers under way within `grace` seconds."""
+        self._desk.stop_waiting()
         await self._front.stop(grace)
+
+
+def conclude(desk: "Desk", *, judged: bool) -> int:
+    """Ends the run; where it is `judged`, prints the verdict on standard error and returns its code, else 0."""
+    desk.end()
+    if not judged:
+        return 0
+    verdict = desk.judge()
+    sys.stderr.write(verdicts.render(verdict, verdicts.Form.TEXT, colour=shows_colour(sys.stderr)))
+    return verdict.exit

@@ -1,0 +1,110 @@
+"""`cpproxy replay`: serves cassettes where the control plane would be."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cpproxy.cli.command import TakesCommand
+from cpproxy.cli.lifecycle import find_address, serve
+from cpproxy.cli.options import Settings, common_options
+from cpproxy.core.runs import Mode, Served
+from cpproxy.errors import CassetteError
+
+if TYPE_CHECKING:
+    from cpproxy.core.replay import Replay
+    from cpproxy.files.cassettes import Loaded
+
+
+@click.command(cls=TakesCommand)
+@click.option(
+    "--cassette", "chosen", multiple=True, metavar="NAME", help="Serve this one; repeat it for more. Default: all."
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    envvar="CPPROXY_LISTEN",
+    help="Default: 127.0.0.1:9090, with a command a free port.",
+)
+@click.option(
+    "--latency",
+    type=click.Choice(["recorded", "none"]),
+    default="none",
+    show_default=True,
+    help="Whether streams keep their recorded pauses.",
+)
+@click.option("--strict-exit", is_flag=True, help="On SIGTERM and SIGINT, exit with the verdict's code.")
+@common_options
+def replay(
+    settings: Settings,
+    /,
+    *,
+    chosen: tuple[str, ...],
+    listen: str | None,
+    latency: str,
+    strict_exit: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Serve cassettes; never contact an upstream.
+
+    With a COMMAND: run it with CPPROXY_URL and the clients' variables set, stop when it ends, and print the verdict.
+    """
+    address = find_address(listen, settings, command)
+    loaded, served = _load(settings, chosen)
+
+    # The heavy imports come last: a wrong flag or a broken cassette is told without them.
+    from cpproxy.cli.desk import Desk  # noqa: PLC0415
+    from cpproxy.cli.proxy import Proxy, conclude  # noqa: PLC0415
+    from cpproxy.front.admin import Admin  # noqa: PLC0415
+    from cpproxy.front.replay import Replayer  # noqa: PLC0415
+    from cpproxy.front.server import Front  # noqa: PLC0415
+
+    desk = Desk(
+        settings,
+        mode=Mode.REPLAY,
+        cassettes=[Served(one.name, one.sha256, served.cassettes[one.name], one.name in chosen) for one in loaded],
+        sources=loaded,
+        reset=served.reset,
+    )
+    mode = Replayer(served, latency=latency == "recorded", limit=settings.config.record.body_limit)
+
+    def make() -> Proxy:
+        return Proxy(Front(mode, desk.tally, Admin(desk), state_path=settings.config.state.path), desk)
+
+    def banner(url: str) -> str:
+        return (
+            f"cpproxy: replaying {_count(len(served), 'interaction')} from {_count(len(loaded), 'cassette')} on {url}"
+        )
+
+    return serve(
+        make,
+        listen=address,
+        banner=banner,
+        settings=settings,
+        command=command,
+        finish=lambda: conclude(desk, judged=bool(command) or strict_exit),
+        strict_exit=strict_exit,
+    )
+
+
+def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Loaded], Replay]":
+    """The cassettes, and what replay makes of them; CassetteError at the first that cannot be served."""
+    import gc  # noqa: PLC0415 (as below)
+
+    from cpproxy.core.replay import Replay  # noqa: PLC0415 (`--help` does without it)
+    from cpproxy.core.routes import RouteTable  # noqa: PLC0415 (as above)
+    from cpproxy.files import cassettes  # noqa: PLC0415 (as above)
+
+    # All that is loaded stays: looking for garbage in it would take a third of the time, and again and again later.
+    gc.disable()
+    loaded = [cassettes.load(settings.cassettes, name) for name in cassettes.choose(settings.cassettes, chosen)]
+    for one in loaded:
+        if not one.head.interactions:
+            raise CassetteError(one.where, "$.interactions", "expected an interaction at least, got none")
+    served = Replay(loaded, RouteTable(settings.config.routes))
+    gc.freeze()
+    gc.enable()
+    return loaded, served
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
