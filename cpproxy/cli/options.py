@@ -148,8 +148,8 @@ def format_option(*formats: str) -> Decorator:
     """`--format` with the given choices, the first of them the default, as `format: str` (CPPROXY_FORMAT)."""
     return click.option(
         "--format",
-        type=click.Choice(formats),
-        default=formats[0],
+        type=click.Choice([str(form) for form in formats]),  # an enum would be shown by its members' names
+        default=str(formats[0]),
         show_default=True,
         envvar="CPPROXY_FORMAT",
         help="How to print.",

@@ -6,7 +6,7 @@ import click
 
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import find_address, serve
-from cpproxy.cli.options import Settings, common_options
+from cpproxy.cli.options import Settings, common_options, listen_option
 from cpproxy.core.runs import Mode, Served
 from cpproxy.errors import CassetteError
 
@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cassette", "chosen", multiple=True, metavar="NAME", help="Serve this one; repeat it for more. Default: all."
 )
-@click.option(
-    "--listen",
-    metavar="HOST:PORT",
-    envvar="CPPROXY_LISTEN",
-    help="Default: 127.0.0.1:9090, with a command a free port.",
-)
+@listen_option
 @click.option(
     "--latency",
     type=click.Choice(["recorded", "none"]),
