@@ -95,7 +95,7 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Loaded], R
     for one in loaded:
         if not one.head.interactions:
             raise CassetteError(one.where, "$.interactions", "expected an interaction at least, got none")
-    served = Replay(loaded, RouteTable(settings.config.routes))
+    served = Replay(loaded, RouteTable(settings.config.routes), settings.config.replay)
     gc.freeze()
     gc.enable()
     return loaded, served

@@ -83,6 +83,18 @@ class Record(Section, frozen=True):
     body_limit: int = 4 * 1024 * 1024
 
 
+class ReplaySettings(Section, frozen=True):
+    """`[replay]`: JSON paths that are left out of comparisons, that hold identities, and that hold none.
+
+    With `strict_credentials` a caller that changes a secret is refused, not only reported.
+    """
+
+    volatile: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+    not_identities: tuple[str, ...] = ()
+    strict_credentials: bool = False
+
+
 class Config(Section, frozen=True):
     """The whole config. `cassettes`, `ledger` and `listen` stand in for the flags of those names."""
 
@@ -96,6 +108,7 @@ class Config(Section, frozen=True):
     trap: Trap = Trap()
     state: State = State()
     record: Record = Record()
+    replay: ReplaySettings = ReplaySettings()
 
 
 DEFAULT = msgspec.convert({}, Config)

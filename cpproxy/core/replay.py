@@ -1,148 +1,98 @@
 """The meaning of replay: which recorded answer a call gets. Nothing else decides it.
 
-Interactions are kept in lines: those of one line have equal requests, in recorded order. A call finds its line by key,
-drops the interactions whose credentials it lacks, and takes the first that was not played yet. A read's last answer
-stays; a write answers once, reserved at the match, and released when its answer did not reach the client whole. The
-cassette of the session's scenario goes first, the others stay behind it.
+The rules, and where each lives:
+
+    1   start and end on one clock                      `timelines.Timeline`, `worlds.World`
+    2   identities are found inside strings             `tokens`, `identities`
+    3   what a write introduces, and parents            `worlds.World.learn`
+    4   subjects, and the writes that concern them      `worlds.World.concerning`, `views.make_view`
+    5   matching by position, bindings a bijection      `templates`, `index`, `bindings.Bindings.unify`
+    6   credentials                                     `credentials`
+    7   a read conjures nothing                         `find_conjured`
+    8   a write answers once                            `session.Session.play`, `Serve.settle`
+    9   ties                                            `rank`
+    10  headers that count, values that are left out    `matching`, `loading`
+    11  the state of a read                             `timelines.Timeline.find`
+    12  before and during a write                       `timelines.find_state`
+    13  equal neighbours are one step                   `timelines.collapse`, `documents.Stable`
+    14  lists are composed                              `documents`, `views`, `reading`
+    15  progress by caller and timeline                 `session.Session.tell`
+    16  one thing, one time                             `session.Session.tell`
+    17  serving                                         `serving`, `addresses`
+
+A cassette is a world of its own. Among worlds that could answer, the scenario's goes first, then the one in which the
+latest write about the thing was played, then the first by name.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
-from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from cpproxy.core import bodies, redaction
+from cpproxy.core import redaction
+from cpproxy.core.addresses import Public, addresses
+from cpproxy.core.bindings import Contradiction
 from cpproxy.core.calls import Outcome
-from cpproxy.core.cassette import Body, Credential, Interaction
-from cpproxy.core.matching import Form, Key, normalise
-from cpproxy.core.messages import Answer, Chunk, Headers, Omitted, Request, as_wire, find_header
+from cpproxy.core.config import ReplaySettings
+from cpproxy.core.credentials import Sent, judge, read_credentials, spell_missing
+from cpproxy.core.identities import Identity
+from cpproxy.core.index import Bucket, Hit, Line
+from cpproxy.core.loading import Library, Source, as_request, load, name_of
+from cpproxy.core.matching import Form, normalise
+from cpproxy.core.messages import Answer, Request
 from cpproxy.core.misses import Miss, explain
-from cpproxy.core.routes import Route, RouteTable, is_write, repeats
+from cpproxy.core.reading import Reading, read
+from cpproxy.core.routes import Route, RouteTable
+from cpproxy.core.serving import Scripts, Text, write
+from cpproxy.core.session import Session
+from cpproxy.core.worlds import MISSING, Entry, Once
 
-_INTERACTION = msgspec.json.Decoder(Interaction)
-_DENIED = frozenset({401, 403})
 _REMEMBERED = 16_384
-_BODILESS = frozenset({204, 304})
-
-
-class Source(Protocol):
-    """A cassette as it was read: `interactions` yields each as it stands in the file, and decoded."""
-
-    @property
-    def name(self) -> str:
-        """The cassette's name."""
-
-    def interactions(self) -> Iterable[tuple[msgspec.Raw, Interaction]]:
-        """The interactions in recorded order; raises CassetteError at the first that is not valid."""
-
-
-class Once(Enum):
-    """What a recorded interaction does after it was played."""
-
-    STAYS = "stays"
-    USED_UP = "used up"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """One recorded interaction, in little memory: it is decoded anew when its answer is asked for."""
-
-    cassette: str
-    id: str
-    raw: msgspec.Raw
-    credentials: frozenset[Credential]
-    denied: bool
-    once: Once
-    route: str
-    omitted: int = 0
-    """The size in bytes of an answer that was too large to be recorded, and so cannot be given."""
-
-    def interaction(self) -> Interaction:
-        """The interaction, decoded."""
-        return _INTERACTION.decode(self.raw)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Eligible:
-    """Those of a line that a call may get, the first `own` of them from its scenario's cassette."""
-
-    entries: tuple[Entry, ...]
-    own: int
-
-
-@dataclass(slots=True, eq=False)
-class Line:
-    """The interactions of equal requests, in recorded order."""
-
-    entries: list[Entry] = field(default_factory=list)
-    eligible: dict[tuple[frozenset[Credential], str], Eligible] = field(default_factory=dict)
-
-    def choose(self, credentials: frozenset[Credential], scenario: str) -> Eligible:
-        """Those that a call with these credentials may get, those of the scenario's cassette first."""
-        found = self.eligible.get((credentials, scenario))
-        if found is None:
-            fitting = [
-                entry
-                for entry in self.entries
-                if entry.credentials <= credentials and not (entry.denied and not entry.credentials and credentials)
-            ]
-            fitting.sort(key=lambda entry: entry.cassette != scenario)
-            own = sum(entry.cassette == scenario for entry in fitting)
-            found = self.eligible[credentials, scenario] = Eligible(tuple(fitting), own)
-        return found
-
-
-@dataclass(slots=True, eq=False)
-class Session:
-    """One isolated state of replay: what was played, and how far each choice of entries has come."""
-
-    taken: set[Entry] = field(default_factory=set)
-    next: dict[Eligible, int] = field(default_factory=dict)
-
-    def take(self, eligible: Eligible) -> Entry | None:
-        """The first entry not taken yet; else the last that stays, the scenario's own before others; else None."""
-        entries, own = eligible.entries, eligible.own
-        position = self.next.get(eligible, 0)
-        while position < len(entries) and entries[position] in self.taken:
-            position += 1
-        self.next[eligible] = position
-        if position >= own > 0 and entries[own - 1].once is Once.STAYS:
-            entry = entries[own - 1]
-        elif position < len(entries):
-            entry = entries[position]
-        elif entries[-1].once is Once.STAYS:
-            entry = entries[-1]
-        else:
-            return None
-        self.taken.add(entry)
-        return entry
-
-    def release(self, entry: Entry) -> None:
-        """Undoes a `take`."""
-        self.taken.discard(entry)
-        self.next.clear()
+_DEFAULTS = ReplaySettings()
 
 
 class Serve(Struct, frozen=True, eq=False):
-    """An answer for the call. `settle` must be called once, with whether the answer reached the client whole."""
+    """An answer for the call. `settle` must be called once, with whether the answer reached the client whole.
+
+    `variant` is equal for answers that are the same, None for one of its own; `doubt` says why the recording does not
+    determine it; `note` is a finding about the call.
+    """
 
     entry: Entry
     session: Session
     form: Form
+    reading: Reading | None = None
+    variant: object = ()
+    public: Public | None = None
+    body: Text | None = None
+    doubt: str = ""
+    note: str = ""
+    scripts: Scripts | None = None
+    upstream: str = ""
 
     def settle(self, delivered: bool) -> None:  # noqa: FBT001 (there is nothing else to say)
         """Releases the interaction when its answer was cut off, so that the client's next try gets it."""
         if not delivered:
+            if self.reading is not None:
+                self.reading.undo(self.session)
             self.session.release(self.entry)
+
+    def answer(self, accept_encoding: bytes | None) -> Answer:
+        """The answer for a client that accepts these content codings (None where it did not say)."""
+        if self.scripts is None:
+            raise RuntimeError("an answer without its scripts")
+        script = self.scripts.of(self.entry, self.upstream)
+        return write(script, self.session.bindings, self.public, accept_encoding, self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """No answer for the call: what became of it, the status to answer with, and why, in one sentence."""
+    """No answer for the call: what became of it, the status to answer with, and why, in one sentence.
+
+    `denial` is the recorded denial of that route, which goes out instead of an empty one.
+    """
 
     outcome: Outcome
     status: int
@@ -151,59 +101,50 @@ class Refuse:
     route: str = ""
     used_up: bool = False
     miss: Miss | None = None
+    denial: Serve | None = None
 
 
 type Decision = Serve | Refuse
 
 
-class Found(NamedTuple):
-    """The line that a call belongs to, with what of the call counts, its route and its credentials."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A line that a call fits, what it would bind, and those of its entries that it may get."""
 
-    form: Form
     line: Line
-    route: Route | None
-    credentials: frozenset[Credential]
+    added: dict[Identity, str]
+    entries: tuple[Entry, ...]
+    free: int
+    contradicting: int
+
+
+@dataclass(slots=True)
+class Search:
+    """What a call fits, and why it does not fit the rest."""
+
+    candidates: list[Candidate]
+    contradictions: list[tuple[Line, Contradiction]]
+    conjured: list[tuple[Entry, Identity]]
+    lacking: list[Line]
+    spent: list[Line]
+    refused: list[str]
 
 
 class Replay:
     """All chosen cassettes, and the sessions that play them."""
 
-    def __init__(self, sources: Iterable[Source], routes: RouteTable) -> None:
-        """Reads every interaction once; raises what the sources raise."""
+    def __init__(self, sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings = _DEFAULTS) -> None:
+        """Reads every interaction; raises what the sources raise."""
         self.routes = routes
-        self.cassettes: dict[str, int] = {}
-        self._lines: dict[Key, Line] = {}
-        self._paths: dict[tuple[str, str], list[Line]] = {}
+        self.library: Library = load(sources, routes, settings)
+        self.cassettes = {name: len(world.entries) for name, world in self.library.worlds.items()}
+        self._scripts = Scripts(self.library.catalogue)
         self._sessions: dict[str, Session] = {}
-        self._known: dict[object, Found] = {}
-        for source in sources:
-            self.cassettes[source.name] = 0
-            for raw, interaction in source.interactions():
-                self._add(source.name, raw, interaction)
-
-    def _add(self, cassette: str, raw: msgspec.Raw, interaction: Interaction) -> None:
-        request = as_request(interaction)
-        route = self.routes.find(request.method, request.path, request)
-        form = normalise(request, route)
-        key = form.key()
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = Line()
-            self._paths.setdefault((form.method, form.path), []).append(line)
-        once = Once.USED_UP if is_write(request.method, route) and not repeats(route) else Once.STAYS
-        line.entries.append(
-            Entry(
-                cassette=cassette,
-                id=interaction.id,
-                raw=raw,
-                credentials=_shared(frozenset(interaction.credentials)),
-                denied=interaction.response.status in _DENIED,
-                once=once,
-                route=_name(route),
-                omitted=_omitted(interaction),
-            ),
-        )
-        self.cassettes[cassette] += 1
+        self._denials: dict[tuple[str, str], Entry] = {}
+        for world in self.library.worlds.values():
+            for entry in world.entries:
+                if entry.status == 401:
+                    self._denials.setdefault(_denial_key(entry), entry)
 
     def __len__(self) -> int:
         return sum(self.cassettes.values())
@@ -219,174 +160,322 @@ class Replay:
         """Forgets what the session has played."""
         self._sessions.pop(name, None)
 
-    def decide(self, request: Request, session: str, scenario: str) -> Decision:
-        """What the call gets. `scenario` is the name of the cassette that goes first, or nothing."""
-        found = self._find(request)
-        if not isinstance(found, Found):
-            return found
-        form, line, route, credentials = found
-        eligible = line.choose(credentials, scenario)
-        if not eligible.entries:
-            return _unauthorized(line, credentials, form, _name(route))
+    def decide(self, request: Request, session: str, scenario: str, public: Public | None = None) -> Decision:
+        """What the call gets. `scenario` is the name of the cassette that goes first, or nothing.
+
+        `public` is where this client reached the front.
+        """
         state = self.session(session)
-        entry = state.take(eligible)
-        if entry is None:
-            last = eligible.entries[-1]
+        sent = read_credentials(request.headers, request.client)
+        repeated = None if request.body or request.omitted else (request.method, request.target, request.headers)
+        if repeated is not None:
+            known = state.known.get((repeated, request.client, scenario))
+            if known is not None and known[0] == (state.bindings.version, state.order):
+                _, form, candidate, note = known
+                return self._read([candidate], form, state, sent, public, scenario, note)
+        if public is not None and public.authority in request.target:
+            request = _with_token(request, public)
+        elif public is not None and public.authority.encode() in request.body:
+            request = _with_token(request, public)
+        route = self.routes.find(request.method, request.path, request)
+        form = normalise(request, route)
+        if sent.duplicate:
             reason = (
-                f"{form.method} {form.path} is used up: it was recorded {len(eligible.entries)} time(s), last as "
-                f"{last.id} of cassette {last.cassette}, and a write answers once"
+                f"{form.method} {form.path} has more than one {sent.duplicate}: which of them counts is anybody's guess"
             )
-            return Refuse(Outcome.MISS, 421, reason, form, _name(route), used_up=True)
+            return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, name_of(route))
+        search = self._search(form, state, sent, scenario, request)
+        if not search.candidates:
+            return self._refuse(form, route, search, state, sent, public)
+        best = search.candidates[0].entries[0]
+        if best.once is Once.USED_UP or best.write:
+            return self._write(search.candidates[0], form, state, sent, public)
+        if repeated is not None and len(search.candidates) == 1 and not search.candidates[0].free:
+            if len(state.known) >= _REMEMBERED:
+                state.known.clear()
+            key = (repeated, request.client, scenario)
+            state.known[key] = ((state.bindings.version, state.order), form, search.candidates[0], "")
+        return self._read(search.candidates, form, state, sent, public, scenario, "")
+
+    def _search(self, form: Form, session: Session, sent: Sent, scenario: str, request: Request) -> Search:
+        """The lines that a call fits, the best first (rules 5 to 9)."""
+        search = Search([], [], [], [], [], [])
+        for hit in self.library.index.find(form):
+            for line in self._lines(hit, session):
+                if line.accept is not None and line.accept != _accept(request):
+                    continue
+                candidate = self._try(line, hit, session, sent, search)
+                if candidate is None:
+                    continue
+                search.candidates.append(candidate)
+                if self._is_best(candidate, hit.bucket, scenario):
+                    break
+        search.candidates.sort(key=lambda one: rank(one, session, scenario))
+        return search
+
+    def _lines(self, hit: Hit, session: Session) -> Iterator[Line]:
+        """The lines that the values may mean; of writes, without those at the front that are used up."""
+        lines = hit.bucket.candidates(hit.values, session.bindings, self.library.catalogue)
+        if lines is not hit.bucket.order or len(lines) < 4:
+            yield from lines
+            return
+        start = session.cursors.get(hit.bucket, 0)
+        while start < len(lines) - 1 and _is_spent(lines[start], session):
+            start += 1
+        session.cursors[hit.bucket] = start
+        for at in range(start, len(lines)):
+            yield lines[at]
+
+    def _is_best(self, candidate: Candidate, bucket: Bucket, scenario: str) -> bool:
+        """Whether no later line of a bucket can be better."""
+        return (
+            len(bucket.order) > 4
+            and candidate.entries[0].write
+            and not candidate.contradicting
+            and (not scenario or candidate.line.world.name == scenario)
+        )
+
+    def _try(self, line: Line, hit: Hit, session: Session, sent: Sent, search: Search) -> Candidate | None:
+        first = line.entries[0]
+        entries = line.choose(sent.present)
+        if not entries:
+            search.lacking.append(line)
+            return None
+        if first.once is Once.USED_UP:
+            entries = tuple([entry for entry in entries if entry not in session.taken])
+            if not entries:
+                search.spent.append(line)
+                return None
+        added = session.bindings.unify(line.slots, hit.values, self.library.catalogue, firm=first.write)
+        if isinstance(added, Contradiction):
+            search.contradictions.append((line, added))
+            return None
+        conjured = find_conjured(line, entries, added, session)
+        if conjured is not None:
+            search.conjured.append(conjured)
+            return None
+        judged = judge(entries, sent, session.secrets, strict=self.library.settings.strict_credentials)
+        if isinstance(judged, str):
+            search.refused.append(judged)
+            return None
+        free = sum(identity != value for identity, value in added.items())
+        return Candidate(line, added, judged.entries, free, judged.contradicting)
+
+    def _write(self, candidate: Candidate, form: Form, session: Session, sent: Sent, public: Public | None) -> Decision:
+        """The next answer of a write, which is then reserved (rule 8)."""
+        entries = candidate.entries
+        entry = next((one for one in entries if one not in session.taken), entries[-1])
         if entry.omitted:
-            reason = (
-                f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
-                "which is over the limit; raise body_limit of [record] and record it again"
-            )
-            return Refuse(Outcome.MISS, 421, reason, form, _name(route))
-        return Serve(entry, state, form)
+            return _too_large(entry, form)
+        session.bindings.bind(candidate.added)
+        session.play(entry)
+        return self._serve(entry, form, session, sent, public)
 
-    def _find(self, request: Request) -> "Found | Refuse":
-        """The line of a call. What a call without a body comes to is remembered: pollers ask for the same again."""
-        known = None if request.body or request.omitted else (request.method, request.target, request.headers)
-        found = self._known.get(known)
-        if found is None:
-            route = self.routes.find(request.method, request.path, request)
-            form = normalise(request, route)
-            line = self._lines.get(form.key())
-            if line is None:
-                return self._miss(form, route)
-            found = Found(form, line, route, _present(request.headers))
-            if known is not None:
-                if len(self._known) >= _REMEMBERED:
-                    self._known.clear()
-                self._known[known] = found
-        return found
-
-    def _miss(self, form: Form, route: Route | None) -> Refuse:
-        compared = () if route is None else route.compare
-        miss = explain(form, compared, self._neighbours(form))
-        return Refuse(Outcome.MISS, 421, miss.sentence(), form, _name(route), miss=miss)
-
-    def _neighbours(self, form: Form) -> Iterator[tuple[str, str, Form]]:
-        """Recorded requests worth comparing with, as cassette, interaction and form; the likeliest first."""
-        ranked = sorted(
-            self._paths,
-            key=lambda place: (place[1] != form.path, place[0] != form.method, _unlike(place[1], form.path)),
-        )
-        for place in ranked:
-            for line in self._paths[place]:
-                entry = line.entries[0]
-                request = as_request(entry.interaction())
-                yield (
-                    entry.cassette,
-                    entry.id,
-                    normalise(request, self.routes.find(request.method, request.path, request)),
-                )
-
-
-def _name(route: Route | None) -> str:
-    return "" if route is None else route.name
-
-
-def _omitted(interaction: Interaction) -> int:
-    body = interaction.response.body
-    return body.omitted if isinstance(body, Body) and isinstance(body.omitted, int) else 0
-
-
-def _unlike(left: str, right: str) -> int:
-    """How many segments of two paths differ."""
-    ours, theirs = left.split("/"), right.split("/")
-    return abs(len(ours) - len(theirs)) + sum(a != b for a, b in zip(ours, theirs, strict=False))
-
-
-def _unauthorized(line: Line, credentials: frozenset[Credential], form: Form, route: str) -> Refuse:
-    """A 401 with an empty body, as the recorded service gives; the reason names what is missing."""
-    wanted = min((entry.credentials - credentials for entry in line.entries), key=len)
-    entry = line.entries[0]
-    if wanted:
-        missing = ", ".join(_spell(credential) for credential in sorted(wanted, key=lambda one: one.header))
-        reason = f"{form.method} {form.path} lacks {missing}, with which cassette {entry.cassette} recorded it"
-    else:
+    def _read(  # noqa: PLR0917 (what is known of one call)
+        self,
+        candidates: list[Candidate],
+        form: Form,
+        session: Session,
+        sent: Sent,
+        public: Public | None,
+        scenario: str,
+        note: str,
+    ) -> Decision:
+        """What the first of the candidates tells that tells something for certain, else the first that does at all."""
+        doubtful: tuple[Candidate, Reading] | None = None
+        library = self.library
+        for candidate in candidates:
+            reading = read(candidate.line, candidate.entries, session, sent, library)
+            if reading is None:
+                continue
+            if not reading.doubt:
+                return self._tell(candidate, reading, form, session, sent, public, note)
+            doubtful = doubtful or (candidate, reading)
+        if doubtful is not None:
+            return self._tell(*doubtful, form, session, sent, public, note)
+        entry = candidates[0].entries[0]
         reason = (
-            f"{form.method} {form.path} was recorded as {entry.id} in cassette {entry.cassette} without credentials "
-            "and denied; nothing was recorded for a call that has them"
+            f"{form.method} {form.path} was not recorded before the write: the first answer of cassette "
+            f"{entry.cassette} is {entry.id}, and came after writes that nobody has played"
         )
-    return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, route)
+        return Refuse(Outcome.MISS, 421, reason, form, entry.route, miss=self._explain(form, None, session))
+
+    def _tell(  # noqa: PLR0917 (as above)
+        self,
+        candidate: Candidate,
+        reading: Reading,
+        form: Form,
+        session: Session,
+        sent: Sent,
+        public: Public | None,
+        note: str,
+    ) -> Decision:
+        entry = reading.entry
+        if entry.omitted:
+            return _too_large(entry, form)
+        if candidate.added:
+            session.bindings.bind(candidate.added, loose=_loose(candidate, entry))
+        reading.commit(session)
+        session.taken.add(entry)
+        return self._serve(entry, form, session, sent, public, reading, note)
+
+    def _serve(  # noqa: PLR0917 (as above)
+        self,
+        entry: Entry,
+        form: Form,
+        session: Session,
+        sent: Sent,
+        public: Public | None,
+        reading: Reading | None = None,
+        note: str = "",
+    ) -> Serve:
+        """The answer with what this session writes into it (rule 17)."""
+        upstream = self.library.worlds[entry.cassette].upstream
+        script = self._scripts.of(entry, upstream)
+        secrets, addressed = script.secrets, script.addressed
+        body = None
+        variant: object = script.variant(session.bindings) if session.bindings.renamed else ()
+        if reading is not None and reading.document is not None:
+            body, secrets, addressed = self._scripts.document(reading.document, entry.interaction(), upstream)
+            variant = None
+        elif addressed and public is not None:
+            variant = (variant, public)
+        note = sent.use(entry, session.secrets) or note
+        sent.receive(entry, secrets, session.secrets)
+        return Serve(
+            entry=entry,
+            session=session,
+            form=form,
+            reading=reading,
+            variant=variant,
+            public=public if addressed else None,
+            body=body,
+            doubt="" if reading is None else reading.doubt,
+            note=note,
+            scripts=self._scripts,
+            upstream=upstream,
+        )
+
+    def _refuse(
+        self, form: Form, route: Route | None, search: Search, session: Session, sent: Sent, public: Public | None
+    ) -> Refuse:
+        """Why nothing that was recorded answers a call."""
+        name = name_of(route)
+        if search.spent and not search.lacking:
+            entry = search.spent[-1].entries[-1]
+            count = sum(len(line.entries) for line in search.spent)
+            reason = (
+                f"{form.method} {form.path} is used up: it was recorded {count} time(s), last as "
+                f"{entry.id} of cassette {entry.cassette}, and a write answers once"
+            )
+            return Refuse(Outcome.MISS, 421, reason, form, name, used_up=True)
+        if search.refused or (search.lacking and not search.contradictions):
+            reason = search.refused[0] if search.refused else spell_missing(search.lacking, sent, form)
+            return self._deny(form, name, reason, session, sent, public)
+        if search.conjured:
+            entry, identity = search.conjured[0]
+            reason = (
+                f"no recorded interaction answers {form.method} {form.path}: it names what {entry.id} of cassette "
+                f"{entry.cassette} makes ({identity} there), and nobody has played that write"
+            )
+            return Refuse(Outcome.MISS, 421, reason, form, name, miss=self._explain(form, route, session))
+        miss = self._explain(form, route, session, search)
+        return Refuse(Outcome.MISS, 421, miss.sentence(), form, name, miss=miss)
+
+    def _deny(  # noqa: PLR0917 (as above)
+        self, form: Form, route: str, reason: str, session: Session, sent: Sent, public: Public | None
+    ) -> Refuse:
+        """The 401 that was recorded for the route, else an empty one."""
+        entry = self._denials.get((form.method, route or form.path))
+        denial = None if entry is None else self._serve(entry, form, session, sent, public)
+        return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, route, denial=denial)
+
+    def _explain(self, form: Form, route: Route | None, session: Session, search: Search | None = None) -> Miss:
+        compared = () if route is None else route.compare
+        contradictions = [] if search is None else search.contradictions
+        return explain(form, compared, self._neighbours(form), session.bindings, self.library, contradictions)
+
+    def _neighbours(self, form: Form) -> Iterator[tuple[Entry, Form]]:
+        """Recorded requests worth comparing with; the likeliest first."""
+        lines = [line for bucket in self.library.index.buckets() for line in bucket.order]
+        lines.sort(key=lambda line: (_unlike(line.entries[0].path, form.path), line.entries[0].method != form.method))
+        for line in lines:
+            entry = line.entries[0]
+            request = as_request(entry.interaction(), line.world.upstream)
+            yield entry, normalise(request, self.routes.find(request.method, request.path, request))
 
 
-def _spell(credential: Credential) -> str:
-    name = "-".join(word.capitalize() for word in credential.header.split("-"))
-    return f"{name} ({credential.scheme})" if credential.scheme else name
+def rank(candidate: Candidate, session: Session, scenario: str) -> tuple[Any, ...]:
+    """How candidates are ordered (rule 9): never by chance, and never by a distance."""
+    entry = candidate.entries[0]
+    world = candidate.line.world
+    played = 0 if entry.write else -max((session.played.get(one.number, 0) for one in _about(candidate)), default=0)
+    return (world.name != scenario, candidate.free, candidate.contradicting, played, entry.number)
 
 
-_SHARED: dict[frozenset[Credential], frozenset[Credential]] = {}
+def _about(candidate: Candidate) -> tuple[Entry, ...]:
+    return candidate.line.world.concerning(slot.identity for slot in candidate.line.slots if not slot.secret)
 
 
-def _shared(credentials: frozenset[Credential]) -> frozenset[Credential]:
-    """One object for equal sets: thousands of interactions hold a handful of different ones."""
-    return _SHARED.setdefault(credentials, credentials)
+def find_conjured(
+    line: Line, entries: tuple[Entry, ...], added: dict[Identity, str], session: Session
+) -> tuple[Entry, Identity] | None:
+    """The write that makes what a call would bind, and that nobody has played (rule 7); None where all is well.
 
-
-@lru_cache(maxsize=1024)
-def _present(headers: Headers) -> frozenset[Credential]:
-    """The credentials of a live call; clients send the same headers again and again."""
-    return _shared(frozenset(redaction.credentials(headers)))
-
-
-def as_request(interaction: Interaction) -> Request:
-    """The recorded request as it came, but for its credentials."""
-    recorded = interaction.request
-    headers = as_wire(recorded.headers)
-    body = recorded.body
-    if not isinstance(body, Body):
-        return Request(recorded.method, recorded.target, headers, b"")
-    if isinstance(body.omitted, int):
-        return Request(recorded.method, recorded.target, headers, b"", omitted=Omitted(body.omitted, body.sha256))
-    if body.coding:  # what is stored has been decoded already
-        headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
-    return Request(recorded.method, recorded.target, headers, bodies.restore(body))
-
-
-def as_answer(interaction: Interaction, accept_encoding: bytes | None) -> Answer:
-    """The recorded answer for a call that accepts these content codings (None where it did not say).
-
-    A body that was coded is coded again for a client that asks as the recorded one did, or accepts the coding; for any
-    other it goes out plain (RFC 9110 section 12.5.3). `Content-Length` is made anew where there was one.
+    What was recorded before that write began (a 404) may be asked before it, too.
     """
-    recorded = interaction.response
-    headers = as_wire(recorded.headers)
-    if interaction.request.method == "HEAD" or recorded.status in _BODILESS or not isinstance(recorded.body, Body):
-        return Answer(recorded.status, recorded.reason, headers, b"")
-    body = bodies.restore(recorded.body)
-    coding = recorded.body.coding
-    if coding:
-        asked = find_header(as_wire(interaction.request.headers), b"accept-encoding")
-        if asked == accept_encoding or _accepts(accept_encoding, coding):
-            body = bodies.recode(body, coding)
-        else:
-            headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
-    headers = tuple(
-        (name, b"%d" % len(body)) if name.lower() == b"content-length" else (name, value) for name, value in headers
-    )
-    return Answer(
-        recorded.status,
-        recorded.reason,
-        headers,
-        body,
-        tuple(Chunk(at / 1000, size) for at, size in recorded.chunks),
-    )
+    for identity, value in added.items():
+        creator = line.world.creators.get(identity)
+        if creator is None or value == identity or creator in entries or session.is_played(creator):
+            continue
+        if min(entry.start for entry in entries) >= creator.start:
+            return creator, identity
+    return None
 
 
-def _accepts(accept_encoding: bytes | None, coding: tuple[str, ...]) -> bool:
-    """Whether a client takes all of these codings (RFC 9110 section 12.5.3); one that did not say takes none."""
-    accepted: dict[str, bool] = {}
-    for item in (accept_encoding or b"").decode("latin-1").lower().split(","):
-        name, _, weight = item.partition(";")
-        quality = weight.replace(" ", "").removeprefix("q=")
-        accepted[name.strip().removeprefix("x-")] = quality.strip("0.") != "" or not quality
-    return all(accepted.get(name, accepted.get("*", False)) for name in coding)
+def _loose(candidate: Candidate, entry: Entry) -> frozenset[Identity]:
+    """What a read binds of things that are not there, or not yet: a write may bind it anew."""
+    creators = candidate.line.world.creators
+    return frozenset(one for one in candidate.added if one in creators or entry.status in MISSING)
+
+
+def _is_spent(line: Line, session: Session) -> bool:
+    return all(entry in session.taken and entry.once is Once.USED_UP for entry in line.entries)
+
+
+def _accept(request: Request) -> str:
+    return next((value.decode("latin-1") for name, value in request.headers if name.lower() == b"accept"), "")
+
+
+def _with_token(request: Request, public: Public) -> Request:
+    """The call with a token for the front's address, as the cassette has one for the upstream's."""
+    known = addresses(f"{public.scheme}://{public.authority}{public.prefix}")
+    if known is None:
+        return request
+    body = known.tokenise(request.body.decode("latin-1")).encode("latin-1") if request.body else b""
+    target = known.tokenise(request.target)
+    return Request(request.method, target, request.headers, body, request.client, request.omitted)
+
+
+def _denial_key(entry: Entry) -> tuple[str, str]:
+    return (entry.method, entry.route or entry.path)
+
+
+def _too_large(entry: Entry, form: Form) -> Refuse:
+    reason = (
+        f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
+        "which is over the limit; raise body_limit of [record] and record it again"
+    )
+    return Refuse(Outcome.MISS, 421, reason, form, entry.route)
+
+
+def _unlike(recorded: str, live: str) -> int:
+    """How many segments of two paths differ."""
+    ours, theirs = recorded.split("/"), live.split("/")
+    return 2 * abs(len(ours) - len(theirs)) + sum(a != b for a, b in zip(ours, theirs, strict=False))
 
 
 def document(form: Form) -> Any:  # noqa: ANN401 (JSON)
     """The JSON of a call's body, masked for the ledger; None where the body is none or not JSON."""
-    return redaction.mask(form.body.value) if form.body.kind == "json" else None
+    value = form.body.value if form.body.kind == "json" else None
+    return None if value is None else redaction.mask(msgspec.json.decode(msgspec.json.encode(value)))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cpproxy.core import jsonpath
 from cpproxy.core.config import DEFAULT, Config, RouteSettings
 from cpproxy.core.routes import Place, Template, When
 from cpproxy.errors import UsageError
@@ -139,6 +140,9 @@ def _find_problems(config: Config) -> Problems:
     for index, route in enumerate(config.routes):
         yield from ((f"routes[{index}].{key}", problem) for key, problem in _find_route_problems(route))
     yield from _find_repetitions(config.routes)
+    for key in ("volatile", "identities", "not_identities"):
+        for index, text in enumerate(getattr(config.replay, key)):
+            yield from _try(f"replay.{key}[{index}]", jsonpath.parse, text)
     if config.state.path and not config.state.path.startswith("/"):
         yield "state.path", f"expected a path that begins with /, not {config.state.path!r}"
     if config.record.body_limit < 0:

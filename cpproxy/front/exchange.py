@@ -69,6 +69,7 @@ class Exchange:
         "message",
         "method",
         "modern",
+        "prefix",
         "protocol",
         "scenario",
         "seq",
@@ -102,6 +103,8 @@ class Exchange:
         self.method = message.method
         self.modern = message.version.minor >= 1
         """Whether the client speaks HTTP/1.1, and so understands chunks and interim answers."""
+        self.prefix = ""
+        """What was taken off the path because it chose the session."""
         self.protocol = protocol
         self.scenario = ""
         self.seq = 0

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
+from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
-from cpproxy.core.replay import Entry, Refuse, Replay, Serve, as_answer, document
+from cpproxy.core.replay import Refuse, Replay, Serve, document
+from cpproxy.core.worlds import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
 from cpproxy.front.wire import encode_chunks, encode_head, has_body
 
@@ -36,9 +38,9 @@ class Replayer:
             request = await exchange.read(self._limit)
             size = request.omitted.size if request.omitted else len(request.body)
         else:
-            request = Request(exchange.method, exchange.target, exchange.headers, b"")
+            request = Request(exchange.method, exchange.target, exchange.headers, b"", exchange.client)
             size = 0
-        decision = self._replay.decide(request, exchange.session, exchange.scenario)
+        decision = self._replay.decide(request, exchange.session, exchange.scenario, self._public(exchange))
         match decision:
             case Serve():
                 await self._serve(exchange, decision, size)
@@ -50,15 +52,16 @@ class Replayer:
     async def _serve(self, exchange: Exchange, serve: Serve, size: int) -> None:
         entry = serve.entry
         accept = exchange.message.headers.get("Accept-Encoding")
-        key = (entry, accept, exchange.modern)
-        prepared = self._cache.get(key)
+        key = None if serve.variant is None else (entry, serve.variant, accept, exchange.modern)
+        prepared = None if key is None else self._cache.get(key)
         if prepared is None:
-            answer = as_answer(entry.interaction(), None if accept is None else accept.encode())
+            answer = serve.answer(None if accept is None else accept.encode())
             if self._latency and answer.chunks:
                 await _stream(exchange, serve, answer, size)
                 return
             prepared = _prepare(exchange, answer, entry, _document(serve.form, size))
-            self._cache.put(key, prepared)
+            if key is not None:
+                self._cache.put(key, prepared)
         if prepared.closes:
             exchange.keep_alive = False
         await exchange.send(
@@ -72,8 +75,14 @@ class Replayer:
             cassette=entry.cassette,
             interaction=entry.id,
             request_size=size,
+            reason=serve.doubt or serve.note,
+            undetermined=bool(serve.doubt),
             body=prepared.document,
         )
+
+    def _public(self, exchange: Exchange) -> Public | None:
+        """Where this client reached the front: by the name that it used, and with its session's prefix."""
+        return Public("http", exchange.host, exchange.prefix) if exchange.host else None
 
 
 async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
@@ -84,6 +93,15 @@ async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
         "request_size": size,
         "body": _document(refuse.form, size),
     }
+    if refuse.denial is not None:
+        answer = refuse.denial.answer(find_header(exchange.headers, b"accept-encoding"))
+        headers = (*answer.headers, (OUTCOME_HEADER, refuse.outcome.encode()))
+        body = answer.body if has_body(exchange.method, answer.status) else b""
+        if find_header(headers, b"content-length") is None:
+            headers = (*headers, (b"Content-Length", b"%d" % len(body)))
+        head = encode_head(answer.status, answer.reason, headers)
+        await exchange.send(head, body, outcome=refuse.outcome, status=answer.status, **row)
+        return
     if refuse.outcome is Outcome.UNAUTHORIZED:
         # The control plane answers so: 401, and nothing in it that a client could read.
         head = encode_head(refuse.status, None, ((b"Content-Length", b"0"), (OUTCOME_HEADER, refuse.outcome.encode())))
@@ -113,6 +131,8 @@ async def _stream(exchange: Exchange, serve: Serve, answer: Answer, size: int) -
             cassette=serve.entry.cassette,
             interaction=serve.entry.id,
             request_size=size,
+            reason=serve.doubt or serve.note,
+            undetermined=bool(serve.doubt),
             body=_document(serve.form, size),
         )
         delivered = True
@@ -166,7 +186,7 @@ def _document(form: "Form", size: int) -> msgspec.Raw | msgspec.UnsetType:
     return msgspec.UNSET if value is None else msgspec.Raw(msgspec.json.encode(value))
 
 
-type _CacheKey = tuple[Entry, str | None, bool]
+type _CacheKey = tuple[Entry, object, str | None, bool]
 
 
 class _Cache:

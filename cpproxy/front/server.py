@@ -339,6 +339,7 @@ def _choose_session(exchange: Exchange) -> None:
         name, slash, rest = exchange.target[len(SESSION_PREFIX) :].partition("/")
         if slash and name and "?" not in name:
             exchange.session, exchange.target = name, f"/{rest}"
+            exchange.prefix = f"{SESSION_PREFIX}{name}"
             return
     chosen = exchange.message.headers.get("X-Cpproxy-Session")
     if chosen:

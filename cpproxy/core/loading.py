@@ -1,0 +1,334 @@
+"""From cassettes to what replay looks calls up in: identities inferred, requests made templates, worlds learnt.
+
+Rules 1 to 4 and 10 of replay, all of them before the first call.
+"""
+
+import datetime
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from cpproxy.core import bodies, jsonpath, redaction, tokens
+from cpproxy.core.addresses import addresses
+from cpproxy.core.cassette import Body, CassetteOf, Credential, Interaction, Recorded
+from cpproxy.core.config import ReplaySettings
+from cpproxy.core.identities import Catalogue, Naming, Tokens, collect, infer, read_tokens
+from cpproxy.core.index import Bucket, Index, Line
+from cpproxy.core.matching import Form, normalise
+from cpproxy.core.messages import Omitted, Request, as_wire
+from cpproxy.core.routes import Route, RouteTable, is_write, repeats
+from cpproxy.core.templates import Place, leaves, make_template
+from cpproxy.core.worlds import Entry, Once, World
+
+_PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
+_SLACK = 3600.0  # seconds by which the clocks of a recorder and an upstream may differ
+_NEW_EACH_TIME = re.compile(
+    r"(?:.*[-_.])?(?:nonce|trace[-_]?(?:id|parent)?|span[-_]?id|sig|signature|timestamp|ts|request[-_]?id|"
+    r"correlation[-_]?id|idempotency[-_]?key|client[-_]?(?:request[-_]?)?token|cache[-_]?buster)",
+    re.IGNORECASE,
+)
+
+
+class Source(Protocol):
+    """A cassette as it was read: its head, and `interactions`, each as it stands in the file, and decoded."""
+
+    @property
+    def name(self) -> str:
+        """The cassette's name."""
+
+    @property
+    def head(self) -> CassetteOf[msgspec.Raw]:
+        """The cassette itself, its interactions undecoded."""
+
+    def interactions(self) -> Iterable[tuple[msgspec.Raw, Interaction]]:
+        """The interactions in recorded order; raises CassetteError at the first that is not valid."""
+
+
+@dataclass(slots=True)
+class Library:
+    """All that was recorded, ready to be asked."""
+
+    routes: RouteTable
+    settings: ReplaySettings
+    catalogue: Catalogue
+    index: Index
+    worlds: dict[str, World] = field(default_factory=dict)
+    volatile: tuple[jsonpath.JsonPath, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
+    """What is left out of the match, by place, each with the reason."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """What is kept of one interaction until all are read."""
+
+    entry: Entry
+    form: Form
+    tokens: Tokens
+    accept: str | None
+    kind: tuple[object, ...]
+
+
+def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings) -> Library:
+    """Reads every interaction once (twice where the config names identities); raises what the sources raise."""
+    sources = list(sources)
+    paths = tuple(map(jsonpath.parse, settings.identities))
+    excluded_paths = tuple(map(jsonpath.parse, settings.not_identities))
+    named = [value for source in sources for value in source.head.identities]
+    excluded: set[str] = set()
+    for source in sources:
+        if paths:
+            named += collect((one for _, one in source.interactions()), paths)
+        if excluded_paths:
+            excluded.update(collect((one for _, one in source.interactions()), excluded_paths))
+    found: list[_Read] = []
+    worlds: dict[str, World] = {}
+    for source in sources:
+        world = worlds[source.name] = World(source.name, source.head.recorded.upstream)
+        for raw, interaction in source.interactions():
+            found.append(_read(len(found), source.name, raw, interaction, routes, tuple(named), world.upstream))
+            world.entries.append(found[-1].entry)
+        last = max((entry.end for entry in world.entries), default=0.0)
+        world.window = _window(source.head.recorded, last)
+    catalogue = infer([one.tokens for one in found], Naming(tuple(dict.fromkeys(named))), frozenset(excluded))
+    library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
+    _fill(library, found)
+    return library
+
+
+def _read(  # noqa: PLR0917 (all of it is at hand in one place)
+    number: int,
+    cassette: str,
+    raw: msgspec.Raw,
+    interaction: Interaction,
+    routes: RouteTable,
+    named: tuple[str, ...],
+    upstream: str,
+) -> _Read:
+    request = as_request(interaction, upstream)
+    route = routes.find(request.method, request.path, request)
+    compared = [] if route is None else [name.decode("latin-1") for name in route.compare]
+    write = is_write(request.method, route)
+    form = normalise(request, route)
+    headers = interaction.request.headers
+    entry = Entry(
+        number=number,
+        cassette=cassette,
+        id=interaction.id,
+        raw=raw,
+        start=interaction.start,
+        end=interaction.end,
+        status=interaction.response.status,
+        method=request.method,
+        path=form.path,
+        write=write,
+        once=Once.USED_UP if write and not repeats(route) else Once.STAYS,
+        route=name_of(route),
+        credentials=shared(frozenset(interaction.credentials)),
+        secrets=_secrets(headers),
+        omitted=_omitted(interaction),
+    )
+    media = next((value for name, value in interaction.response.headers if name.lower() == "content-type"), "")
+    accept = next((value for name, value in headers if name.lower() == "accept"), None)
+    return _Read(entry, form, read_tokens(interaction, compared, named), accept, (accept, media))
+
+
+def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name.lower(), found.group())
+        for name, value in headers
+        if "{{" in value and redaction.names_secret(name) and (found := _PLACEHOLDER.search(value))
+    )
+
+
+def _omitted(interaction: Interaction) -> int:
+    body = interaction.response.body
+    return body.omitted if isinstance(body, Body) and isinstance(body.omitted, int) else 0
+
+
+def _window(recorded: Recorded, seconds: float) -> tuple[float, float]:
+    try:
+        began = datetime.datetime.fromisoformat(recorded.at).timestamp()
+    except ValueError:
+        return (0.0, 0.0)
+    return (began - _SLACK, began + seconds + _SLACK)
+
+
+def _fill(library: Library, found: list[_Read]) -> None:
+    """Makes templates and lines of what was read, then learns what concerns what."""
+    catalogue = library.catalogue
+    counts: dict[str, int] = {}
+    for one in found:
+        one.entry.asked = catalogue.resolve(one.tokens.request)
+        one.entry.told = catalogue.resolve(one.tokens.response)
+        for identity in one.entry.asked | one.entry.told:
+            counts[identity] = counts.get(identity, 0) + 1
+    lone = frozenset(identity for identity, count in counts.items() if count == 1)
+    seen: dict[tuple[str, Form], Line] = {}
+    for one in found:
+        bodiless = one.form.body.kind == "none"
+        line = seen.get((one.entry.cassette, one.form)) if bodiless else None
+        if line is None:
+            line = _add(library, one, lone)
+            if bodiless:
+                seen[one.entry.cassette, one.form] = line
+        else:
+            line.entries.append(one.entry)
+            one.entry.line = line
+        one.entry.asked = frozenset(slot.identity for slot in line.slots if not slot.secret)
+    _merge_once_only(library, found, lone)
+    _split_by_accept(found)
+    for world in library.worlds.values():
+        world.learn()
+    for bucket in library.index.buckets():
+        for line in bucket.order:
+            line.bindable = _may_bind(line)
+
+
+def _add(library: Library, one: _Read, lone: frozenset[str], more: frozenset[Place] = frozenset()) -> Line:
+    world = library.worlds[one.entry.cassette]
+    volatile = more | _volatile(library, one.form, world.window, lone)
+    template = make_template(one.form, library.catalogue, volatile)
+    return library.index.add(one.form, template, one.entry, world)
+
+
+def _volatile(library: Library, form: Form, window: tuple[float, float], lone: frozenset[str]) -> frozenset[Place]:
+    """The places of a request that hold what is new each time and names nothing (rule 10)."""
+    found: set[Place] = set()
+    for place, value in leaves(form, library.catalogue):
+        name = _name_of(place, form)
+        if place[0] in {"path", "name", "body", "header"} or not name:
+            continue
+        if tokens.is_time(value, window):
+            library.left_out[_spell(place, form)] = "a time"
+        elif _NEW_EACH_TIME.fullmatch(name) and _is_lone(value, library.catalogue, lone):
+            library.left_out[_spell(place, form)] = "new in each call, and it names nothing"
+        else:
+            continue
+        found.add(place)
+    return frozenset(found)
+
+
+def _is_lone(value: object, catalogue: Catalogue, lone: frozenset[str]) -> bool:
+    """Whether a value stands nowhere else."""
+    text = str(value)
+    found = catalogue.find(text)
+    return all(one.identity in lone for one in found) if found else len(text) >= 6 and tokens.has_digit(text)
+
+
+def _name_of(place: Place, form: Form) -> str:
+    match place:
+        case ("query", int(at)):
+            return form.query[at][0]
+        case ("form", int(at)):
+            return str(form.body.value[at][0])
+        case ("json", *steps):
+            return next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
+        case _:
+            return ""
+
+
+def _spell(place: Place, form: Form) -> str:
+    match place:
+        case ("query" | "form" as kind, _):
+            return f"{kind}:{_name_of(place, form)}"
+        case _:
+            path = "$"
+            for step in place[1:]:
+                path = jsonpath.child(path, step)
+            return path
+
+
+def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str]) -> None:
+    """Reads that differ in nothing but values that stand nowhere else are one read, asked again with a new nonce."""
+    again: dict[Bucket, list[Line]] = {}
+    for bucket in library.index.buckets():
+        if len(bucket.order) < 2 or bucket.order[0].entries[0].write:
+            continue
+        gaps = bucket.shape.gaps
+        if len(gaps) == 1 and gaps[0][0][0] in {"query", "json", "form"}:
+            lines = [line for line in bucket.order if all(slot.identity in lone for slot in line.slots)]
+            if len(lines) == len(bucket.order):
+                again[bucket] = lines
+    for bucket in again:
+        library.index.drop(bucket)
+    for one in found:
+        line = one.entry.line
+        if line is not None and line.bucket in again:
+            place = line.bucket.shape.gaps[0][0]
+            library.left_out[_spell(place, one.form)] = "new in each call, and it names nothing"
+            _add(library, one, lone, frozenset({place}))
+            one.entry.asked = frozenset()
+
+
+def _split_by_accept(found: list[_Read]) -> None:
+    """Where answers to one request differ in kind by `Accept`, each line is one of them (rule 10)."""
+    lines: dict[Line, list[_Read]] = {}
+    for one in found:
+        if one.entry.line is not None:
+            lines.setdefault(one.entry.line, []).append(one)
+    for line, reads in lines.items():
+        kinds = {one.kind for one in reads}
+        accepts = {accept for accept, _ in kinds}
+        if len(accepts) < 2 or len({media for _, media in kinds}) < 2 or len(kinds) != len(accepts):
+            continue
+        bucket = line.bucket
+        bucket.order.remove(line)
+        for lists in bucket.by_identity.values():
+            if line in lists:
+                lists.remove(line)
+        for accept in sorted(accepts, key=str):
+            entries = [one.entry for one in reads if one.accept == accept]
+            part = Line(line.world, bucket, line.slots, accept=accept or "", entries=entries)
+            bucket.order.append(part)
+            for number, slot in enumerate(line.slots):
+                if not slot.secret:
+                    bucket.by_identity.setdefault((number, slot.identity), []).append(part)
+            for entry in entries:
+                entry.line = part
+
+
+def _may_bind(line: Line) -> bool:
+    """Whether nothing that a line names was introduced by a write before it (rule 7)."""
+    creators = line.world.creators
+    first = line.entries[0]
+    for slot in line.slots:
+        creator = creators.get(slot.identity)
+        if creator is not None and creator is not first and first.start >= creator.start:
+            return False
+    return True
+
+
+def name_of(route: Route | None) -> str:
+    """A route's name, or nothing."""
+    return "" if route is None else route.name
+
+
+_SHARED: dict[frozenset[Credential], frozenset[Credential]] = {}
+
+
+def shared(credentials: frozenset[Credential]) -> frozenset[Credential]:
+    """One object for equal sets: thousands of interactions hold a handful of different ones."""
+    return _SHARED.setdefault(credentials, credentials)
+
+
+def as_request(interaction: Interaction, upstream: str = "") -> Request:
+    """The recorded request as it came, but for its credentials; the address of `upstream` is a token."""
+    recorded = interaction.request
+    known = addresses(upstream) if upstream else None
+    target = known.tokenise(recorded.target) if known else recorded.target
+    headers = as_wire(known.tokenise_headers(recorded.headers) if known else recorded.headers)
+    body = recorded.body
+    if not isinstance(body, Body):
+        return Request(recorded.method, target, headers, b"")
+    if isinstance(body.omitted, int):
+        return Request(recorded.method, target, headers, b"", omitted=Omitted(body.omitted, body.sha256))
+    if body.coding:  # what is stored has been decoded already
+        headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
+    data = bodies.restore(body)
+    if known and known.domain.encode() in data.lower():
+        data = known.tokenise(data.decode("latin-1")).encode("latin-1")
+    return Request(recorded.method, target, headers, data)

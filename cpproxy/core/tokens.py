@@ -1,0 +1,121 @@
+"""What a value looks like, seen alone: a token that was made by a machine, or a time.
+
+A token is a run of letters and digits; `-`, `_` and `.` join runs to a longer one. Both ends of every value that is
+looked for stand at the edge of a run, so that `ws-1` is never found inside `ws-12`.
+"""
+
+import datetime
+import re
+from functools import lru_cache
+from typing import Any
+
+RUN = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)|%[0-9A-Fa-f]{2}|[A-Za-z0-9]+")
+"""The runs of a text; escapes of JSON and URLs are eaten first, so that `\\ni-0a` holds `i-0a` and not `ni-0a`."""
+
+_TOKEN = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)|%[0-9A-Fa-f]{2}|[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
+_UUID = re.compile(r"(?<![A-Za-z0-9])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![A-Za-z0-9])")
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-7][0-9a-hjkmnp-tv-z]{25}")
+_HEX = re.compile(r"(?=[0-9a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])(?:[0-9a-f]{16,}|[0-9A-F]{16,})")
+_SLUG = re.compile(
+    r"(?:[A-Za-z0-9]+[-_])+(?:(?=[a-f]*[0-9])[0-9a-f]{6,}|[a-f]{8,}|(?=[a-f]*[0-9])[0-9a-f]{8,10}-[0-9a-z]{5})"
+)
+_CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
+_DIGIT = re.compile(r"[0-9]")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?")
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
+_EPOCH = re.compile(r"[0-9]{10}(?:\.[0-9]+)?|[0-9]{13}|[0-9]{16}|[0-9]{19}")
+_MIXED = 16
+_SHORT_MIXED = 12
+
+
+def find_tokens(text: str) -> set[str]:
+    """The longest tokens of a text that hold a digit, and no digit alone."""
+    return {token for token in _TOKEN.findall(text) if len(token) > 1 and _DIGIT.search(token)}
+
+
+def has_digit(text: str) -> bool:
+    """Whether a text holds an ASCII digit."""
+    return _DIGIT.search(text) is not None
+
+
+@lru_cache(maxsize=65536)
+def find_made(token: str) -> tuple[tuple[str, str], ...]:
+    """The values within a token that a machine made to name something, each with why it is taken for that."""
+    if len(token) < 6:
+        return ()
+    if found := _UUID.findall(token):
+        return tuple((value, "UUID") for value in found)
+    why = _classify(token)
+    return ((token, why),) if why else ()
+
+
+def _classify(token: str) -> str:
+    if _ULID.fullmatch(token):
+        return "ULID"
+    if _HEX.fullmatch(token):
+        return "hex"
+    if _SLUG.fullmatch(token):
+        return "a name that ends in hex"
+    if _is_mixed(token):
+        return "a random token"
+    return ""
+
+
+def _is_mixed(token: str) -> bool:
+    """Whether letters and digits alternate as they do in what is drawn by chance, in the token or in its last run."""
+    for text in (token, re.split("[-_]", token)[-1]):
+        classes = _CLASSES.findall(text)
+        size = sum(map(len, classes))
+        kinds = {("0" if run[0].isdigit() else "a" if run[0].islower() else "A") for run in classes}
+        if size >= _MIXED and "0" in kinds and len(kinds) > 1 and len(classes) >= 6:
+            return True
+        if size >= _SHORT_MIXED and len(kinds) == 3 and len(classes) >= 5:
+            return True
+    return False
+
+
+def is_caseless(value: str) -> bool:
+    """Whether a value means the same in either case: hex with or without dashes, or a ULID."""
+    return _UUID.fullmatch(value) is not None or _HEX.fullmatch(value) is not None or _ULID.fullmatch(value) is not None
+
+
+def is_uuid(value: str) -> bool:
+    """Whether a value is a UUID with its dashes."""
+    return _UUID.fullmatch(value) is not None
+
+
+@lru_cache(maxsize=16384)
+def read_time(text: str) -> float | None:
+    """The Unix time in seconds that a text stands for, or None where it is no time (RFC 3339, RFC 9110, a number)."""
+    try:
+        if _ISO.fullmatch(text):
+            moment = datetime.datetime.fromisoformat(text.upper())
+            return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+        if _HTTP_DATE.fullmatch(text):
+            return datetime.datetime.strptime(f"{text[5:-4]} +0000", "%d %b %Y %H:%M:%S %z").timestamp()
+    except (ValueError, OverflowError):
+        return None
+    if _EPOCH.fullmatch(text):
+        whole = text.partition(".")[0]
+        return float(text) / 10 ** (len(whole) - 10)
+    return None
+
+
+_COMPACT_TIME = re.compile(r"(\d{8})T(\d{6})Z")
+
+
+def is_time(value: Any, window: tuple[float, float]) -> bool:  # noqa: ANN401 (JSON)
+    """Whether a leaf is a time between two moments (Unix time, seconds)."""
+    match value:
+        case bool() | None:
+            return False
+        case int() | float():
+            moment = read_time(repr(value))
+        case str() if 10 <= len(value) <= 40 and value[0].isascii():
+            if compact := _COMPACT_TIME.fullmatch(value):
+                day, clock = compact.groups()
+                value = f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}Z"
+            moment = read_time(value)
+        case _:
+            return False
+    return moment is not None and window[0] <= moment <= window[1]

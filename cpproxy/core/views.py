@@ -1,0 +1,126 @@
+"""What a request was answered over time: the timeline of its document's rest, and one for each part.
+
+A view belongs to one line and to the entries that a caller may get; it is made when it is first asked for.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cpproxy.core import documents, jsonpath
+from cpproxy.core.documents import Layout, Stable, Steps
+from cpproxy.core.identities import Catalogue, Identity
+from cpproxy.core.index import Line
+from cpproxy.core.timelines import Seen, Timeline
+from cpproxy.core.worlds import Entry, Thing, World
+
+ABSENT = None
+"""The source of an answer in which a part is not there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a document: its place, its timeline, the write that made it, and the things it tells of."""
+
+    steps: Steps
+    timeline: Timeline
+    creator: Entry | None
+    things: frozenset[Thing]
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """All that was answered to one request. `unseen` are writes whose things no answer was there to show."""
+
+    world: World
+    rest: Timeline
+    things: frozenset[Thing]
+    by_path: bool
+    layout: Layout
+    parts: tuple[Part, ...] = ()
+    unseen: tuple[Entry, ...] = ()
+    keys: dict[Entry, dict[Steps, object]] = field(default_factory=dict)
+
+
+def make_view(
+    line: Line, entries: tuple[Entry, ...], catalogue: Catalogue, volatile: tuple[jsonpath.JsonPath, ...]
+) -> View:
+    """The view of these entries of a line."""
+    world = line.world
+    subject = frozenset().union(*(entry.asked for entry in entries[:1]))
+    stable = Stable(world.window, world.lone, volatile)
+    decoded = [(entry, entry.interaction()) for entry in entries]
+    read = [(entry, interaction, documents.read_json(interaction, volatile)) for entry, interaction in decoded]
+    layout = documents.find_layout((value for _, _, value in read if value is not None), catalogue, subject)
+    taken: dict[Entry, documents.Parts] = {}
+    rest: list[Seen] = []
+    for entry, interaction, value in read:
+        content = None
+        if value is not None:
+            taken[entry] = documents.take_apart(value, layout, catalogue, stable)
+            content = taken[entry].rest
+        rest.append(Seen(entry.start, entry.end, documents.frame(interaction, stable, content), entry))
+    parts = tuple(_make_parts(taken, world))
+    told = subject or _rest_identities(entries, taken)
+    by_path = not told
+    writes = world.concerning_path(entries[0].path) if by_path else world.concerning(told)
+    timeline = Timeline(writes, tuple(rest))
+    return View(
+        world=world,
+        rest=timeline,
+        things=world.specific(told),
+        by_path=by_path,
+        layout=layout,
+        parts=parts,
+        unseen=tuple(_find_unseen(line, parts, world)) if layout.keys else (),
+        keys={entry: {steps: value for steps, (value, _) in one.parts.items()} for entry, one in taken.items()},
+    )
+
+
+def _rest_identities(entries: tuple[Entry, ...], taken: dict[Entry, documents.Parts]) -> frozenset[Identity]:
+    """The identities of answers that are in no part of them; those that merely happen to stand there."""
+    found: set[Identity] = set()
+    for entry in entries:
+        if entry not in taken or not taken[entry].parts:
+            found |= entry.told
+    held = {step[1:] for one in taken.values() for steps in one.parts for step in steps if _is_part(step)}
+    return frozenset(found - held) if not any(one.containers for one in taken.values()) else frozenset()
+
+
+def _is_part(step: str | int) -> bool:
+    return isinstance(step, str) and step.startswith("#")
+
+
+def _make_parts(taken: dict[Entry, documents.Parts], world: World) -> Iterable[Part]:
+    """Each part's timeline, absence included, in the order in which parts were first seen."""
+    every: dict[Steps, None] = {}
+    for one in taken.values():
+        every.update(dict.fromkeys(one.parts))
+    for steps in every:
+        seen = []
+        container = _container(steps)
+        for entry, one in taken.items():
+            if steps in one.parts:
+                value, place = one.parts[steps]
+                seen.append(Seen(entry.start, entry.end, value, (entry, place)))
+            elif container in one.containers:
+                seen.append(Seen(entry.start, entry.end, ABSENT, ABSENT))
+        identity = str(steps[-1])[1:]
+        writes = world.concerning([identity])
+        yield Part(steps, Timeline(writes, tuple(seen)), world.creators.get(identity), world.specific([identity]))
+
+
+def _container(steps: Steps) -> Steps:
+    return steps[:-1]
+
+
+def _find_unseen(line: Line, parts: tuple[Part, ...], world: World) -> Iterable[Entry]:
+    """Writes of the kinds that made the parts, whose own things no answer showed."""
+    creators = {part.creator for part in parts if part.creator is not None}
+    kinds: set[Any] = {creator.line.bucket for creator in creators if creator.line is not None}
+    path = line.entries[0].path
+    for entry in world.entries:
+        if not entry.changes or entry in creators or entry.number not in world.introducing or entry.line is None:
+            continue
+        if entry.line.bucket in kinds or (entry.method == "POST" and entry.path == path):
+            yield entry
