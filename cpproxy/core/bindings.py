@@ -66,8 +66,9 @@ class Bindings:
             added[identity] = plain
         return added
 
-    def bind(self, added: dict[Identity, str], *, loose: frozenset[Identity] = frozenset()) -> None:
-        """Takes what `unify` gave; those of `loose` until a write binds them."""
+    def bind(self, added: dict[Identity, str], *, loose: frozenset[Identity] = frozenset()) -> bool:
+        """Takes what `unify` gave, those of `loose` until a write binds them. Whether that has changed anything."""
+        version = self.version
         for identity, value in added.items():
             if self.live.get(identity) == value:
                 if identity in self.loose and identity not in loose:
@@ -83,6 +84,7 @@ class Bindings:
             if identity in loose:
                 self.loose.add(identity)
             self.version += 1
+        return self.version != version
 
     def _release(self, identity: Identity) -> None:
         value = self.live.pop(identity, None)
@@ -151,19 +153,24 @@ class Secrets:
                 return value
         return None
 
-    def use(self, secret: tuple[str, str], value: str, caller: Linked, header: str) -> None:
-        """Remembers what stood for a placeholder."""
-        entry = (_others(caller, header), value)
-        used = self.used.setdefault(secret, [])
-        if entry not in used:
-            used.append(entry)
+    def use(self, secret: tuple[str, str], value: str, caller: Linked, header: str) -> bool:
+        """Remembers what stood for a placeholder; whether that is new."""
+        return _remember(self.used, secret, (_others(caller, header), value))
 
-    def serve(self, secret: tuple[str, str], value: str, caller: Linked) -> None:
-        """Remembers what a caller was given for a placeholder."""
-        entry = (caller, value)
-        served = self.served.setdefault(secret, [])
-        if entry not in served:
-            served.append(entry)
+    def serve(self, secret: tuple[str, str], value: str, caller: Linked) -> bool:
+        """Remembers what a caller was given for a placeholder; whether that is new."""
+        return _remember(self.served, secret, (caller, value))
+
+
+type _Known = dict[tuple[str, str], list[tuple[Linked, str]]]
+
+
+def _remember(known: _Known, secret: tuple[str, str], one: tuple[Linked, str]) -> bool:
+    entries = known.setdefault(secret, [])
+    if one in entries:
+        return False
+    entries.append(one)
+    return True
 
 
 def _others(caller: Linked, header: str) -> Linked:

@@ -16,7 +16,7 @@ from cpproxy.core.loading import shared
 from cpproxy.core.matching import Form
 from cpproxy.core.messages import Headers
 from cpproxy.core.serving import wire_form
-from cpproxy.core.session import Caller
+from cpproxy.core.session import Caller, Session
 from cpproxy.core.worlds import Entry
 
 
@@ -35,7 +35,7 @@ class Sent:
         """What the call has in a header, without its scheme."""
         return next((value for name, value in self.values if name == header), None)
 
-    def use(self, entry: Entry, secrets: Secrets) -> str:
+    def use(self, entry: Entry, session: Session) -> str:
         """Binds the secrets of an interaction that answers the call; a note where a caller has changed one."""
         note = ""
         for header, marker in entry.secrets:
@@ -43,15 +43,18 @@ class Sent:
             if value is None:
                 continue
             secret = (entry.cassette, marker)
-            if secrets.changed(secret, value, self.linked, header):
+            if session.secrets.changed(secret, value, self.linked, header):
                 note = f"the caller has changed its {spell(Credential(header))} since its first call"
-            secrets.use(secret, value, self.linked, header)
+            if session.secrets.use(secret, value, self.linked, header):
+                session.settled.clear()
         return note
 
-    def receive(self, entry: Entry, markers: tuple[str, ...], secrets: Secrets) -> None:
+    def receive(self, entry: Entry, markers: tuple[str, ...], session: Session) -> None:
         """Remembers which secrets this caller is given."""
         for marker in markers:
-            secrets.serve((entry.cassette, marker), wire_form(marker), self.linked or frozenset({("", self.client)}))
+            caller = self.linked or frozenset({("", self.client)})
+            if session.secrets.serve((entry.cassette, marker), wire_form(marker), caller):
+                session.settled.clear()
 
 
 @dataclass(frozen=True, slots=True)

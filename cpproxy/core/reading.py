@@ -29,6 +29,11 @@ class Reading:
     told: list[tuple[Told, frozenset[Thing]]] = field(default_factory=list)
     _before: list[tuple[Any, int | None]] = field(default_factory=list)
 
+    @property
+    def final(self) -> bool:
+        """Whether the same is told again until something changes."""
+        return all(told.last for told, _ in self.told)
+
     def commit(self, session: Session) -> None:
         """Notes what was told."""
         for told, things in self.told:

@@ -71,13 +71,22 @@ class Serve(Struct, frozen=True, eq=False):
     note: str = ""
     scripts: Scripts | None = None
     upstream: str = ""
+    final: bool = False
+    """Of a write that repeats: whether this is the answer that it repeats."""
+
+    def is_settled(self) -> bool:
+        """Whether the same call gets the same answer until something changes in the session."""
+        if self.reading is not None:
+            return self.reading.final and self.variant is not None
+        return self.entry.once is Once.STAYS and self.final
 
     def settle(self, delivered: bool) -> None:  # noqa: FBT001 (there is nothing else to say)
         """Releases the interaction when its answer was cut off, so that the client's next try gets it."""
         if not delivered:
             if self.reading is not None:
                 self.reading.undo(self.session)
-            self.session.release(self.entry)
+            elif not self.final:
+                self.session.release(self.entry)
 
     def answer(self, accept_encoding: bytes | None) -> Answer:
         """The answer for a client that accepts these content codings (None where it did not say)."""
@@ -165,17 +174,21 @@ class Replay:
 
         `public` is where this client reached the front.
         """
-        state = self.session(session)
+        state = self._sessions.get(session) or self.session(session)
+        key = (request.method, request.target, request.headers, request.body, request.client, scenario)
+        settled = state.settled.get(key)
+        if settled is not None and (settled.public is None or settled.public == public):
+            return settled
+        decision = self._decide(request, state, scenario, public)
+        if isinstance(decision, Serve) and not request.omitted and decision.is_settled():
+            if len(state.settled) >= _REMEMBERED:
+                state.settled.clear()
+            state.settled[key] = decision
+        return decision
+
+    def _decide(self, request: Request, state: Session, scenario: str, public: Public | None) -> Decision:
         sent = read_credentials(request.headers, request.client)
-        repeated = None if request.body or request.omitted else (request.method, request.target, request.headers)
-        if repeated is not None:
-            known = state.known.get((repeated, request.client, scenario))
-            if known is not None and known[0] == (state.bindings.version, state.order):
-                _, form, candidate, note = known
-                return self._read([candidate], form, state, sent, public, scenario, note)
-        if public is not None and public.authority in request.target:
-            request = _with_token(request, public)
-        elif public is not None and public.authority.encode() in request.body:
+        if public is not None and (public.authority in request.target or public.authority.encode() in request.body):
             request = _with_token(request, public)
         route = self.routes.find(request.method, request.path, request)
         form = normalise(request, route)
@@ -190,12 +203,7 @@ class Replay:
         best = search.candidates[0].entries[0]
         if best.once is Once.USED_UP or best.write:
             return self._write(search.candidates[0], form, state, sent, public)
-        if repeated is not None and len(search.candidates) == 1 and not search.candidates[0].free:
-            if len(state.known) >= _REMEMBERED:
-                state.known.clear()
-            key = (repeated, request.client, scenario)
-            state.known[key] = ((state.bindings.version, state.order), form, search.candidates[0], "")
-        return self._read(search.candidates, form, state, sent, public, scenario, "")
+        return self._read(search.candidates, form, state, sent, public)
 
     def _search(self, form: Form, session: Session, sent: Sent, scenario: str, request: Request) -> Search:
         """The lines that a call fits, the best first (rules 5 to 9)."""
@@ -267,9 +275,10 @@ class Replay:
         entry = next((one for one in entries if one not in session.taken), entries[-1])
         if entry.omitted:
             return _too_large(entry, form)
-        session.bindings.bind(candidate.added)
-        session.play(entry)
-        return self._serve(entry, form, session, sent, public)
+        final = entry in session.taken
+        if session.bindings.bind(candidate.added) or not final:
+            session.play(entry)
+        return self._serve(entry, form, session, sent, public, final=final)
 
     def _read(  # noqa: PLR0917 (what is known of one call)
         self,
@@ -278,8 +287,6 @@ class Replay:
         session: Session,
         sent: Sent,
         public: Public | None,
-        scenario: str,
-        note: str,
     ) -> Decision:
         """What the first of the candidates tells that tells something for certain, else the first that does at all."""
         doubtful: tuple[Candidate, Reading] | None = None
@@ -289,10 +296,10 @@ class Replay:
             if reading is None:
                 continue
             if not reading.doubt:
-                return self._tell(candidate, reading, form, session, sent, public, note)
+                return self._tell(candidate, reading, form, session, sent, public)
             doubtful = doubtful or (candidate, reading)
         if doubtful is not None:
-            return self._tell(*doubtful, form, session, sent, public, note)
+            return self._tell(*doubtful, form, session, sent, public)
         entry = candidates[0].entries[0]
         reason = (
             f"{form.method} {form.path} was not recorded before the write: the first answer of cassette "
@@ -308,16 +315,16 @@ class Replay:
         session: Session,
         sent: Sent,
         public: Public | None,
-        note: str,
     ) -> Decision:
         entry = reading.entry
         if entry.omitted:
             return _too_large(entry, form)
         if candidate.added:
-            session.bindings.bind(candidate.added, loose=_loose(candidate, entry))
+            if session.bindings.bind(candidate.added, loose=_loose(candidate, entry)):
+                session.settled.clear()
         reading.commit(session)
         session.taken.add(entry)
-        return self._serve(entry, form, session, sent, public, reading, note)
+        return self._serve(entry, form, session, sent, public, reading)
 
     def _serve(  # noqa: PLR0917 (as above)
         self,
@@ -327,7 +334,8 @@ class Replay:
         sent: Sent,
         public: Public | None,
         reading: Reading | None = None,
-        note: str = "",
+        *,
+        final: bool = False,
     ) -> Serve:
         """The answer with what this session writes into it (rule 17)."""
         upstream = self.library.worlds[entry.cassette].upstream
@@ -340,8 +348,8 @@ class Replay:
             variant = None
         elif addressed and public is not None:
             variant = (variant, public)
-        note = sent.use(entry, session.secrets) or note
-        sent.receive(entry, secrets, session.secrets)
+        note = sent.use(entry, session)
+        sent.receive(entry, secrets, session)
         return Serve(
             entry=entry,
             session=session,
@@ -354,6 +362,7 @@ class Replay:
             note=note,
             scripts=self._scripts,
             upstream=upstream,
+            final=final,
         )
 
     def _refuse(

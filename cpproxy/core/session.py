@@ -23,6 +23,8 @@ class Told:
     progress: tuple[Caller, Timeline, State]
     step: int
     moment: float
+    last: bool
+    """Whether nothing comes after it in this state."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +39,8 @@ class Session:
     progress: dict[tuple[Caller, Timeline, State], int] = field(default_factory=dict)
     moments: dict[tuple[Caller, World, Thing], float] = field(default_factory=dict)
     cursors: dict[Bucket, int] = field(default_factory=dict)
-    known: dict[object, Any] = field(default_factory=dict)
+    settled: dict[object, Any] = field(default_factory=dict)
+    """Answers by call, for calls that get the same answer again until something changes."""
     _states: dict[Timeline, tuple[int, State]] = field(default_factory=dict)
 
     def state(self, timeline: Timeline) -> State:
@@ -50,6 +53,7 @@ class Session:
     def play(self, entry: Entry) -> None:
         """Reserves a write, or notes that a read was asked (rule 8)."""
         self.taken.add(entry)
+        self.settled.clear()
         if entry.changes:
             self.order += 1
             self.played[entry.number] = self.order
@@ -58,6 +62,7 @@ class Session:
         """Undoes `play`: the answer did not reach the client whole."""
         self.taken.discard(entry)
         self.cursors.clear()
+        self.settled.clear()
         if self.played.pop(entry.number, None) is not None:
             self.order += 1
 
@@ -75,12 +80,12 @@ class Session:
         key = (caller, timeline, found.steps.state)
         last = len(steps) - 1
         if last == 0:
-            return Told(steps[0].seen, key, 0, steps[0].first)
+            return Told(steps[0].seen, key, 0, steps[0].first, last=True)
         step = last if found.at_end else min(self.progress.get(key, -1) + 1, last)
         moment = max((self.moments.get((caller, world, thing), 0.0) for thing in things), default=0.0)
         while step < last and _is_past(steps[step], moment):
             step += 1
-        return Told(steps[step].seen, key, step, steps[step].first)
+        return Told(steps[step].seen, key, step, steps[step].first, last=step == last)
 
     def remember(self, told: Told, caller: Caller, world: World, things: frozenset[Thing]) -> None:
         """Notes what was told."""
