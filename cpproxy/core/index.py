@@ -56,6 +56,22 @@ class Bucket:
     by_identity: dict[tuple[int, Identity], list[Line]] = field(default_factory=dict)
     order: list[Line] = field(default_factory=list)
 
+    def put(self, line: Line) -> None:
+        """Adds a line after the others."""
+        self.order.append(line)
+        for number, slot in enumerate(line.slots):
+            if not slot.secret:
+                self.by_identity.setdefault((number, slot.identity), []).append(line)
+        for entry in line.entries:
+            entry.line = line
+
+    def take(self, line: Line) -> None:
+        """Takes a line out."""
+        self.order.remove(line)
+        for lines in self.by_identity.values():
+            if line in lines:
+                lines.remove(line)
+
     def candidates(self, values: tuple[str, ...], bindings: Bindings, catalogue: Catalogue) -> list[Line]:
         """The lines that these values may mean, in recorded order; few, unless no value is known."""
         if not self.by_identity:
@@ -96,10 +112,7 @@ class Index:
         line = bucket.lines.get(key)
         if line is None:
             line = bucket.lines[key] = Line(world, bucket, template.slots)
-            bucket.order.append(line)
-            for number, slot in enumerate(template.slots):
-                if not slot.secret:
-                    bucket.by_identity.setdefault((number, slot.identity), []).append(line)
+            bucket.put(line)
         line.entries.append(entry)
         entry.line = line
         return line

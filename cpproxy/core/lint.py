@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, UnsetType
 
 from cpproxy.core.cassette import Body, Cassette, Interaction
+from cpproxy.core.loading import as_request
 from cpproxy.core.matching import normalise
 from cpproxy.core.redaction import MARKER, names_secret
-from cpproxy.core.loading import as_request
 from cpproxy.core.routes import RouteTable, is_write, repeats
 
 

@@ -69,7 +69,7 @@ class _Read:
     form: Form
     tokens: Tokens
     accept: str | None
-    kind: tuple[object, ...]
+    kind: tuple[str | None, str]
 
 
 def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings) -> Library:
@@ -273,22 +273,11 @@ def _split_by_accept(found: list[_Read]) -> None:
     for line, reads in lines.items():
         kinds = {one.kind for one in reads}
         accepts = {accept for accept, _ in kinds}
-        if len(accepts) < 2 or len({media for _, media in kinds}) < 2 or len(kinds) != len(accepts):
-            continue
-        bucket = line.bucket
-        bucket.order.remove(line)
-        for lists in bucket.by_identity.values():
-            if line in lists:
-                lists.remove(line)
-        for accept in sorted(accepts, key=str):
-            entries = [one.entry for one in reads if one.accept == accept]
-            part = Line(line.world, bucket, line.slots, accept=accept or "", entries=entries)
-            bucket.order.append(part)
-            for number, slot in enumerate(line.slots):
-                if not slot.secret:
-                    bucket.by_identity.setdefault((number, slot.identity), []).append(part)
-            for entry in entries:
-                entry.line = part
+        if len(accepts) > 1 and len({media for _, media in kinds}) > 1 and len(kinds) == len(accepts):
+            line.bucket.take(line)
+            for accept in sorted(accepts, key=str):
+                entries = [one.entry for one in reads if one.accept == accept]
+                line.bucket.put(Line(line.world, line.bucket, line.slots, accept=accept or "", entries=entries))
 
 
 def _may_bind(line: Line) -> bool:

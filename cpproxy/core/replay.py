@@ -139,6 +139,17 @@ class Search:
     refused: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A live call as it is judged: what of it counts, in which session, by whom, and where it reached the front."""
+
+    form: Form
+    session: Session
+    sent: Sent
+    public: Public | None
+    route: Route | None
+
+
 class Replay:
     """All chosen cassettes, and the sessions that play them."""
 
@@ -188,7 +199,7 @@ class Replay:
 
     def _decide(self, request: Request, state: Session, scenario: str, public: Public | None) -> Decision:
         sent = read_credentials(request.headers, request.client)
-        if public is not None and (public.authority in request.target or public.authority.encode() in request.body):
+        if public is not None and (public.name in request.target or public.name.encode() in request.body):
             request = _with_token(request, public)
         route = self.routes.find(request.method, request.path, request)
         form = normalise(request, route)
@@ -280,7 +291,7 @@ class Replay:
             session.play(entry)
         return self._serve(entry, form, session, sent, public, final=final)
 
-    def _read(  # noqa: PLR0917 (what is known of one call)
+    def _read(
         self,
         candidates: list[Candidate],
         form: Form,
