@@ -183,9 +183,6 @@ def _fill(library: Library, found: list[_Read]) -> None:
     _split_by_accept(found)
     for world in library.worlds.values():
         world.learn()
-    for bucket in library.index.buckets():
-        for line in bucket.order:
-            line.bindable = _may_bind(line)
 
 
 def _add(library: Library, one: _Read, lone: frozenset[str], more: frozenset[Place] = frozenset()) -> Line:
@@ -246,12 +243,12 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
     """Reads that differ in nothing but values that stand nowhere else are one read, asked again with a new nonce."""
     again: dict[Bucket, list[Line]] = {}
     for bucket in library.index.buckets():
-        if len(bucket.order) < 2 or bucket.order[0].entries[0].write:
+        if len(bucket.row.lines) < 2 or bucket.row.lines[0].entries[0].write:
             continue
         gaps = bucket.shape.gaps
         if len(gaps) == 1 and gaps[0][0][0] in {"query", "json", "form"}:
-            lines = [line for line in bucket.order if all(slot.identity in lone for slot in line.slots)]
-            if len(lines) == len(bucket.order):
+            lines = [line for line in bucket.row.lines if all(slot.identity in lone for slot in line.slots)]
+            if len(lines) == len(bucket.row.lines):
                 again[bucket] = lines
     for bucket in again:
         library.index.drop(bucket)
@@ -278,17 +275,6 @@ def _split_by_accept(found: list[_Read]) -> None:
             for accept in sorted(accepts, key=str):
                 entries = [one.entry for one in reads if one.accept == accept]
                 line.bucket.put(Line(line.world, line.bucket, line.slots, accept=accept or "", entries=entries))
-
-
-def _may_bind(line: Line) -> bool:
-    """Whether nothing that a line names was introduced by a write before it (rule 7)."""
-    creators = line.world.creators
-    first = line.entries[0]
-    for slot in line.slots:
-        creator = creators.get(slot.identity)
-        if creator is not None and creator is not first and first.start >= creator.start:
-            return False
-    return True
 
 
 def name_of(route: Route | None) -> str:

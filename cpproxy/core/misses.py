@@ -109,15 +109,16 @@ def explain(
     neighbours: Iterable[tuple[Entry, Form]],
     bindings: Bindings,
     library: "Library",
-    contradictions: "Sequence[tuple[Line, Contradiction]]" = (),
+    *,
+    against: "Sequence[tuple[Line, Contradiction]]" = (),
 ) -> Miss:
     """The report on a call that missed; `neighbours` are entries with their forms, the likeliest first."""
     catalogue = library.catalogue
-    against = {line.entries[0]: found for line, found in contradictions}
+    known = {line.entries[0]: found for line, found in against}
     near = []
     named: dict[str, str] = {}
     for entry, recorded in islice(neighbours, _EXAMINED):
-        found = against.get(entry)
+        found = known.get(entry)
         differences = compare(_expect(recorded, form, bindings, catalogue), form, compared)
         distance = sum(_WEIGHTS.get(difference.where, _OTHER_WEIGHT) for difference in differences)
         why = f"{found.value} {found.why}" if found else ""
