@@ -90,11 +90,14 @@ class Desk:
         """Let those who wait go: the proxy is about to stop."""
         self._stopping = True
 
-    def finish(self, reason: str = "") -> "Verdict":
-        """The run ends; its verdict comes back. LedgerError if the ledger cannot be written."""
+    def end(self, reason: str = "") -> None:
+        """The run ends, if it had begun. LedgerError if the ledger cannot be written."""
         if self._journal is not None:
             self._journal.close(RunEnded(at=time.time(), reason=reason))
             self._journal = None
+
+    def judge(self) -> "Verdict":
+        """The verdict on the run, by the cassettes as they lie here. LedgerError if the ledger cannot be read."""
         from cpproxy.cli.checkout import read_digests  # noqa: PLC0415 (nobody is judged at the start)
 
         return self._judge(Ask(checkout=read_digests(self._settings.cassettes)))
