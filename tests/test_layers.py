@@ -76,8 +76,11 @@ def _find_impurities_of(node: ast.AST) -> Iterator[str]:
             yield f"import {'.' * level}"
         case ast.Call(func=ast.Name(id=name)) if name in IMPURE_CALLS:
             yield f"{name}()"
-        case ast.Attribute(attr=name) if name in CLOCKS:
+        case ast.Call(func=ast.Attribute(attr=name)) if name in CLOCKS:
             yield f".{name}"
+        case ast.Attribute(attr=name, value=ast.Name(id="datetime" | "date") | ast.Attribute(attr="datetime" | "date")):
+            if name in CLOCKS:
+                yield f".{name}"
         case _:
             pass
 
@@ -199,7 +202,7 @@ def test_the_reading_finds_what_core_must_not_do(tmp_path: Path, line: str, what
 def test_the_reading_lets_values_be_computed(tmp_path: Path) -> None:
     (tmp_path / "planted.py").write_text(
         "import datetime\nfrom urllib.parse import urlsplit\nfrom cpproxy import core\nfrom cpproxy.core import calls\n"
-        "from . import calls\nday = datetime.date(2026, 1, 1)\n",
+        "from . import calls\nday = datetime.date(2026, 1, 1)\ndef judge(asked): return asked.today > day\n",
     )
     assert list(find_impurities(tmp_path)) == []
 

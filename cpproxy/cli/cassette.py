@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cpproxy.cli.errors import print_error
-from cpproxy.cli.options import Settings, common_options, format_option
+from cpproxy.cli.options import Settings, accept_common_options, common_options, format_option
 from cpproxy.core import lint as linting
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import CassetteError, Exit, UsageError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@accept_common_options
 def cassette() -> None:
     """List, show and check cassettes."""
 
