@@ -70,7 +70,7 @@ class Origin:
         if not name or not url.isprintable() or " " in url:
             raise UsageError("--upstream is no URL of a server: expected http://HOST[:PORT][/BASE] or https://…")
         if parts.username is not None or parts.password is not None:
-            raise UsageError(f"--upstream holds a user name or password: give {parts.scheme}://{name} alone")
+            raise UsageError("--upstream holds a user name or a password: leave out what stands before the @")
         if parts.query or parts.fragment:
             raise UsageError(f"--upstream {url}: a base URL has no query and no fragment; leave them out")
         shown = f"[{name}]" if ":" in name else name
