@@ -17,8 +17,9 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
+from msgspec import UNSET, Raw, UnsetType
 
-from cpproxy.core.calls import Call, Outcome
+from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.messages import Headers, Omitted, Request
 from cpproxy.front.wire import encode_head, has_body
 
@@ -183,23 +184,45 @@ class Exchange:
             self._desk.flush()
             self.transport().write(encode_head(status, None, headers))
 
-    def log(self, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401 (the fields of Call)
-        """Buffers the call's row; `row` holds further fields of `Call`."""
+    def log(
+        self,
+        outcome: Outcome,
+        status: int,
+        *,
+        route: str = "",
+        cassette: str = "",
+        interaction: str = "",
+        reason: str = "",
+        request_size: int = 0,
+        response_size: int = 0,
+        used_up: bool = False,
+        body: Raw | UnsetType = UNSET,
+    ) -> None:
+        """Buffers the call's row; see `Call` for what its fields mean."""
         self.logged = True
         self._desk.log(
-            Call(
-                seq=self.seq,
-                at=self._at,
-                outcome=outcome,
-                method=self.method,
-                target=self.target,
-                status=status,
-                session=self.session,
-                scenario=self.scenario,
-                client=self.client,
-                host=self.host,
-                duration=int((time.perf_counter() - self.began) * 1e6) / 1e6,
-                **row,
+            Call(  # by position, which is five times as fast
+                self.seq,
+                self._at,
+                outcome,
+                self.method,
+                self.target,
+                status,
+                Way.FRONT,
+                self.session,
+                self.scenario,
+                self.client,
+                self.host,
+                route,
+                int((time.perf_counter() - self.began) * 1e6) / 1e6,
+                request_size,
+                response_size,
+                cassette,
+                interaction,
+                reason,
+                False,  # noqa: FBT003
+                used_up,
+                body,
             ),
         )
 
@@ -219,14 +242,31 @@ class Exchange:
         status: int,
         size: int | None = None,
         settle: "Callable[[bool], None] | None" = None,
-        **row: Any,  # noqa: ANN401 (the fields of Call)
+        route: str = "",
+        cassette: str = "",
+        interaction: str = "",
+        reason: str = "",
+        request_size: int = 0,
+        used_up: bool = False,
+        body: Raw | UnsetType = UNSET,
     ) -> None:
         """Sends a whole answer once its row is in the journal.
 
         `head` is as `encode_head` makes it, without `Connection`; `payload` is the framed body, and `size` the body's
         without its framing, in bytes. `settle` is told whether the answer left whole.
         """
-        self.log(outcome, status, response_size=len(payload) if size is None else size, **row)
+        self.log(
+            outcome,
+            status,
+            route=route,
+            cassette=cassette,
+            interaction=interaction,
+            reason=reason,
+            request_size=request_size,
+            response_size=len(payload) if size is None else size,
+            used_up=used_up,
+            body=body,
+        )
         self.started = True
         if not (self.keep_alive and self.modern):
             head = head[:-2] + b"%s: %s\r\n\r\n" % self.connection_headers()[0]
