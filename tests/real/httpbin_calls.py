@@ -1,6 +1,7 @@
 """The calls that are made of httpbin: one table, through three clients, in the order in which it stands."""
 
 import contextlib
+import gzip
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -230,6 +231,13 @@ BODIES = [
 ]
 
 CODINGS = [
+    curl("/gzip", name="GET /gzip without saying what is accepted"),
+    curl(
+        *("/post", "--data-binary", "@-", "--header", "Content-Type: application/json"),
+        *("--header", "Content-Encoding: gzip"),
+        name="POST gzip",
+        body=gzip.compress(json.dumps(BIG_JSON).encode(), mtime=0),
+    ),
     curl("/gzip", "--compressed"),
     curl("/deflate", "--compressed"),
     curl("/brotli", "--compressed"),
