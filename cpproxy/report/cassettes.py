@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction
+from cpproxy.report.terminal import escape
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
 _BYTES = 16  # of a body that is no text
@@ -130,13 +131,6 @@ def show_interaction(interaction: Interaction) -> Text:
         seconds = response.chunks[-1][0] / 1000
         text.append(f"  streamed in {_count(len(response.chunks), 'piece')} over {seconds:.3f} s\n", "dim")
     return text
-
-
-def escape(text: str) -> str:
-    """The text with what does not print, control characters among it, as backslash escapes."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _count(number: int, noun: str) -> str:
