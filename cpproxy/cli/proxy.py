@@ -37,11 +37,11 @@ class Proxy:
         await self._front.stop(grace)
 
 
-def conclude(desk: "Desk", *, judged: bool) -> int:
+def conclude(desk: "Desk", *, judged: bool, quiet: bool) -> int:
     """Ends the run; where it is `judged`, prints the verdict on standard error and returns its code, else 0."""
     desk.end()
     if not judged:
         return 0
     verdict = desk.judge()
-    sys.stderr.write(verdicts.render(verdict, verdicts.Form.TEXT, colour=shows_colour(sys.stderr)))
+    sys.stderr.write(verdicts.render(verdict, verdicts.Form.TEXT, colour=shows_colour(sys.stderr), quiet=quiet))
     return verdict.exit

@@ -243,7 +243,7 @@ class _Session:
             if problem:
                 kept = f"; {self._name} is as it was" if self._draft.previous else ""
                 _say(f"the recording is incomplete, and is left in {path}{kept}")
-        return conclude(self._desk, judged=judged)
+        return conclude(self._desk, judged=judged, quiet=self._settings.verbosity < 0)
 
     def _note(self, path: Path, interactions: int, incomplete: str) -> None:
         import hashlib  # noqa: PLC0415 (as above)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cpproxy.core.replay import Replay
     from cpproxy.files.cassettes import Loaded
 
+_COLLECT_AFTER = 50_000
+
 
 @click.command(cls=TakesCommand)
 @click.option(
@@ -76,7 +78,7 @@ def replay(
         banner=banner,
         settings=settings,
         command=command,
-        finish=lambda: conclude(desk, judged=bool(command) or strict_exit),
+        finish=lambda: conclude(desk, judged=bool(command) or strict_exit, quiet=settings.verbosity < 0),
         strict_exit=strict_exit,
     )
 
@@ -90,6 +92,7 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Loaded], R
     from cpproxy.files import cassettes  # noqa: PLC0415 (as above)
 
     # All that is loaded stays: looking for garbage in it would take a third of the time, and again and again later.
+    # What a call leaves behind is freed without the collector, so that it may come seldom.
     gc.disable()
     loaded = [cassettes.load(settings.cassettes, name) for name in cassettes.choose(settings.cassettes, chosen)]
     for one in loaded:
@@ -97,6 +100,7 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Loaded], R
             raise CassetteError(one.where, "$.interactions", "expected an interaction at least, got none")
     served = Replay(loaded, RouteTable(settings.config.routes))
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
     return loaded, served
 
