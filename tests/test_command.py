@@ -100,6 +100,21 @@ def test_strict_exit_gives_the_verdicts_code() -> None:
         assert proxy.stop() == 5
 
 
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        ([], "cpproxy: error: a defect: ValueError (-v -v shows where it arose)\n"),
+        (["-v"], "cpproxy: error: a defect: ValueError (-v -v shows where it arose)\n"),
+        (["-vv"], "cpproxy: error: a defect\nValueError: a secret\n"),
+    ],
+)
+def test_a_defect_is_one_line_and_its_traceback_is_for_who_asks(flags: list[str], shown: str) -> None:
+    with plain("--listen", "127.0.0.1:0", *flags) as proxy:
+        ask(proxy, "/defect").join()
+        assert shown in proxy.stderr
+        assert ("a secret" in proxy.stderr) == (flags == ["-vv"])
+
+
 def test_the_first_signal_lets_an_answer_under_way_end() -> None:
     with plain("--listen", "127.0.0.1:0") as proxy:
         asked = ask(proxy, "/slow")
@@ -187,6 +202,10 @@ def test_input_and_output_of_the_command_are_untouched() -> None:
     data = bytes(range(256)) * 1000
     ended = finish(["--", "cat"], stdin=data)
     assert (ended.returncode, ended.stdout) == (0, data)
+
+
+def test_quiet_beside_a_command_leaves_the_first_line_out() -> None:
+    assert finish(["-q", "--", "true"]).stderr == b"saved\n"
 
 
 def test_flags_of_the_command_are_its_own() -> None:
