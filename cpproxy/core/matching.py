@@ -245,7 +245,7 @@ def _describe(body: Body) -> str | None:
         case "form":
             return "a form"
         case _ if len(body.value) <= _SHOWN and _is_text(body.value):
-            return body.value.decode()
+            return str(body.value, "utf-8")
         case _:
             return f"{len(body.value)} bytes, SHA-256 {hashlib.sha256(body.value).hexdigest()[:16]}…"
 
