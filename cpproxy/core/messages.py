@@ -4,9 +4,12 @@ Names and values of headers are bytes as they stood on the wire, in order and re
 needed, as latin-1 (RFC 9110 section 5.5), which loses nothing.
 """
 
+import re
 from dataclasses import dataclass
 
 from msgspec import Struct
+
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
 
 type Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -105,3 +108,13 @@ def as_text(headers: Headers) -> tuple[tuple[str, str], ...]:
 def as_wire(headers: tuple[tuple[str, str], ...]) -> Headers:
     """The headers as bytes; the inverse of `as_text`."""
     return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+
+
+def printable(target: str) -> str:
+    """The target with its undecodable bytes percent-encoded, which means the same and can be written as text."""
+    return target if target.isascii() else _UNDECODABLE.sub(lambda match: f"%{ord(match.group()) - 0xDC00:02X}", target)
+
+
+def as_latin1(value: str) -> str:
+    """A header's value that was decoded as UTF-8, decoded as all others are."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -24,7 +24,7 @@ from cpproxy.core.cassette import (
     RecordedRequest,
     RecordedResponse,
 )
-from cpproxy.core.messages import Chunk, Headers, as_text
+from cpproxy.core.messages import Chunk, Headers, as_text, printable
 from cpproxy.core.redaction import MARKER, Redactor, credentials
 from cpproxy.errors import UpstreamError
 
@@ -37,7 +37,6 @@ MOST_CHUNKS = 65536
 _LONGEST_SLUG = 80  # characters
 _ORDINAL = re.compile(r"(.*)-(\d+)", re.DOTALL)
 _NOT_WORD = re.compile(r"[^a-z0-9_]+")
-_UNDECODABLE = re.compile("[\udc80-\udcff]")
 _NEW_EACH_RUN = re.compile(
     r"""
     [0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}     # UUID
@@ -179,11 +178,6 @@ def _timeline(chunks: tuple[Chunk, ...], body: Body | UnsetType) -> tuple[tuple[
     if not 2 <= len(chunks) <= MOST_CHUNKS or body is UNSET or body.coding or body.omitted is not UNSET:
         return ()
     return tuple((round(chunk.at * 1000), chunk.size) for chunk in chunks)
-
-
-def printable(target: str) -> str:
-    """The target with its undecodable bytes percent-encoded, which means the same and can be written as text."""
-    return _UNDECODABLE.sub(lambda match: f"%{ord(match.group()) - 0xDC00:02X}", target)
 
 
 def _slug(method: str, path: str) -> str:

@@ -20,7 +20,7 @@ from aiohttp.web_protocol import RequestHandler
 from msgspec import UNSET, Raw, UnsetType
 
 from cpproxy.core.calls import Call, Outcome, Way
-from cpproxy.core.messages import Headers, Omitted, Request
+from cpproxy.core.messages import Headers, Omitted, Request, as_latin1, printable
 from cpproxy.front.wire import encode_head, has_body
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Exchange:
         self.began = time.perf_counter()
         self.content = content
         self.headers: Headers = message.raw_headers
-        self.host = message.headers.get("Host", "")
+        self.host = as_latin1(message.headers.get("Host", ""))
         self.keep_alive = not message.should_close
         self.logged = False
         self.message = message
@@ -206,7 +206,7 @@ class Exchange:
                 self._at,
                 outcome,
                 self.method,
-                self.target,
+                printable(self.target),
                 status,
                 Way.FRONT,
                 self.session,

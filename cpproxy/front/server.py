@@ -18,8 +18,10 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
+from cpproxy.core.messages import as_latin1
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
+from cpproxy.front.parser import RequestParser
 
 ADMIN_PREFIX = "/__cpproxy"
 SESSION_PREFIX = "/s/"
@@ -97,6 +99,10 @@ class _Connection(RequestHandler):
 
     front: "Front"
 
+    def use_any(self, limits: dict[str, Any]) -> None:
+        """Lets any method and any target pass."""
+        self._parser = cast("Any", RequestParser(self, self._parser, limits))
+
     def data_received(self, data: bytes) -> None:
         """Takes what came; a body whose framing broke ends with RequestPayloadError, and not never."""
         super().data_received(data)
@@ -121,18 +127,18 @@ class _Server(web.Server):
             cast("Any", front.handle), request_factory=cast("Any", front.accept), handler_cancellation=True
         )
         self._front = front
+        self._limits = {"max_line_size": _MAX_FIELD, "max_field_size": _MAX_FIELD, "max_headers": _MAX_HEADERS}
         self._settings: dict[str, Any] = {
             "access_log": None,
             "logger": _LOG,
             "auto_decompress": False,
-            "max_line_size": _MAX_FIELD,
-            "max_field_size": _MAX_FIELD,
-            "max_headers": _MAX_HEADERS,
+            **self._limits,
         }
 
     def __call__(self) -> RequestHandler:
         connection = _Connection(self, loop=self._loop, **self._settings)
         connection.front = self._front
+        connection.use_any(self._limits)
         return connection
 
 
@@ -340,7 +346,7 @@ def _choose_session(exchange: Exchange) -> None:
         if slash and name and "?" not in name:
             exchange.session, exchange.target = name, f"/{rest}"
             return
-    chosen = exchange.message.headers.get("X-Cpproxy-Session")
+    chosen = as_latin1(exchange.message.headers.get("X-Cpproxy-Session", ""))
     if chosen:
         exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != SESSION_HEADER)
     exchange.session = chosen or DEFAULT_SESSION
