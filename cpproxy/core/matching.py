@@ -100,11 +100,11 @@ def normalise(request: Request, route: Route | None) -> Form:
         query=_sort_pairs(request.query, [place.name for place in ignore if place.kind == "query"]),
         body=_normalise_body(request, ignore),
         headers=tuple(_values(request.headers, name) for name in compare),
-        conditional=_conditions(request.headers),
+        conditional=conditions(request.headers),
     )
 
 
-def _conditions(headers: Headers) -> tuple[bytes, ...]:
+def conditions(headers: Headers) -> tuple[bytes, ...]:
     """The conditional headers that are present, in lower case, each once."""
     # The first letters sort nearly every header out before it is put into lower case.
     found = [lower for name, _ in headers if name[:1] in b"rRiI" and (lower := name.lower()) in CONDITIONAL]

@@ -18,7 +18,7 @@ from msgspec import Struct
 from cpproxy.core import bodies, redaction
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Body, Credential, Interaction
-from cpproxy.core.matching import Form, Key, normalise
+from cpproxy.core.matching import Form, Key, conditions, normalise
 from cpproxy.core.messages import Answer, Chunk, Headers, Omitted, Request, as_wire, find_header
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
@@ -247,7 +247,8 @@ class Replay:
 
     def _find(self, request: Request) -> "Found | Refuse":
         """The line of a call. What a call without a body comes to is remembered: pollers ask for the same again."""
-        known = None if request.body or request.omitted else (request.method, request.target, request.headers)
+        traits = _examine(request.headers)
+        known = None if request.body or request.omitted else (request.method, request.target, traits)
         found = self._known.get(known)
         if found is None:
             route = self.routes.find(request.method, request.path, request)
@@ -255,8 +256,8 @@ class Replay:
             line = self._lines.get(form.key())
             if line is None:
                 return self._miss(form, route)
-            found = Found(form, line, route, _present(request.headers))
-            if known is not None:
+            found = Found(form, line, route, traits.credentials)
+            if known is not None and not form.headers:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()
                 self._known[known] = found
@@ -327,10 +328,17 @@ def _shared(credentials: frozenset[Credential]) -> frozenset[Credential]:
     return _SHARED.setdefault(credentials, credentials)
 
 
+class Traits(NamedTuple):
+    """What the headers of a call say of it, but for those that its route compares."""
+
+    credentials: frozenset[Credential]
+    conditions: tuple[bytes, ...]
+
+
 @lru_cache(maxsize=1024)
-def _present(headers: Headers) -> frozenset[Credential]:
-    """The credentials of a live call; clients send the same headers again and again."""
-    return _shared(frozenset(redaction.credentials(headers)))
+def _examine(headers: Headers) -> Traits:
+    """The traits of a live call; clients send the same headers again and again."""
+    return Traits(_shared(frozenset(redaction.credentials(headers))), conditions(headers))
 
 
 def as_request(interaction: Interaction) -> Request:
