@@ -108,7 +108,7 @@ async def standing(
         cassettes=[
             Served(one.name, one.sha256, len(one.head.interactions), chosen=one.name in chosen) for one in loaded
         ],
-        sources=loaded,
+        sources=replay.tapes,
         reset=replay.reset,
     )
     mode = Replayer(replay, latency=False, limit=settings.config.record.body_limit)

@@ -39,7 +39,7 @@ _POLL = 0.02
 class Desk:
     """The run of one proxy, from `begin` to `end`.
 
-    `cassettes` are those that are served or recorded, `sources` the served ones as they were loaded. `reset` makes the
+    `cassettes` are those that are served or recorded, `sources` what replay holds of the served ones. `reset` makes the
     mode forget a session.
     """
 

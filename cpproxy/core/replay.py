@@ -47,8 +47,7 @@ class Once(Enum):
     USED_UP = "used up"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class Entry(Struct, frozen=True, eq=False):
     """One recorded interaction, in little memory: it is decoded anew when its answer is asked for."""
 
     cassette: str
@@ -65,6 +64,12 @@ class Entry:
         """The interaction, decoded."""
         return _INTERACTION.decode(self.raw)
 
+    def fits(self, credentials: frozenset[Credential]) -> bool:
+        """Whether a call with these credentials may get it."""
+        if self.denied and not self.credentials:
+            return not credentials
+        return self.credentials <= credentials
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Eligible:
@@ -74,26 +79,30 @@ class Eligible:
     own: int
 
 
-@dataclass(slots=True, eq=False)
-class Line:
+class Line(Struct, eq=False):
     """The interactions of equal requests, in recorded order."""
 
-    entries: list[Entry] = field(default_factory=list)
-    eligible: dict[tuple[frozenset[Credential], str], Eligible] = field(default_factory=dict)
+    entries: list[Entry]
+    eligible: dict[tuple[frozenset[Credential], str], Eligible] | None = None
 
     def choose(self, credentials: frozenset[Credential], scenario: str) -> Eligible:
         """Those that a call with these credentials may get, those of the scenario's cassette first."""
+        if self.eligible is None:
+            self.eligible = {}
         found = self.eligible.get((credentials, scenario))
         if found is None:
-            fitting = [
-                entry
-                for entry in self.entries
-                if entry.credentials <= credentials and not (entry.denied and not entry.credentials and credentials)
-            ]
+            fitting = [entry for entry in self.entries if entry.fits(credentials)]
             fitting.sort(key=lambda entry: entry.cassette != scenario)
             own = sum(entry.cassette == scenario for entry in fitting)
             found = self.eligible[credentials, scenario] = Eligible(tuple(fitting), own)
         return found
+
+
+class Shortage(Enum):
+    """Why a line has no answer for a call."""
+
+    CREDENTIALS = "no interaction fits the call's credentials"
+    USED_UP = "those that fit were played, and none stays"
 
 
 @dataclass(slots=True, eq=False)
@@ -103,23 +112,36 @@ class Session:
     taken: set[Entry] = field(default_factory=set)
     next: dict[Eligible, int] = field(default_factory=dict)
 
-    def take(self, eligible: Eligible) -> Entry | None:
-        """The first entry not taken yet; else the last that stays, the scenario's own before others; else None."""
+    def take(self, line: Line, credentials: frozenset[Credential], scenario: str) -> Entry | Shortage:
+        """The first entry that fits and is not taken; else the last that stays, the scenario's own before others."""
+        if len(line.entries) == 1:  # nearly every line: what follows, without a memory of its own
+            entry = line.entries[0]
+            if not entry.fits(credentials):
+                return Shortage.CREDENTIALS
+            if entry.once is Once.USED_UP and entry in self.taken:
+                return Shortage.USED_UP
+        else:
+            eligible = line.choose(credentials, scenario)
+            if not eligible.entries:
+                return Shortage.CREDENTIALS
+            found = self._step(eligible)
+            if found is None:
+                return Shortage.USED_UP
+            entry = found
+        self.taken.add(entry)
+        return entry
+
+    def _step(self, eligible: Eligible) -> Entry | None:
         entries, own = eligible.entries, eligible.own
         position = self.next.get(eligible, 0)
         while position < len(entries) and entries[position] in self.taken:
             position += 1
         self.next[eligible] = position
         if position >= own > 0 and entries[own - 1].once is Once.STAYS:
-            entry = entries[own - 1]
-        elif position < len(entries):
-            entry = entries[position]
-        elif entries[-1].once is Once.STAYS:
-            entry = entries[-1]
-        else:
-            return None
-        self.taken.add(entry)
-        return entry
+            return entries[own - 1]
+        if position < len(entries):
+            return entries[position]
+        return entries[-1] if entries[-1].once is Once.STAYS else None
 
     def release(self, entry: Entry) -> None:
         """Undoes a `take`."""
@@ -165,48 +187,58 @@ class Found(NamedTuple):
     credentials: frozenset[Credential]
 
 
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """A cassette as replay holds it; a `Source` like the file that it was read from."""
+
+    name: str
+    entries: list[Entry]
+
+    def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
+        """The interactions in recorded order."""
+        return ((entry.raw, entry.interaction()) for entry in self.entries)
+
+
 class Replay:
     """All chosen cassettes, and the sessions that play them."""
 
     def __init__(self, sources: Iterable[Source], routes: RouteTable) -> None:
-        """Reads every interaction once; raises what the sources raise."""
+        """Reads every interaction once, and keeps nothing of the sources; raises what they raise."""
         self.routes = routes
-        self.cassettes: dict[str, int] = {}
         self._lines: dict[Key, Line] = {}
-        self._paths: dict[tuple[str, str], list[Line]] = {}
+        self._places: dict[tuple[str, str], list[Line]] = {}
         self._sessions: dict[str, Session] = {}
         self._known: dict[object, Found] = {}
-        for source in sources:
-            self.cassettes[source.name] = 0
-            for raw, interaction in source.interactions():
-                self._add(source.name, raw, interaction)
+        self.tapes = tuple(self._wind(source) for source in sources)
 
-    def _add(self, cassette: str, raw: msgspec.Raw, interaction: Interaction) -> None:
-        request = as_request(interaction)
-        route = self.routes.find(request.method, request.path, request)
-        form = normalise(request, route)
-        key = form.key()
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = Line()
-            self._paths.setdefault((form.method, form.path), []).append(line)
-        once = Once.USED_UP if is_write(request.method, route) and not repeats(route) else Once.STAYS
-        line.entries.append(
-            Entry(
-                cassette=cassette,
+    def _wind(self, source: Source) -> Tape:
+        tape = Tape(source.name, [])
+        for raw, interaction in source.interactions():
+            request = as_request(interaction)
+            route = self.routes.find(request.method, request.path, request)
+            once = Once.USED_UP if is_write(request.method, route) and not repeats(route) else Once.STAYS
+            entry = Entry(
+                cassette=source.name,
                 id=interaction.id,
-                raw=raw,
+                # Without the file's white space, and without the file: half of its size.
+                raw=msgspec.Raw(msgspec.json.format(raw, indent=-1)),
                 credentials=_shared(frozenset(interaction.credentials)),
                 denied=interaction.response.status in _DENIED,
                 once=once,
                 route=_name(route),
                 omitted=_omitted(interaction),
-            ),
-        )
-        self.cassettes[cassette] += 1
+            )
+            tape.entries.append(entry)
+            key = normalise(request, route).key()
+            line = self._lines.get(key)
+            if line is None:
+                self._lines[key] = Line([entry])
+            else:
+                line.entries.append(entry)
+        return tape
 
     def __len__(self) -> int:
-        return sum(self.cassettes.values())
+        return sum(len(tape.entries) for tape in self.tapes)
 
     def session(self, name: str) -> Session:
         """The session of that name, begun now if there was none."""
@@ -225,18 +257,12 @@ class Replay:
         if not isinstance(found, Found):
             return found
         form, line, route, credentials = found
-        eligible = line.choose(credentials, scenario)
-        if not eligible.entries:
-            return _unauthorized(line, credentials, form, _name(route))
         state = self.session(session)
-        entry = state.take(eligible)
-        if entry is None:
-            last = eligible.entries[-1]
-            reason = (
-                f"{form.method} {form.path} is used up: it was recorded {len(eligible.entries)} time(s), last as "
-                f"{last.id} of cassette {last.cassette}, and a write answers once"
-            )
-            return Refuse(Outcome.MISS, 421, reason, form, _name(route), used_up=True)
+        entry = state.take(line, credentials, scenario)
+        if entry is Shortage.CREDENTIALS:
+            return _unauthorized(line, credentials, form, _name(route))
+        if entry is Shortage.USED_UP:
+            return _used_up(line, credentials, form, _name(route))
         if entry.omitted:
             reason = (
                 f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
@@ -270,12 +296,15 @@ class Replay:
 
     def _neighbours(self, form: Form) -> Iterator[tuple[str, str, Form]]:
         """Recorded requests worth comparing with, as cassette, interaction and form; the likeliest first."""
+        if not self._places:
+            for key, line in self._lines.items():
+                self._places.setdefault((key[0], key[1]), []).append(line)
         ranked = sorted(
-            self._paths,
+            self._places,
             key=lambda place: (place[1] != form.path, place[0] != form.method, _unlike(place[1], form.path)),
         )
         for place in ranked:
-            for line in self._paths[place]:
+            for line in self._places[place]:
                 entry = line.entries[0]
                 request = as_request(entry.interaction())
                 yield (
@@ -313,6 +342,15 @@ def _unauthorized(line: Line, credentials: frozenset[Credential], form: Form, ro
             "and denied; nothing was recorded for a call that has them"
         )
     return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, route)
+
+
+def _used_up(line: Line, credentials: frozenset[Credential], form: Form, route: str) -> Refuse:
+    fitting = [entry for entry in line.entries if entry.fits(credentials)]
+    reason = (
+        f"{form.method} {form.path} is used up: it was recorded {len(fitting)} time(s), last as {fitting[-1].id} of "
+        f"cassette {fitting[-1].cassette}, and a write answers once"
+    )
+    return Refuse(Outcome.MISS, 421, reason, form, route, used_up=True)
 
 
 def _spell(credential: Credential) -> str:

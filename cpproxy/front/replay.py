@@ -1,11 +1,10 @@
 """Replay mode: answers calls with what core decides. Nothing here or below it can reach an upstream."""
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
+from msgspec import Struct
 
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
@@ -16,7 +15,7 @@ from cpproxy.front.wire import encode_chunks, encode_head, has_body
 if TYPE_CHECKING:
     from cpproxy.core.matching import Form
 
-_CACHE_SIZE = 12 * 1024 * 1024
+_CACHE_SIZE = 10 * 1024 * 1024
 _LARGEST_CACHED = 256 * 1024
 _LARGEST_DOCUMENT = 64 * 1024
 
@@ -120,8 +119,7 @@ async def _stream(exchange: Exchange, serve: Serve, answer: Answer, size: int) -
         serve.settle(delivered)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(Struct, frozen=True):
     """An answer as it goes out: head and framed body, the body's size in bytes, and whether closing ends it.
 
     `document` is the request's JSON for the ledger: equal for all calls that get this answer.
@@ -170,17 +168,14 @@ type _CacheKey = tuple[Entry, str | None, bool]
 
 
 class _Cache:
-    """Prepared answers, the least recently used going first, within a bound on their bytes."""
+    """Prepared answers within a bound on their bytes; the oldest go first."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[_CacheKey, _Prepared] = OrderedDict()
+        self._held: dict[_CacheKey, _Prepared] = {}
         self._size = 0
 
     def get(self, key: _CacheKey) -> _Prepared | None:
-        prepared = self._held.get(key)
-        if prepared is not None:
-            self._held.move_to_end(key)
-        return prepared
+        return self._held.get(key)
 
     def put(self, key: _CacheKey, prepared: _Prepared) -> None:
         weight = _weigh(prepared)
@@ -189,8 +184,7 @@ class _Cache:
         self._held[key] = prepared
         self._size += weight
         while self._size > _CACHE_SIZE:
-            _, dropped = self._held.popitem(last=False)
-            self._size -= _weigh(dropped)
+            self._size -= _weigh(self._held.pop(next(iter(self._held))))
 
 
 def _weigh(prepared: _Prepared) -> int:
