@@ -209,7 +209,9 @@ async def test_wait_gives_up_in_time_and_when_the_proxy_stops(proxy: Standing) -
         pytest.param("POST", "wait", b" " * (2 << 20), 413, "", id="large"),
         pytest.param("GET", "calls?outcome=mist", None, 400, "outcome 'mist': expected one of recorded", id="outcome"),
         pytest.param("GET", "calls?outcom=miss", None, 400, "filter 'outcom': expected one of after", id="filter"),
-        pytest.param("GET", "calls?last=-1", None, 400, "numbers from 0 on", id="negative"),
+        pytest.param("GET", "calls?last=-1", None, 400, "numbers from 0 to", id="negative"),
+        pytest.param("GET", f"calls?after={1 << 63}", None, 400, "from 0 to 9223372036854775807", id="large after"),
+        pytest.param("GET", f"calls?last={1 << 63}", None, 400, "from 0 to 9223372036854775807", id="large last"),
         pytest.param("GET", "calls?after=x", None, 400, "filter: Expected `int`", id="no number"),
         pytest.param("GET", "calls?run=x", None, 400, "no run x; the latest is", id="run"),
         pytest.param("GET", "call/7", None, 404, ":7; `cpproxy calls` lists those there are", id="call"),
@@ -224,6 +226,19 @@ async def test_what_cannot_be_answered_is_refused_in_words(
     assert list(refusal) == ["error"]
     assert refusal["error"].startswith("cpproxy: ")
     assert words in refusal["error"]
+
+
+async def test_a_question_whose_body_breaks_is_refused_and_is_no_call(proxy: Standing) -> None:
+    reader, writer = await asyncio.open_connection(*proxy.url.removeprefix("http://").split(":"))
+    writer.write(b"POST /__cpproxy/wait HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+    await writer.drain()
+    await proxy.admin("GET", "health")  # by now it waits for the rest
+    writer.write(b"zz\r\n")
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"malformed body" in answer
+    assert (await proxy.admin("GET", "calls"))[1]["calls"] == []
 
 
 async def test_405_says_what_is_allowed(proxy: Standing) -> None:
