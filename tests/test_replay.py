@@ -190,6 +190,24 @@ def test_a_miss_of_an_empty_replay_says_so() -> None:
     assert "nothing is recorded" in refusal(replay_of(), call("GET /x")).reason
 
 
+def test_a_request_that_was_answered_before_its_body_had_come_matches_whatever_its_body_is() -> None:
+    document = recorded("early", "POST /large", 413)
+    document["request"]["body"] = {"omitted": 10}
+    replay = replay_of(document, recorded("small", "POST /large", body={"n": 1}))
+    assert ask(replay, call("POST /large", body={"n": 1})) == "small"
+    assert ask(replay, call("POST /large", body={"n": 2})) == "early"
+    assert ask(replay, call("POST /large", body={"n": 2})) == "used up"
+
+
+def test_an_answer_that_was_too_large_to_be_recorded_is_refused_with_its_size() -> None:
+    document = recorded("large", "GET /large")
+    document["response"]["body"] = {"omitted": 5_000_000, "sha256": "ab"}
+    refuse = refusal(replay_of(document), call("GET /large"))
+    assert refuse.outcome is Outcome.MISS
+    assert "5000000 bytes" in refuse.reason
+    assert "body_limit" in refuse.reason
+
+
 def test_a_compared_header_keeps_two_tenants_apart() -> None:
     def config(name: str) -> dict[str, Any]:
         document = recorded(name, "GET /cp/tenants/config")

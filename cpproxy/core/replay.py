@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cpproxy.core import bodies, redaction
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Body, Credential, Interaction
-from cpproxy.core.matching import Form, Key, conditions, normalise
+from cpproxy.core.matching import ANY_BODY, Form, Key, conditions, normalise
 from cpproxy.core.messages import Answer, Chunk, Headers, Omitted, Request, as_wire, find_header
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
@@ -52,7 +52,7 @@ class Entry(Struct, frozen=True, eq=False):
 
     cassette: str
     id: str
-    raw: msgspec.Raw
+    json: bytes
     credentials: frozenset[Credential]
     denied: bool
     once: Once
@@ -62,7 +62,7 @@ class Entry(Struct, frozen=True, eq=False):
 
     def interaction(self) -> Interaction:
         """The interaction, decoded."""
-        return _INTERACTION.decode(self.raw)
+        return _INTERACTION.decode(self.json)
 
     def fits(self, credentials: frozenset[Credential]) -> bool:
         """Whether a call with these credentials may get it."""
@@ -79,23 +79,8 @@ class Eligible:
     own: int
 
 
-class Line(Struct, eq=False):
-    """The interactions of equal requests, in recorded order."""
-
-    entries: list[Entry]
-    eligible: dict[tuple[frozenset[Credential], str], Eligible] | None = None
-
-    def choose(self, credentials: frozenset[Credential], scenario: str) -> Eligible:
-        """Those that a call with these credentials may get, those of the scenario's cassette first."""
-        if self.eligible is None:
-            self.eligible = {}
-        found = self.eligible.get((credentials, scenario))
-        if found is None:
-            fitting = [entry for entry in self.entries if entry.fits(credentials)]
-            fitting.sort(key=lambda entry: entry.cassette != scenario)
-            own = sum(entry.cassette == scenario for entry in fitting)
-            found = self.eligible[credentials, scenario] = Eligible(tuple(fitting), own)
-        return found
+type Line = tuple[Entry, ...]
+"""The interactions of equal requests, in recorded order."""
 
 
 class Shortage(Enum):
@@ -110,18 +95,19 @@ class Session:
     """One isolated state of replay: what was played, and how far each choice of entries has come."""
 
     taken: set[Entry] = field(default_factory=set)
+    choices: dict[tuple[Entry, frozenset[Credential], str], Eligible] = field(default_factory=dict)
     next: dict[Eligible, int] = field(default_factory=dict)
 
     def take(self, line: Line, credentials: frozenset[Credential], scenario: str) -> Entry | Shortage:
         """The first entry that fits and is not taken; else the last that stays, the scenario's own before others."""
-        if len(line.entries) == 1:  # nearly every line: what follows, without a memory of its own
-            entry = line.entries[0]
+        if len(line) == 1:  # nearly every line: what follows, without a memory of its own
+            entry = line[0]
             if not entry.fits(credentials):
                 return Shortage.CREDENTIALS
             if entry.once is Once.USED_UP and entry in self.taken:
                 return Shortage.USED_UP
         else:
-            eligible = line.choose(credentials, scenario)
+            eligible = self._choose(line, credentials, scenario)
             if not eligible.entries:
                 return Shortage.CREDENTIALS
             found = self._step(eligible)
@@ -130,6 +116,16 @@ class Session:
             entry = found
         self.taken.add(entry)
         return entry
+
+    def _choose(self, line: Line, credentials: frozenset[Credential], scenario: str) -> Eligible:
+        key = (line[0], credentials, scenario)
+        found = self.choices.get(key)
+        if found is None:
+            fitting = [entry for entry in line if entry.fits(credentials)]
+            fitting.sort(key=lambda entry: entry.cassette != scenario)
+            own = sum(entry.cassette == scenario for entry in fitting)
+            found = self.choices[key] = Eligible(tuple(fitting), own)
+        return found
 
     def _step(self, eligible: Eligible) -> Entry | None:
         entries, own = eligible.entries, eligible.own
@@ -154,7 +150,12 @@ class Serve(Struct, frozen=True, eq=False):
 
     entry: Entry
     session: Session
-    form: Form
+    request: Request
+    route: Route | None
+
+    def form(self) -> Form:
+        """What of the call counted."""
+        return normalise(self.request, self.route)
 
     def settle(self, delivered: bool) -> None:  # noqa: FBT001 (there is nothing else to say)
         """Releases the interaction when its answer was cut off, so that the client's next try gets it."""
@@ -179,9 +180,8 @@ type Decision = Serve | Refuse
 
 
 class Found(NamedTuple):
-    """The line that a call belongs to, with what of the call counts, its route and its credentials."""
+    """The line that a call belongs to, its route and its credentials."""
 
-    form: Form
     line: Line
     route: Route | None
     credentials: frozenset[Credential]
@@ -196,7 +196,7 @@ class Tape:
 
     def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
         """The interactions in recorded order."""
-        return ((entry.raw, entry.interaction()) for entry in self.entries)
+        return ((msgspec.Raw(entry.json), entry.interaction()) for entry in self.entries)
 
 
 class Replay:
@@ -205,13 +205,14 @@ class Replay:
     def __init__(self, sources: Iterable[Source], routes: RouteTable) -> None:
         """Reads every interaction once, and keeps nothing of the sources; raises what they raise."""
         self.routes = routes
-        self._lines: dict[Key, Line] = {}
         self._places: dict[tuple[str, str], list[Line]] = {}
         self._sessions: dict[str, Session] = {}
         self._known: dict[object, Found] = {}
-        self.tapes = tuple(self._wind(source) for source in sources)
+        lines: dict[Key, list[Entry]] = {}
+        self.tapes = tuple(self._wind(source, lines) for source in sources)
+        self._lines: dict[Key, Line] = {key: tuple(entries) for key, entries in lines.items()}
 
-    def _wind(self, source: Source) -> Tape:
+    def _wind(self, source: Source, lines: dict[Key, list[Entry]]) -> Tape:
         tape = Tape(source.name, [])
         for raw, interaction in source.interactions():
             request = as_request(interaction)
@@ -221,7 +222,7 @@ class Replay:
                 cassette=source.name,
                 id=interaction.id,
                 # Without the file's white space, and without the file: half of its size.
-                raw=msgspec.Raw(msgspec.json.format(raw, indent=-1)),
+                json=msgspec.json.format(raw, indent=-1),
                 credentials=_shared(frozenset(interaction.credentials)),
                 denied=interaction.response.status in _DENIED,
                 once=once,
@@ -229,12 +230,7 @@ class Replay:
                 omitted=_omitted(interaction),
             )
             tape.entries.append(entry)
-            key = normalise(request, route).key()
-            line = self._lines.get(key)
-            if line is None:
-                self._lines[key] = Line([entry])
-            else:
-                line.entries.append(entry)
+            lines.setdefault(normalise(request, route).key(), []).append(entry)
         return tape
 
     def __len__(self) -> int:
@@ -256,20 +252,20 @@ class Replay:
         found = self._find(request)
         if not isinstance(found, Found):
             return found
-        form, line, route, credentials = found
+        line, route, credentials = found
         state = self.session(session)
         entry = state.take(line, credentials, scenario)
         if entry is Shortage.CREDENTIALS:
-            return _unauthorized(line, credentials, form, _name(route))
+            return _unauthorized(line, credentials, normalise(request, route), _name(route))
         if entry is Shortage.USED_UP:
-            return _used_up(line, credentials, form, _name(route))
+            return _used_up(line, credentials, normalise(request, route), _name(route))
         if entry.omitted:
             reason = (
                 f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
                 "which is over the limit; raise body_limit of [record] and record it again"
             )
-            return Refuse(Outcome.MISS, 421, reason, form, _name(route))
-        return Serve(entry, state, form)
+            return Refuse(Outcome.MISS, 421, reason, normalise(request, route), _name(route))
+        return Serve(entry, state, request, route)
 
     def _find(self, request: Request) -> "Found | Refuse":
         """The line of a call. What a call without a body comes to is remembered: pollers ask for the same again."""
@@ -280,9 +276,11 @@ class Replay:
             route = self.routes.find(request.method, request.path, request)
             form = normalise(request, route)
             line = self._lines.get(form.key())
+            if line is None and (unread := as_unread(form, request)) is not None:
+                line = self._lines.get(unread.key())
             if line is None:
                 return self._miss(form, route)
-            found = Found(form, line, route, traits.credentials)
+            found = Found(line, route, traits.credentials)
             if known is not None and not form.headers:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()
@@ -305,7 +303,7 @@ class Replay:
         )
         for place in ranked:
             for line in self._places[place]:
-                entry = line.entries[0]
+                entry = line[0]
                 request = as_request(entry.interaction())
                 yield (
                     entry.cassette,
@@ -331,8 +329,8 @@ def _unlike(left: str, right: str) -> int:
 
 def _unauthorized(line: Line, credentials: frozenset[Credential], form: Form, route: str) -> Refuse:
     """A 401 with an empty body, as the recorded service gives; the reason names what is missing."""
-    wanted = min((entry.credentials - credentials for entry in line.entries), key=len)
-    entry = line.entries[0]
+    wanted = min((entry.credentials - credentials for entry in line), key=len)
+    entry = line[0]
     if wanted:
         missing = ", ".join(_spell(credential) for credential in sorted(wanted, key=lambda one: one.header))
         reason = f"{form.method} {form.path} lacks {missing}, with which cassette {entry.cassette} recorded it"
@@ -345,7 +343,7 @@ def _unauthorized(line: Line, credentials: frozenset[Credential], form: Form, ro
 
 
 def _used_up(line: Line, credentials: frozenset[Credential], form: Form, route: str) -> Refuse:
-    fitting = [entry for entry in line.entries if entry.fits(credentials)]
+    fitting = [entry for entry in line if entry.fits(credentials)]
     reason = (
         f"{form.method} {form.path} is used up: it was recorded {len(fitting)} time(s), last as {fitting[-1].id} of "
         f"cassette {fitting[-1].cassette}, and a write answers once"

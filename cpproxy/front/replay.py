@@ -56,7 +56,7 @@ class Replayer:
             if self._latency and answer.chunks:
                 await _stream(exchange, serve, answer, size)
                 return
-            prepared = _prepare(exchange, answer, entry, _document(serve.form, size))
+            prepared = _prepare(exchange, answer, entry, _document(serve.form(), size))
             self._cache.put(key, prepared)
         if prepared.closes:
             exchange.keep_alive = False
@@ -112,7 +112,7 @@ async def _stream(exchange: Exchange, serve: Serve, answer: Answer, size: int) -
             cassette=serve.entry.cassette,
             interaction=serve.entry.id,
             request_size=size,
-            body=_document(serve.form, size),
+            body=_document(serve.form(), size),
         )
         delivered = True
     finally:
