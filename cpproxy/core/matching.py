@@ -35,7 +35,8 @@ type Key = tuple[Any, ...]
 class Body(Struct, frozen=True):
     """A body as a value: `kind` is `none`, `json`, `form`, `multipart`, `bytes`, `omitted` or `any`.
 
-    `any` is that of a recorded request that was answered before its body had come. `value` is JSON for `json`, pairs for `form`, bytes for `multipart` and `bytes`, and size and digest for `omitted`.
+    `any` is that of a recorded request that was answered before its body had come. `value` is JSON for `json`, pairs
+    for `form`, bytes for `multipart` and `bytes`, and size and digest for `omitted`.
     """
 
     kind: str

@@ -275,9 +275,7 @@ class Replay:
         if found is None:
             route = self.routes.find(request.method, request.path, request)
             form = normalise(request, route)
-            line = self._lines.get(form.key())
-            if line is None and (unread := as_unread(form, request)) is not None:
-                line = self._lines.get(unread.key())
+            line = self._lines.get(form.key()) or self._lines.get(structs.replace(form, body=ANY_BODY).key())
             if line is None:
                 return self._miss(form, route)
             found = Found(line, route, traits.credentials)
