@@ -160,7 +160,8 @@ def _show_body(body: Body | UnsetType) -> Iterator[Text]:
     if body.coding:
         yield Text(f"[was coded with {', '.join(body.coding)}]", "dim")
     if body.omitted is not UNSET:
-        yield Text(f"[{body.omitted} bytes that were not recorded, SHA-256 {body.sha256}]", "dim")
+        digest = f", SHA-256 {body.sha256}" if body.sha256 else ""
+        yield Text(f"[{body.omitted} bytes that were not recorded{digest}]", "dim")
     elif body.json is not UNSET:
         pretty = msgspec.json.format(bytes(body.json), indent=2).decode()
         yield from (_highlight(escape(line)) for line in pretty.split("\n"))
