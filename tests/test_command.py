@@ -248,6 +248,8 @@ def test_a_command_that_cannot_be_run_is_told_in_one_line_before_anything_starts
         ended = finish(["--", name], cwd=tmp_path)
         assert (ended.returncode, ended.stdout) == (code, b"")
         assert ended.stderr.decode() == f"cpproxy: error: {name}: {problem}\n"
+    ended = finish(["--", ""], cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.count(b"\n"), b"the command is empty" in ended.stderr) == (127, 1, True)
 
 
 def test_a_command_whose_interpreter_is_missing_is_told_in_one_line(tmp_path: Path) -> None:
