@@ -243,6 +243,11 @@ def test_scenarios_of_the_ledger_are_judged(folder: Path) -> None:
         (["verify", "--url", "ftp://x"], "--url ftp://x: expected the address of a proxy"),
         (["verify", "--url", "http://127.0.0.1:1", "--run", "x"], "--run is for the ledger"),
         (["wait", "--for", "GET /a $.b=1"], "looks at method and path alone"),
+        (["wait", "--timeout", "nan"], "--timeout nan: expected seconds from 0 to 1000000"),
+        (["wait", "--timeout", "inf"], "--timeout inf: expected seconds from 0 to 1000000"),
+        (["wait", "--timeout", "-1"], "--timeout -1: expected seconds from 0 to 1000000"),
+        (["status", "--url", "http://[::1"], "--url http://[::1: expected the address of a proxy"),
+        (["status", "--url", "127.0.0.1:abc"], "--url 127.0.0.1:abc: expected the address of a proxy"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line_and_exit_2(folder: Path, arguments: list[str], words: str) -> None:
