@@ -24,7 +24,7 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _FRACTION = re.compile(rb"\d[.eE]")
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
-_DIGESTED = 64
+_DIGESTED = 512
 _SHOWN = 256
 _MAX_BODY = 256 * 1024 * 1024
 
@@ -94,8 +94,8 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 (JSON)
             return value
 
 
-def normalise(request: Request, route: Route | None) -> Form:
-    """What of a request counts, less what its route leaves out."""
+def normalise(request: Request, route: Route | None, present: tuple[bytes, ...] | None = None) -> Form:
+    """What of a request counts, less what its route leaves out; `present` are its `conditions` where they are known."""
     ignore = () if route is None else route.ignore
     compare = () if route is None else route.compare
     return Form(
@@ -104,7 +104,7 @@ def normalise(request: Request, route: Route | None) -> Form:
         query=_sort_pairs(request.query, [place.name for place in ignore if place.kind == "query"]),
         body=_normalise_body(request, ignore),
         headers=tuple(_values(request.headers, name) for name in compare),
-        conditional=conditions(request.headers),
+        conditional=conditions(request.headers) if present is None else present,
     )
 
 

@@ -274,7 +274,7 @@ class Replay:
         found = self._known.get(known)
         if found is None:
             route = self.routes.find(request.method, request.path, request)
-            form = normalise(request, route)
+            form = normalise(request, route, traits.conditions)
             line = self._lines.get(form.key()) or self._lines.get(structs.replace(form, body=ANY_BODY).key())
             if line is None:
                 return self._miss(form, route)

@@ -156,27 +156,32 @@ class Exchange:
 
     async def read(self, limit: int) -> Request:
         """The call with its body; of a body above `limit` bytes, its size and digest alone."""
-        body = b""
-        omitted = None
+        body, omitted = b"", None
         if self.has_body:
             if self.expects_continue:
                 self.inform(100, ())
-            content = self.content
-            digest = None
-            buffer = bytearray()
-            size = 0
-            while piece := await content.readany():
-                size += len(piece)
-                if digest is not None:
-                    digest.update(piece)
-                    continue
-                buffer += piece
-                if size > limit:
-                    digest = hashlib.sha256(buffer)
-                    buffer.clear()
-            body = bytes(buffer)
-            omitted = None if digest is None else Omitted(size, digest.hexdigest())
+            if self.content.is_eof():  # it came with the head
+                body = self.content.read_nowait()
+                if len(body) > limit:
+                    body, omitted = b"", Omitted(len(body), hashlib.sha256(body).hexdigest())
+            else:
+                body, omitted = await self._gather(limit)
         return Request(self.method, self.target, self.headers, body, self.client, omitted)
+
+    async def _gather(self, limit: int) -> tuple[bytes, Omitted | None]:
+        digest = None
+        buffer = bytearray()
+        size = 0
+        while piece := await self.content.readany():
+            size += len(piece)
+            if digest is not None:
+                digest.update(piece)
+                continue
+            buffer += piece
+            if size > limit:
+                digest = hashlib.sha256(buffer)
+                buffer.clear()
+        return bytes(buffer), None if digest is None else Omitted(size, digest.hexdigest())
 
     def inform(self, status: int, headers: Headers) -> None:
         """Sends an interim answer (1xx), which HTTP/1.0 clients do not understand and are spared."""
