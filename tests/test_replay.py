@@ -10,7 +10,7 @@ import pytest
 
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Interaction
-from cpproxy.core.config import Repeat, RouteSettings
+from cpproxy.core.config import Kind, Repeat, RouteSettings
 from cpproxy.core.messages import Request, find_header
 from cpproxy.core.replay import Refuse, Replay, Serve, as_answer
 from cpproxy.core.routes import RouteTable
@@ -197,6 +197,21 @@ def test_a_request_that_was_answered_before_its_body_had_come_matches_whatever_i
     assert ask(replay, call("POST /large", body={"n": 1})) == "small"
     assert ask(replay, call("POST /large", body={"n": 2})) == "early"
     assert ask(replay, call("POST /large", body={"n": 2})) == "used up"
+
+
+def test_what_is_remembered_of_a_call_never_answers_one_that_differs() -> None:
+    by_header = RouteSettings(match="POST /x", name="listing", when="header:X-Op=list", kind=Kind.READ)
+    replay = replay_of(recorded("a", "POST /x", body={"n": 1}), routes=(by_header,))
+    asked = call("POST /x", body={"n": 1})
+    read = call("POST /x", (b"X-Op", b"list"), body={"n": 1})
+    assert [ask(replay, one) for one in (asked, asked)] == ["a", "used up"]
+    assert refusal(replay, read).route == "listing"
+    form = (b"Content-Type", b"application/x-www-form-urlencoded")
+    text = replay_of(recorded("form", "POST /f"), recorded("b", "GET /f"))
+    assert ask(text, Request("POST", "/f", (form,), b"a=1&b=2")) == "miss"
+    assert ask(text, call("POST /f")) == "form"
+    assert ask(text, call("POST /f")) == "used up"
+    assert ask(text, call("GET /f")) == "b"
 
 
 def test_an_answer_that_was_too_large_to_be_recorded_is_refused_with_its_size() -> None:

@@ -26,6 +26,7 @@ from cpproxy.core.routes import Route, RouteTable, is_write, repeats
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _DENIED = frozenset({401, 403})
 _REMEMBERED = 16_384
+_LONGEST_REMEMBERED = 512  # bytes of a body
 _BODILESS = frozenset({204, 304})
 
 
@@ -268,10 +269,10 @@ class Replay:
         return Serve(entry, state, request, route)
 
     def _find(self, request: Request) -> "Found | Refuse":
-        """The line of a call. What a call without a body comes to is remembered: pollers ask for the same again."""
+        """The line of a call. What a short one comes to is remembered: pollers ask for the same again."""
         traits = _examine(request.headers)
-        known = None if request.body or request.omitted else (request.method, request.target, traits)
-        found = self._known.get(known)
+        known = (request.method, request.target, traits, request.body)
+        found = self._known.get(known) if request.omitted is None else None
         if found is None:
             route = self.routes.find(request.method, request.path, request)
             form = normalise(request, route, traits.conditions)
@@ -279,11 +280,17 @@ class Replay:
             if line is None:
                 return self._miss(form, route)
             found = Found(line, route, traits.credentials)
-            if known is not None and not form.headers:
+            if self._may_remember(request, form):
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()
                 self._known[known] = found
         return found
+
+    def _may_remember(self, request: Request, form: Form) -> bool:
+        """Whether what was found is the same for all calls of these traits."""
+        if request.omitted is not None or len(request.body) > _LONGEST_REMEMBERED:
+            return False
+        return not form.headers and not self.routes.asks_headers
 
     def _miss(self, form: Form, route: Route | None) -> Refuse:
         compared = () if route is None else route.compare
@@ -367,12 +374,19 @@ class Traits(NamedTuple):
 
     credentials: frozenset[Credential]
     conditions: tuple[bytes, ...]
+    content_type: bytes | None
+    content_encoding: bytes | None
 
 
 @lru_cache(maxsize=1024)
 def _examine(headers: Headers) -> Traits:
     """The traits of a live call; clients send the same headers again and again."""
-    return Traits(_shared(frozenset(redaction.credentials(headers))), conditions(headers))
+    return Traits(
+        _shared(frozenset(redaction.credentials(headers))),
+        conditions(headers),
+        find_header(headers, b"content-type"),
+        find_header(headers, b"content-encoding"),
+    )
 
 
 def as_request(interaction: Interaction) -> Request:
