@@ -252,7 +252,7 @@ async def test_a_client_that_leaves_in_its_request_leaves_no_interaction(tmp_pat
             await until(lambda: origin.connections == 1)
         await asyncio.wait_for(left.wait(), 10)
         row = await proxy.row()
-        assert (row.outcome, row.reason) == (Outcome.ERROR, "the client went away")
+        assert (row.outcome, row.reason, row.client) == (Outcome.ERROR, "the client went away", "127.0.0.1")
         assert proxy.interactions() == ()
         assert proxy.recorder.failure == ""
 
@@ -276,7 +276,7 @@ async def test_a_client_that_leaves_while_it_waits_cancels_the_transfer(start: b
                 await client.until(b"abc\r\n")
         await asyncio.wait_for(left.wait(), 10)
         row = await proxy.row()
-        assert (row.outcome, row.reason) == (Outcome.ERROR, "the client went away")
+        assert (row.outcome, row.reason, row.client) == (Outcome.ERROR, "the client went away", "127.0.0.1")
         assert proxy.interactions() == ()
         assert proxy.recorder.failure == ""
 

@@ -62,6 +62,7 @@ class Exchange:
         "_sent",
         "_task",
         "began",
+        "client",
         "content",
         "headers",
         "host",
@@ -87,6 +88,7 @@ class Exchange:
         protocol: RequestHandler,
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
+        client: str,
     ) -> None:
         self._at = time.time()
         self._desk = desk
@@ -103,6 +105,8 @@ class Exchange:
         self.method = message.method
         self.modern = message.version.minor >= 1
         """Whether the client speaks HTTP/1.1, and so understands chunks and interim answers."""
+        self.client = client
+        """The peer's address."""
         self.protocol = protocol
         self.scenario = ""
         self.seq = 0
@@ -118,12 +122,6 @@ class Exchange:
             loop = asyncio.get_running_loop()
             self._http = web.BaseRequest(self.message, self.content, self.protocol, self.writer, self._task, loop)
         return self._http
-
-    @property
-    def client(self) -> str:
-        """The peer's address."""
-        peer = self.protocol.peername
-        return str(peer[0]) if isinstance(peer, tuple) else str(peer or "")
 
     @property
     def remote(self) -> str:

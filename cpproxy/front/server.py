@@ -95,9 +95,16 @@ _CLOSES = _Done(keep_alive=False)
 class _Connection(RequestHandler):
     """A connection whose malformed requests get a row and an answer that does not repeat what the client sent."""
 
-    __slots__ = ("front",)
+    __slots__ = ("client", "front")
 
+    client: str
     front: "Front"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the peer's address, for the rows of calls that outlive their connection."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.client = str(peer[0]) if peer else ""
 
     def use_any(self, limits: dict[str, Any]) -> None:
         """Lets any method and any target pass."""
@@ -207,7 +214,7 @@ class Front:
         task: "asyncio.Task[None]",
     ) -> Exchange:
         """The exchange for a request whose head has been read."""
-        return Exchange(self, message, content, protocol, writer, task)
+        return Exchange(self, message, content, protocol, writer, task, cast("_Connection", protocol).client)
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
