@@ -186,6 +186,17 @@ def test_a_miss_names_the_nearest_interactions_and_every_part_that_differs() -> 
     assert refuse.miss.details()["nearest"][0]["differences"] == [{"where": "$.tier", "expected": "2", "found": "3"}]
 
 
+def test_a_miss_can_be_told_whatever_bytes_it_is_about() -> None:
+    replay = replay_of(recorded("a", "GET /x?a=1"))
+    refuse = refusal(replay, call("GET /\udce9?a=%FF&%FE=1"))
+    assert refuse.reason.endswith(
+        "answers GET /%E9; nearest is a of cassette tape: path is /%E9, recorded as /x; query:a is %FF, recorded as 1; "
+        "query:%FE is 1, recorded without it"
+    )
+    assert refuse.miss
+    assert msgspec.json.encode([refuse.reason, refuse.miss.details()])
+
+
 def test_a_miss_of_an_empty_replay_says_so() -> None:
     assert "nothing is recorded" in refusal(replay_of(), call("GET /x")).reason
 

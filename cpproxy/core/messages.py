@@ -51,8 +51,8 @@ class Request(Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        """The target up to its first question mark, still percent-encoded."""
-        return self.target.partition("?")[0]
+        """The target up to its first question mark, still percent-encoded; so are bytes that are none of UTF-8."""
+        return printable(self.target.partition("?")[0])
 
     @property
     def query(self) -> str:

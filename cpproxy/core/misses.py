@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from cpproxy.core.matching import Difference, Form, compare
+from cpproxy.core.messages import printable
 
 _EXAMINED = 64
 _SHOWN = 3
@@ -59,7 +60,7 @@ class Miss:
                     "distance": near.distance,
                     "differences": [
                         {
-                            "where": difference.where,
+                            "where": printable(difference.where),
                             "expected": _shorten(difference.expected),
                             "found": _shorten(difference.found),
                         }
@@ -83,15 +84,18 @@ def explain(form: Form, compared: tuple[bytes, ...], neighbours: Iterable[tuple[
 
 
 def _spell(difference: Difference) -> str:
-    expected, found = _shorten(difference.expected), _shorten(difference.found)
+    where, expected, found = printable(difference.where), _shorten(difference.expected), _shorten(difference.found)
     match expected, found:
         case None, _:
-            return f"{difference.where} is {found}, recorded without it"
+            return f"{where} is {found}, recorded without it"
         case _, None:
-            return f"{difference.where} is missing, recorded as {expected}"
+            return f"{where} is missing, recorded as {expected}"
         case _:
-            return f"{difference.where} is {found}, recorded as {expected}"
+            return f"{where} is {found}, recorded as {expected}"
 
 
 def _shorten(text: str | None) -> str | None:
-    return text if text is None or len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    """The text short enough for a line, its undecodable bytes percent-encoded."""
+    if text is None:
+        return None
+    return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
