@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cpproxy.core.replay import Replay
     from cpproxy.files.cassettes import Loaded
 
-_COLLECT_AFTER = 50_000
+_COLLECT_AFTER = 10_000
 
 
 @click.command(cls=TakesCommand)

@@ -24,7 +24,7 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _FRACTION = re.compile(rb"\d[.eE]")
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
-_DIGESTED = 512
+_DIGESTED = 64
 _SHOWN = 256
 _MAX_BODY = 256 * 1024 * 1024
 
@@ -55,7 +55,7 @@ class Body(Struct, frozen=True):
                 return self.value
             case _:
                 data = self.value
-        return data if len(data) <= _DIGESTED else hashlib.blake2b(data, digest_size=16).digest()
+        return digest(data)
 
 
 ANY_BODY = Body("any")
@@ -74,6 +74,11 @@ class Form(Struct, frozen=True):
     def key(self) -> Key:
         """What two matching requests have in common."""
         return (self.method, self.path, self.query, self.body.kind, self.body.key(), self.headers, self.conditional)
+
+
+def digest(data: bytes) -> bytes:
+    """Short data as it is, and what stands for it in little memory where it is long."""
+    return data if len(data) <= _DIGESTED else hashlib.blake2b(data, digest_size=16).digest()
 
 
 def encode_json(value: Any) -> bytes:  # noqa: ANN401 (JSON)

@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 from cpproxy.core import bodies, redaction
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Body, Credential, Interaction
-from cpproxy.core.matching import ANY_BODY, Form, Key, conditions, normalise
+from cpproxy.core.matching import ANY_BODY, Form, Key, conditions, digest, normalise
 from cpproxy.core.messages import Answer, Chunk, Headers, Omitted, Request, as_wire, find_header
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
@@ -26,7 +26,7 @@ from cpproxy.core.routes import Route, RouteTable, is_write, repeats
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _DENIED = frozenset({401, 403})
 _REMEMBERED = 16_384
-_LONGEST_REMEMBERED = 512  # bytes of a body
+_LONGEST_REMEMBERED = 64 * 1024  # bytes of a body
 _BODILESS = frozenset({204, 304})
 
 
@@ -271,7 +271,7 @@ class Replay:
     def _find(self, request: Request) -> "Found | Refuse":
         """The line of a call. What a short one comes to is remembered: pollers ask for the same again."""
         traits = _examine(request.headers)
-        known = (request.method, request.target, traits, request.body)
+        known = (request.method, request.target, traits, digest(request.body))
         found = self._known.get(known) if request.omitted is None else None
         if found is None:
             route = self.routes.find(request.method, request.path, request)
