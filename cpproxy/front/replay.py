@@ -52,7 +52,7 @@ class Replayer:
         key = (entry, accept, exchange.modern)
         prepared = self._cache.get(key)
         if prepared is None:
-            answer = as_answer(entry.interaction(), None if accept is None else accept.encode())
+            answer = as_answer(entry.interaction(), None if accept is None else accept.encode(errors="surrogateescape"))
             if self._latency and answer.chunks:
                 await _stream(exchange, serve, answer, size)
                 return

@@ -18,7 +18,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
-from cpproxy.core.messages import as_latin1
+from cpproxy.core.messages import as_latin1, printable
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
 from cpproxy.front.parser import RequestParser
@@ -351,7 +351,7 @@ def _choose_session(exchange: Exchange) -> None:
     if exchange.target.startswith(SESSION_PREFIX):
         name, slash, rest = exchange.target[len(SESSION_PREFIX) :].partition("/")
         if slash and name and "?" not in name:
-            exchange.session, exchange.target = name, f"/{rest}"
+            exchange.session, exchange.target = printable(name), f"/{rest}"
             return
     chosen = as_latin1(exchange.message.headers.get("X-Cpproxy-Session", ""))
     if chosen:
