@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -234,8 +236,15 @@ def _find_old_python() -> str | None:
     return None
 
 
+def test_every_requirement_is_of_the_pythons_that_are_supported() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+    for line in chain(project["dependencies"], *project["optional-dependencies"].values()):
+        assert line.endswith("; python_version >= '3.12'"), line
+
+
 @pytest.mark.slow
-def test_an_older_python_is_refused_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extra", ["", "[test]"])
+def test_an_older_python_is_refused_in_one_line(tmp_path: Path, extra: str) -> None:
     old = _find_old_python()
     if old is None:
         pytest.skip("no Python before 3.12 is at hand")
@@ -244,8 +253,8 @@ def test_an_older_python_is_refused_in_one_line(tmp_path: Path) -> None:
         str(tmp_path / "venv" / "bin" / "pip"),
         "install",
         "--disable-pip-version-check",
-        "--no-deps",
-        str(PROJECT),
+        "--quiet",
+        f"{PROJECT}{extra}",
     ]
     ended = subprocess.run(install, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
