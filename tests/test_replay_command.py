@@ -219,6 +219,7 @@ def test_garbage_gets_one_clear_error_or_a_closed_connection_and_repeats_nothing
     assert b"Traceback" not in answer
     if answer:
         assert answer.startswith(b"HTTP/1.1 4")
+        assert b"\r\nConnection: close\r\n" in answer
         assert b"cpproxy: " in answer
     assert raw.get(proxy.url, "/plain")[1] == b"hello"
     assert "s3cr3t" not in proxy.stderr

@@ -268,7 +268,7 @@ class Front:
         exchange.method = exchange.target = exchange.host = ""
         exchange.keep_alive = False
         reason = f"malformed request ({type(error).__name__})"
-        head, payload = exchange.refusal(status, Outcome.ERROR, reason)
+        head, payload = exchange.refusal(status, Outcome.ERROR, reason, headers=exchange.connection_headers())
         exchange.log(Outcome.ERROR, status, reason=reason, response_size=len(payload))
         self.flush()
         exchange.transport().write(head + payload)
