@@ -100,6 +100,13 @@ def end_to_end(headers: Headers) -> Headers:
     return tuple((name, value) for name, value in headers if name.lower() not in dropped)
 
 
+def transfer_codings(headers: Headers) -> tuple[str, ...]:
+    """The codings of `Transfer-Encoding` but `chunked` (RFC 9112 section 7): a body that is passed on would lose them."""
+    values = b",".join(value for name, value in headers if name.lower() == b"transfer-encoding")
+    codings = (coding.strip().lower() for coding in values.decode("latin-1").split(","))
+    return tuple(coding for coding in codings if coding not in {"", "chunked"})
+
+
 def as_text(headers: Headers) -> tuple[tuple[str, str], ...]:
     """The headers as text, for files and reports."""
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)

@@ -22,7 +22,7 @@ from aiohttp import ClientPayloadError, ServerDisconnectedError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, TransferEncodingError
 
-from cpproxy.core.messages import Headers, end_to_end
+from cpproxy.core.messages import Headers, end_to_end, transfer_codings
 from cpproxy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -172,6 +172,8 @@ class Transfer:
                 message, self._content = await self._link.read()
         if message.code == 101:
             raise UpstreamFailure("the upstream switched protocols, which nobody had asked for")
+        if transfer_codings(message.raw_headers):
+            raise UpstreamFailure("the upstream coded its answer for the transfer, which nobody had asked for")
         if message.code < 200 and self.sent:
             self._link.start_timeout()
         return _describe(message)
