@@ -101,7 +101,7 @@ def end_to_end(headers: Headers) -> Headers:
 
 
 def transfer_codings(headers: Headers) -> tuple[str, ...]:
-    """The codings of `Transfer-Encoding` but `chunked` (RFC 9112 section 7): a body that is passed on would lose them."""
+    """The codings of `Transfer-Encoding` but `chunked` (RFC 9112 section 7): a body passed on would lose them."""
     values = b",".join(value for name, value in headers if name.lower() == b"transfer-encoding")
     codings = (coding.strip().lower() for coding in values.decode("latin-1").split(","))
     return tuple(coding for coding in codings if coding not in {"", "chunked"})
