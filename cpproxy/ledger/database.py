@@ -225,7 +225,8 @@ def _connect(where: str) -> tuple[Engine, str]:
             raise LedgerError(f"ledger {path}: is not there yet; `cpproxy replay` or `cpproxy record` begins it")
         with contextlib.suppress(OSError):  # what is wrong with the place, SQLite says in a moment
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)), poolclass=NullPool)
+    # Whole, since SQLite takes names such as `:memory:` for something else than a file.
+    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path.absolute())), poolclass=NullPool)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine, str(path)
