@@ -294,7 +294,7 @@ RULES: dict[str, list[tuple[Any, str, Any]]] = {
     "7 nothing is conjured": [(search, "find_conjured", nothing)],
     "8 a write answers once": [(loading, "repeats", lambda route: True)],
     "9 ties": [(search, "rank", lambda candidate, session, scenario: candidate.entries[0].number)],
-    "10 headers that count": [(matching, "_conditions", lambda headers: ())],
+    "10 headers that count": [(matching, "conditions", lambda headers: ())],
     "10 what is left out": [(loading, "_volatile", lambda *_: frozenset())],
     "11 states": [(session.Session, "state", lambda self, timeline: timeline.numbers)],
     "12 before a read": [

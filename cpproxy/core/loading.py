@@ -32,19 +32,23 @@ _NEW_EACH_TIME = re.compile(
 )
 
 
-class Source(Protocol):
-    """A cassette as it was read: its head, and `interactions`, each as it stands in the file, and decoded."""
+class Tape(Protocol):
+    """What was recorded under a name: `interactions` yields each as it stands in the file, and decoded."""
 
     @property
     def name(self) -> str:
         """The cassette's name."""
 
-    @property
-    def head(self) -> CassetteOf[msgspec.Raw]:
-        """The cassette itself, its interactions undecoded."""
-
     def interactions(self) -> Iterable[tuple[msgspec.Raw, Interaction]]:
         """The interactions in recorded order; raises CassetteError at the first that is not valid."""
+
+
+class Source(Tape, Protocol):
+    """A cassette as it was read."""
+
+    @property
+    def head(self) -> CassetteOf[msgspec.Raw]:
+        """What it says of itself."""
 
 
 @dataclass(slots=True)
@@ -68,49 +72,46 @@ class _Read:
     entry: Entry
     form: Form
     tokens: Tokens
+    compared: tuple[str, ...]
     accept: str | None
     kind: tuple[str | None, str]
 
 
 def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings) -> Library:
-    """Reads every interaction once (twice where the config names identities); raises what the sources raise."""
-    sources = list(sources)
+    """Reads every interaction once, and keeps nothing of the sources; raises what they raise."""
     paths = tuple(map(jsonpath.parse, settings.identities))
     excluded_paths = tuple(map(jsonpath.parse, settings.not_identities))
-    named = [value for source in sources for value in source.head.identities]
+    named: list[str] = []
     excluded: set[str] = set()
-    for source in sources:
-        if paths:
-            named += collect((one for _, one in source.interactions()), paths)
-        if excluded_paths:
-            excluded.update(collect((one for _, one in source.interactions()), excluded_paths))
     found: list[_Read] = []
     worlds: dict[str, World] = {}
     for source in sources:
-        world = worlds[source.name] = World(source.name, source.head.recorded.upstream)
+        head = source.head
+        named += head.identities
+        world = worlds[source.name] = World(source.name, head.recorded.upstream)
         for raw, interaction in source.interactions():
-            found.append(_read(len(found), source.name, raw, interaction, routes, tuple(named), world.upstream))
-            world.entries.append(found[-1].entry)
-        last = max((entry.end for entry in world.entries), default=0.0)
-        world.window = _window(source.head.recorded, last)
-    catalogue = infer([one.tokens for one in found], Naming(tuple(dict.fromkeys(named))), frozenset(excluded))
+            one = _read(len(found), source.name, raw, interaction, routes, world.upstream)
+            found.append(one)
+            world.entries.append(one.entry)
+            named += collect([interaction], paths)
+            excluded.update(collect([interaction], excluded_paths))
+        world.window = _window(head.recorded, max((entry.end for entry in world.entries), default=0.0))
+    values = tuple(dict.fromkeys(named))
+    if values:
+        for one in found:
+            one.tokens = read_tokens(one.entry.interaction(), one.compared, values)
+    catalogue = infer([one.tokens for one in found], Naming(values), frozenset(excluded))
     library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
     _fill(library, found)
     return library
 
 
 def _read(  # noqa: PLR0917 (all of it is at hand in one place)
-    number: int,
-    cassette: str,
-    raw: msgspec.Raw,
-    interaction: Interaction,
-    routes: RouteTable,
-    named: tuple[str, ...],
-    upstream: str,
+    number: int, cassette: str, raw: msgspec.Raw, interaction: Interaction, routes: RouteTable, upstream: str
 ) -> _Read:
     request = as_request(interaction, upstream)
     route = routes.find(request.method, request.path, request)
-    compared = [] if route is None else [name.decode("latin-1") for name in route.compare]
+    compared = () if route is None else tuple(name.decode("latin-1") for name in route.compare)
     write = is_write(request.method, route)
     form = normalise(request, route)
     headers = interaction.request.headers
@@ -118,7 +119,8 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
         number=number,
         cassette=cassette,
         id=interaction.id,
-        raw=raw,
+        # Without the file's white space, and without the file: half of its size.
+        json=msgspec.json.format(raw, indent=-1),
         start=interaction.start,
         end=interaction.end,
         status=interaction.response.status,
@@ -133,7 +135,7 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
     )
     media = next((value for name, value in interaction.response.headers if name.lower() == "content-type"), "")
     accept = next((value for name, value in headers if name.lower() == "accept"), None)
-    return _Read(entry, form, read_tokens(interaction, compared, named), accept, (accept, media))
+    return _Read(entry, form, read_tokens(interaction, compared, ()), compared, accept, (accept, media))
 
 
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

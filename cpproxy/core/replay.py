@@ -60,7 +60,7 @@ class Serve(Struct, frozen=True, eq=False):
 
     entry: Entry
     session: Session
-    form: Form
+    asked: Form
     reading: Reading | None = None
     variant: object = ()
     public: Public | None = None
@@ -71,6 +71,10 @@ class Serve(Struct, frozen=True, eq=False):
     upstream: str = ""
     final: bool = False
     """Of a write that repeats: whether this is the answer that it repeats."""
+
+    def form(self) -> Form:
+        """What of the call counted."""
+        return self.asked
 
     def is_settled(self) -> bool:
         """Whether the same call gets the same answer until something changes in the session."""
@@ -121,7 +125,7 @@ class Replay:
         """Reads every interaction; raises what the sources raise."""
         self.routes = routes
         self.library: Library = load(sources, routes, settings)
-        self.cassettes = {name: len(world.entries) for name, world in self.library.worlds.items()}
+        self.tapes = tuple(self.library.worlds.values())
         self._scripts = Scripts(self.library.catalogue)
         self._sessions: dict[str, Session] = {}
         self._denials: dict[tuple[str, str], Entry] = {}
@@ -131,7 +135,7 @@ class Replay:
                     self._denials.setdefault((entry.method, entry.route or entry.path), entry)
 
     def __len__(self) -> int:
-        return sum(self.cassettes.values())
+        return sum(len(world.entries) for world in self.tapes)
 
     def session(self, name: str) -> Session:
         """The session of that name, begun now if there was none."""
@@ -236,7 +240,7 @@ class Replay:
         return Serve(
             entry=entry,
             session=session,
-            form=asking.form,
+            asked=asking.form,
             reading=reading,
             variant=variant,
             public=asking.public if addressed else None,

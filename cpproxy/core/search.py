@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import structs
+
 from cpproxy.core.addresses import Public
 from cpproxy.core.bindings import Contradiction
 from cpproxy.core.credentials import Sent, judge
 from cpproxy.core.identities import Identity
 from cpproxy.core.index import Hit, Line
 from cpproxy.core.loading import Library
-from cpproxy.core.matching import Form
+from cpproxy.core.matching import ANY_BODY, Form
 from cpproxy.core.routes import Route
 from cpproxy.core.session import Session
 from cpproxy.core.worlds import Entry, Once
@@ -60,7 +62,17 @@ class Search:
 def search(asking: Asking, library: Library) -> Search:
     """The lines that a call fits, the best first."""
     found = Search()
-    for hit in library.index.find(asking.form):
+    _look(asking.form, asking, library, found)
+    if not found.candidates:
+        # What was answered before its body had come was recorded without it, and matches any.
+        _look(structs.replace(asking.form, body=ANY_BODY), asking, library, found)
+    if len(found.candidates) > 1:
+        found.candidates.sort(key=lambda one: rank(one, asking.session, asking.scenario))
+    return found
+
+
+def _look(form: Form, asking: Asking, library: Library, found: Search) -> None:
+    for hit in library.index.find(form):
         for line in _lines(hit, asking.session, library):
             if line.accept is not None and line.accept != asking.accept:
                 continue
@@ -69,9 +81,6 @@ def search(asking: Asking, library: Library) -> Search:
                 found.candidates.append(candidate)
                 if _is_best(candidate, hit, asking.scenario):
                     break
-    if len(found.candidates) > 1:
-        found.candidates.sort(key=lambda one: rank(one, asking.session, asking.scenario))
-    return found
 
 
 def _lines(hit: Hit, session: Session, library: Library) -> Iterator[Line]:

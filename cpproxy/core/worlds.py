@@ -6,7 +6,7 @@ what else the write's request names; an identity that writes of one kind hand on
 and introduced by none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ class Entry:
     number: int
     cassette: str
     id: str
-    raw: msgspec.Raw
+    json: bytes
     start: float
     end: float
     status: int
@@ -74,7 +74,7 @@ class Entry:
 
     def interaction(self) -> Interaction:
         """The interaction, decoded."""
-        return _INTERACTION.decode(self.raw)
+        return _INTERACTION.decode(self.json)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +92,10 @@ class World:
     """Identities that stand in one interaction alone."""
     _named: dict[Thing, list[Entry]] = field(default_factory=dict)
     _paths: dict[str, list[Entry]] = field(default_factory=dict)
+
+    def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
+        """The interactions in recorded order, as the file had them but for its white space."""
+        return ((msgspec.Raw(entry.json), entry.interaction()) for entry in self.entries)
 
     def learn(self) -> None:
         """Finds out who introduced what; to be called once all entries are there, with their lines."""

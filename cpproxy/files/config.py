@@ -155,6 +155,8 @@ def _find_replay_problems(replay: ReplaySettings) -> Problems:
 
 def _find_route_problems(route: RouteSettings) -> Problems:
     yield from _try("match", Template.parse, route.match)
+    if route.required == ():
+        yield "required", "expected true, false or the names of clients, not an empty list, which requires nothing"
     for index, text in enumerate(route.ignore):
         yield from _try(f"ignore[{index}]", Place.parse, text)
     for index, name in enumerate(route.compare):
