@@ -66,7 +66,10 @@ class Bucket:
         self.row.lines.append(line)
         for number, slot in enumerate(line.slots):
             if not slot.secret:
-                self.by_identity.setdefault((number, slot.identity), Row([])).lines.append(line)
+                row = self.by_identity.get((number, slot.identity))
+                if row is None:
+                    row = self.by_identity[number, slot.identity] = Row([])
+                row.lines.append(line)
         for entry in line.entries:
             entry.line = line
 

@@ -76,6 +76,9 @@ class _Read:
     kind: tuple[str | None, str]
 
 
+_NO_TOKENS = Tokens(frozenset(), frozenset())
+
+
 def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings) -> Library:
     """Reads every interaction once, and keeps nothing of the sources; raises what they raise."""
     reader = _Reader(
@@ -177,9 +180,11 @@ def _fill(library: Library, found: list[_Read]) -> None:
     """Makes templates and lines of what was read, then learns what concerns what."""
     catalogue = library.catalogue
     counts: dict[str, int] = {}
+    sets: dict[frozenset[str], frozenset[str]] = {}
     for one in found:
-        one.entry.asked = catalogue.resolve(one.tokens.request)
-        one.entry.told = catalogue.resolve(one.tokens.response)
+        asked, told = catalogue.resolve(one.tokens.request), catalogue.resolve(one.tokens.response)
+        one.entry.asked, one.entry.told = sets.setdefault(asked, asked), sets.setdefault(told, told)
+        one.tokens = _NO_TOKENS
         for identity in one.entry.asked | one.entry.told:
             counts[identity] = counts.get(identity, 0) + 1
     lone = frozenset(identity for identity, count in counts.items() if count == 1)
@@ -195,7 +200,8 @@ def _fill(library: Library, found: list[_Read]) -> None:
         else:
             line.entries.append(one.entry)
             one.entry.line = line
-        one.entry.asked = frozenset(slot.identity for slot in line.slots if not slot.secret)
+        named = frozenset(slot.identity for slot in line.slots if not slot.secret)
+        one.entry.asked = sets.setdefault(named, named)
     _merge_once_only(library, found, lone)
     _split_by_accept(found)
     for world in library.worlds.values():
