@@ -113,6 +113,28 @@ def test_06_a_change_of_secret_is_noted_and_refused_only_where_that_is_wanted() 
         assert "changed" in told.note + told.reason
 
 
+def test_06_a_challenge_gives_way_to_the_answer_that_followed_it_however_often_that_is_asked() -> None:
+    tape = Tape()
+    cookie = (("Cookie", "{{cpproxy:cookie:1}}"),)
+    tape.add("GET /x", None, 401, headers=cookie)
+    tape.documents[-1]["credentials"] = [{"header": "cookie"}]
+    tape.add("GET /x", {"state": "a"}, by="ann", headers=cookie)
+    tape.documents[-1]["credentials"].append({"header": "cookie"})
+    player = play(tape)
+    live = (("Cookie", "session=1"),)
+    told = [player.state("GET /x", by=by, headers=live) for by in ("", "first nonce", "", "second nonce")]
+    assert told == [401, "a", 401, "a"]
+
+
+def test_06_a_caller_gets_what_was_told_to_one_with_as_many_credentials() -> None:
+    tape = Tape()
+    for by in ("", "", "ann"):
+        tape.add("GET /x", {"state": f"{by or 'nobody'} {len(tape.documents)}"}, by=by)
+    player = play(tape)
+    assert player.state("GET /x", by="ann") == "ann 2"
+    assert [player.state("GET /x") for _ in range(2)] == ["nobody 0", "nobody 1"]
+
+
 def test_07_a_delete_conjures_nothing_either() -> None:
     tape = Tape()
     tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
