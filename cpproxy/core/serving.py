@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cpproxy.core import bodies
-from cpproxy.core.addresses import TOKEN, Public, addresses, render, render_headers
+from cpproxy.core.addresses import PLACES, TOKEN, Public, addresses, render, render_headers
 from cpproxy.core.bindings import Bindings
 from cpproxy.core.cassette import Body, Interaction
 from cpproxy.core.identities import NUMBER, Catalogue, Identity
@@ -118,7 +118,7 @@ class Scripts:
         raw, body = b"", None
         coding: tuple[str, ...] = ()
         secrets = [marker.group() for _, value in headers for marker in _PLACEHOLDER.finditer(value)]
-        addressed = any(TOKEN in value or name.lower() == "location" for name, value in headers)
+        addressed = any(TOKEN in value or name.lower() in PLACES for name, value in headers)
         bodied = interaction.request.method != "HEAD" and recorded.status not in _BODILESS
         if bodied and isinstance(recorded.body, Body):
             raw, coding = bodies.restore(recorded.body), recorded.body.coding

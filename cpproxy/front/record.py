@@ -11,10 +11,13 @@ from aiohttp.web import RequestPayloadError
 from msgspec import UNSET, Raw, UnsetType
 
 from cpproxy.core import bodies, redaction
+from cpproxy.core.addresses import Addresses, Public, Stream, addresses
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header, transfer_codings
+from cpproxy.core.passing import Passage, is_events, is_text
 from cpproxy.core.recording import Answered, Arrival, Asked, Recording
 from cpproxy.front.exchange import OUTCOME_HEADER, Exchange
+from cpproxy.front.reach import find_public
 from cpproxy.front.upstream import Head, Transfer, Upstream, UpstreamFailure
 from cpproxy.front.wire import encode_chunks, encode_head, has_body
 
@@ -74,11 +77,17 @@ def _value(headers: Headers, name: bytes) -> str:
     return (find_header(headers, name) or b"").decode("latin-1")
 
 
+def _frame(data: bytes) -> bytes:
+    """A chunk; nothing of no bytes, which would end the body."""
+    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""
+
+
 class _Upload:
     """Sends a request's body on, piece by piece, while the answer is waited for already."""
 
-    def __init__(self, exchange: Exchange, transfer: Transfer, catch: _Catch) -> None:
+    def __init__(self, exchange: Exchange, transfer: Transfer, catch: _Catch, stream: Stream | None) -> None:
         self.failure: Exception | None = None
+        self._stream = stream
         self._exchange = exchange
         self._transfer = transfer
         self._catch = catch
@@ -121,7 +130,11 @@ class _Upload:
         chunked = exchange.message.chunked
         while data := await content.readany():
             self._catch.add(data)
-            await self._transfer.send(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+            if self._stream is not None:
+                data = self._stream.take(data)
+            await self._transfer.send(_frame(data) if chunked else data)
+        if self._stream is not None:
+            await self._transfer.send(_frame(self._stream.take(b"", last=True)))
         self._catch.whole = True
         if chunked:
             await self._transfer.send(_LAST_CHUNK)
@@ -137,6 +150,7 @@ class Recorder:
     def __init__(self, upstream: Upstream, recording: Recording, *, limit: int, cassette: str) -> None:
         self.failure = ""
         self._upstream = upstream
+        self._public = Public.parse(upstream.origin.url)
         self._recording = recording
         self._limit = limit
         self._cassette = cassette
@@ -155,6 +169,7 @@ class Recorder:
             return
         arrival = self._recording.arrive(exchange.method, exchange.target, self._now())
         call = _Call(self._recording, arrival, exchange, _Catch(self._limit), _Catch(self._limit), self._cassette)
+        call.meet(find_public(exchange, None), self._public)
         try:
             await self._relay(call)
         except UpstreamFailure as failure:
@@ -168,15 +183,15 @@ class Recorder:
 
     async def _relay(self, call: "_Call") -> None:
         exchange = call.exchange
+        if call.must_gather():
+            await call.gather()
         body = call.take_body()
         framing = _CHUNKED if exchange.message.chunked else ()
-        transfer = await self._upstream.request(
-            exchange.method, exchange.target, call.request_headers + framing, body=body
-        )
-        upload = _Upload(exchange, transfer, call.request) if body is None else None
+        transfer = await self._upstream.request(exchange.method, call.target, call.sent_headers + framing, body=body)
+        upload = _Upload(exchange, transfer, call.request, call.upload_stream()) if body is None else None
         try:
             try:
-                head = await self._receive(exchange, transfer, upload)
+                head = await self._receive(call, transfer, upload)
                 if upload is not None and not upload.begun:  # refused unread: the client is not to send it
                     await upload.stop()
                 await self._deliver(call, head, transfer, upload)
@@ -189,11 +204,11 @@ class Recorder:
                 await upload.stop()
             transfer.close()
 
-    async def _receive(self, exchange: Exchange, transfer: Transfer, upload: _Upload | None) -> Head:
+    async def _receive(self, call: "_Call", transfer: Transfer, upload: _Upload | None) -> Head:
         """The final head; interim ones are passed on (RFC 9110 section 15.2)."""
         while (head := await transfer.receive()).status < 200:
             if head.status != 100:
-                exchange.inform(head.status, head.headers)
+                call.exchange.inform(head.status, call.back.headers(head.headers) if call.back else head.headers)
             elif upload is not None:
                 upload.go_on()
         return head
@@ -203,21 +218,60 @@ class Recorder:
         if not call.has_arrived():  # nobody can know where the connection's next request would begin
             exchange.keep_alive = False
         headers = _without_own(head.headers)
-        marked = (*headers, (OUTCOME_HEADER, Outcome.RECORDED.encode()))
-        prompt = not has_body(exchange.method, head.status) or (head.length is not None and transfer.has_arrived())
-        if not prompt:
+        shown = call.back.headers(headers) if call.back else headers
+        marked = (*shown, (OUTCOME_HEADER, Outcome.RECORDED.encode()))
+        bodied = has_body(exchange.method, head.status)
+        gathers = bodied and call.back is not None and self._waits(head, transfer)
+        if gathers:
+            await self._gather(call, head, marked, transfer)
+        prompt = not bodied or (head.length is not None and (gathers or transfer.has_arrived()))
+        stream = None if gathers or not bodied else call.download_stream(head)
+        if not prompt and not exchange.started:
             call.status = head.status
             await exchange.start(head.status, head.reason, marked, length=head.length)
-        last = b"" if transfer.is_whole() else await self._read(call, transfer)
+        last = b"" if transfer.is_whole() else await self._read(call, transfer, stream)
         if upload is not None:
             await upload.stop()
         call.record(head, headers, self._now())
+        if gathers and not call.passed:
+            last = call.shown_body(headers)
+            marked = _with_length(marked, len(last))
         if prompt:
             await exchange.send(encode_head(head.status, head.reason, marked), last, status=head.status, **call.row())
         else:
             await exchange.finish(last, status=head.status, **call.row())
 
-    async def _read(self, call: "_Call", transfer: Transfer) -> bytes:
+    def _waits(self, head: Head, transfer: Transfer) -> bool:
+        """Whether an answer is to be there whole before it goes on, since an address in it changes its length."""
+        content_type = _value(head.headers, b"content-type")
+        if not is_text(content_type) and (content_type or not transfer.has_arrived()):
+            return False
+        if head.length is not None:
+            return 0 < head.length <= self._limit
+        return bool(_value(head.headers, b"content-encoding")) and not is_events(content_type)
+
+    async def _gather(self, call: "_Call", head: Head, headers: Headers, transfer: Transfer) -> None:
+        """Reads an answer whole; one that becomes too large for that goes on as it is."""
+        exchange, caught = call.exchange, call.response
+        try:
+            while not transfer.is_whole():
+                data, _ = await transfer.read()
+                if caught.size + len(data) > self._limit:
+                    call.passed = True
+                    call.status = head.status
+                    await exchange.start(head.status, head.reason, headers, length=head.length)
+                    await exchange.write(bytes(caught.kept) + data)
+                    caught.add(data)
+                    return
+                caught.add(data)
+        except UpstreamFailure:
+            # The client sees what it would see without a proxy: an answer that is cut off.
+            call.status = head.status
+            await exchange.start(head.status, head.reason, headers, length=head.length)
+            await exchange.write(call.shown_body(head.headers)[: caught.size])
+            raise
+
+    async def _read(self, call: "_Call", transfer: Transfer, stream: Stream | None) -> bytes:
         """Passes on all of the answer's body but its last piece, which comes back."""
         began = self._loop.time()
         pending = 0
@@ -228,7 +282,10 @@ class Recorder:
             if ends_chunk and pending:  # the last chunk ends an empty one
                 call.chunks.append(Chunk(self._loop.time() - began, pending))
                 pending = 0
-            if transfer.is_whole():
+            last = transfer.is_whole()
+            if stream is not None:
+                data = stream.take(data, last=last)
+            if last:
                 return data
             await call.exchange.write(data)
 
@@ -245,12 +302,51 @@ class _Call:
     cassette: str
     chunks: list[Chunk] = field(default_factory=list)
     request_headers: Headers = ()
+    sent_headers: Headers = ()
+    target: str = ""
+    front: Addresses | None = None
+    out: Passage | None = None
+    back: Passage | None = None
+    passed: bool = False
+    """Whether the answer's body went on as it came, since it was too large to wait for."""
     status: int = 0
     recorded: bool = False
+    _gathered: bytes | None = None
 
     def __post_init__(self) -> None:
         headers = _without_own(end_to_end(self.exchange.headers))
         self.request_headers = tuple(pair for pair in headers if pair[0].lower() != b"host")
+
+    def meet(self, front: Public | None, upstream: Public | None) -> None:
+        """Takes the two addresses, each of which stands for the other one on the other side."""
+        self.target, self.sent_headers = self.exchange.target, self.request_headers
+        self.front = addresses(front.url) if front else None
+        known = addresses(upstream.url) if upstream else None
+        if front and upstream and self.front and known:
+            self.out, self.back = Passage(self.front, upstream), Passage(known, front)
+            self.target = self.out.text(self.target)
+            self.sent_headers = self.out.headers(self.request_headers)
+
+    def must_gather(self) -> bool:
+        """Whether the request is to be there whole before it goes on, since an address in it changes its length."""
+        exchange = self.exchange
+        if self.out is None or not exchange.has_body or exchange.content.is_eof() or exchange.expects_continue:
+            return False
+        length = find_header(self.request_headers, b"content-length")
+        text = is_text(_value(self.request_headers, b"content-type"))
+        return text and length is not None and int(length) <= self.request.limit
+
+    async def gather(self) -> None:
+        """Reads the request whole."""
+        pieces = []
+        try:
+            while data := await self.exchange.content.readany():
+                pieces.append(data)
+                self.request.add(data)
+        except RequestPayloadError as error:
+            raise _BadRequest("the client broke the framing of its request's body") from error
+        self.request.whole = True
+        self._gathered = b"".join(pieces)
 
     def take_body(self) -> bytes | None:
         """The request's body, framed, if all of it is there; else None, and it is to be passed on as it comes."""
@@ -258,12 +354,36 @@ class _Call:
         if not exchange.has_body:
             self.request.whole = True
             return b""
-        if exchange.expects_continue or not exchange.content.is_eof():
-            return None
-        body = exchange.content.read_nowait()
-        self.request.add(body)
-        self.request.whole = True
+        body = self._gathered
+        if body is None:
+            if exchange.expects_continue or not exchange.content.is_eof():
+                return None
+            body = exchange.content.read_nowait()
+            self.request.add(body)
+            self.request.whole = True
+        content_type = _value(self.request_headers, b"content-type")
+        if self.out and len(body) <= self.request.limit and (is_text(content_type) or not content_type):
+            body = self.out.body(body, _value(self.request_headers, b"content-encoding"), self.request.limit)
+            self.sent_headers = _with_length(self.sent_headers, len(body))
         return encode_chunks(body, ()) if exchange.message.chunked else body
+
+    def upload_stream(self) -> Stream | None:
+        """What rewrites a request's body that is passed on as it comes: a text in chunks, whose length is not told."""
+        coded = _value(self.request_headers, b"content-encoding")
+        text = is_text(_value(self.request_headers, b"content-type"))
+        return self.out.stream() if self.out and self.exchange.message.chunked and text and not coded else None
+
+    def download_stream(self, head: Head) -> Stream | None:
+        """What rewrites an answer's body that is passed on as it comes."""
+        coded = _value(head.headers, b"content-encoding")
+        content_type = _value(head.headers, b"content-type")
+        text = is_text(content_type) or not content_type
+        return self.back.stream() if self.back and head.length is None and text and not coded else None
+
+    def shown_body(self, headers: Headers) -> bytes:
+        """The answer's body, as far as it has come, for the client; `headers` are the upstream's."""
+        kept = bytes(self.response.kept)
+        return self.back.body(kept, _value(headers, b"content-encoding"), self.response.limit) if self.back else kept
 
     def has_arrived(self) -> bool:
         """Whether the client has sent its request whole."""
@@ -276,7 +396,7 @@ class _Call:
             self.request.add(self.exchange.content.read_nowait())
             self.request.whole = True
         self.response.whole = True
-        asked = Asked(self.request_headers, self.request.body(self.request_headers))
+        asked = Asked(self.request_headers, self.request.body(self.request_headers), self.front)
         body = self.response.body(headers)
         chunks = tuple(self.chunks)
         self.recording.add(self.arrival, asked, Answered(head.status, head.reason, headers, body, chunks, now))
@@ -311,6 +431,13 @@ class _Call:
 def _without_own(headers: Headers) -> Headers:
     """The headers without those that a proxy of this kind adds or is told by."""
     return tuple(pair for pair in headers if not pair[0].lower().startswith(_OWN_HEADERS))
+
+
+def _with_length(headers: Headers, length: int) -> Headers:
+    """The headers with this `Content-Length` where there is one."""
+    return tuple(
+        (name, b"%d" % length) if name.lower() == b"content-length" else (name, value) for name, value in headers
+    )
 
 
 def _document(catch: _Catch) -> Raw | UnsetType:
