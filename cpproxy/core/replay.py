@@ -128,11 +128,11 @@ class Replay:
         self.tapes = tuple(self.library.worlds.values())
         self._scripts = Scripts(self.library.catalogue)
         self._sessions: dict[str, Session] = {}
-        self._denials: dict[tuple[str, str], Entry] = {}
+        self._denials: dict[tuple[str, str], list[Entry]] = {}
         for world in self.library.worlds.values():
             for entry in world.entries:
                 if entry.status == 401:
-                    self._denials.setdefault((entry.method, entry.route or entry.path), entry)
+                    self._denials.setdefault((entry.method, entry.route or entry.path), []).append(entry)
 
     def __len__(self) -> int:
         return sum(len(world.entries) for world in self.tapes)
@@ -144,8 +144,18 @@ class Replay:
             found = self._sessions[name] = Session()
         return found
 
+    def open(self, name: str, cassettes: Iterable[str] = ()) -> None:
+        """Begins a session anew that plays these cassettes, or all where none is named."""
+        self._sessions[name] = Session(frozenset(cassettes) or None)
+
     def reset(self, name: str) -> None:
         """Forgets what the session has played."""
+        session = self._sessions.pop(name, None)
+        if session is not None and session.worlds is not None:
+            self.open(name, session.worlds)
+
+    def close(self, name: str) -> None:
+        """Forgets the session."""
         self._sessions.pop(name, None)
 
     def decide(self, request: Request, session: str, scenario: str, public: Public | None = None) -> Decision:
@@ -266,8 +276,9 @@ class Replay:
             return Refuse(Outcome.MISS, 421, reason, form, name, used_up=True)
         if found.refused or (found.lacking and not found.contradictions):
             reason = found.refused[0] if found.refused else spell_missing(found.lacking, asking.sent, form)
-            entry_ = self._denials.get((form.method, name or form.path))
-            denial = None if entry_ is None else self._serve(asking, entry_)
+            denied = self._denials.get((form.method, name or form.path), ())
+            own = next((one for one in denied if asking.session.plays(one.cassette)), None)
+            denial = None if own is None else self._serve(asking, own)
             return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, name, denial=denial)
         miss = self._explain(asking, found)
         reason = miss.sentence()
@@ -281,13 +292,14 @@ class Replay:
 
     def _explain(self, asking: Asking, found: Search) -> Miss:
         compared = () if asking.route is None else asking.route.compare
-        neighbours = self._neighbours(asking.form)
+        neighbours = self._neighbours(asking.form, asking.session)
         bindings = asking.session.bindings
         return explain(asking.form, compared, neighbours, bindings, self.library, against=found.contradictions)
 
-    def _neighbours(self, form: Form) -> Iterator[tuple[Entry, Form]]:
+    def _neighbours(self, form: Form, session: Session) -> Iterator[tuple[Entry, Form]]:
         """Recorded requests worth comparing with; the likeliest first."""
         lines = [line for bucket in self.library.index.buckets() for line in bucket.row.lines]
+        lines = [line for line in lines if session.plays(line.world.name)]
         lines.sort(key=lambda line: (_unlike(line.entries[0].path, form.path), line.entries[0].method != form.method))
         for line in lines:
             entry = line.entries[0]
