@@ -252,6 +252,11 @@ def _spell(known: Addresses) -> _Spellings:
     return _Spellings(tuple(sorted(every)), max(map(len, every)))
 
 
+def unify(text: str) -> str:
+    """The text with one token for all spellings of an address, since they mean the same once they are decoded."""
+    return _TOKEN.sub(rf"{TOKEN}\g<form>}}}}", text) if TOKEN in text else text
+
+
 def render(text: str, public: Public) -> str:
     """The text with an address in place of the tokens."""
     return _TOKEN.sub(lambda found: public.spell(found["form"], found["suffix"]), text) if TOKEN in text else text

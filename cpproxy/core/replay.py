@@ -32,13 +32,13 @@ import msgspec
 from msgspec import Struct
 
 from cpproxy.core import redaction
-from cpproxy.core.addresses import Public, addresses
+from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.credentials import read_credentials, spell_missing
 from cpproxy.core.loading import Library, Source, as_request, load, name_of
 from cpproxy.core.matching import Form, normalise
-from cpproxy.core.messages import Answer, Request
+from cpproxy.core.messages import Answer, Request, as_text, as_wire
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.reading import Reading, read
 from cpproxy.core.routes import RouteTable
@@ -179,7 +179,10 @@ class Replay:
         if public is not None and (public.name in request.target or public.name.encode() in request.body):
             request = _with_token(request, public)
         route = self.routes.find(request.method, request.path, request)
-        form = normalise(request, route)
+        asked = (
+            request if public is None or route is None or not route.compare else _with_token_in_headers(request, public)
+        )
+        form = normalise(asked, route)
         sent = read_credentials(request.headers, request.client)
         if sent.duplicate:
             call = f"{form.method} {form.path}"
@@ -313,12 +316,21 @@ def _accept(request: Request) -> str:
 
 def _with_token(request: Request, public: Public) -> Request:
     """The call with a token for the front's address, as the cassette has one for the upstream's."""
-    known = addresses(f"{public.scheme}://{public.authority}{public.prefix}")
+    known = addresses(public.url)
     if known is None:
         return request
-    body = known.tokenise(request.body.decode("latin-1")).encode("latin-1") if request.body else b""
-    target = known.tokenise(request.target)
+    body = unify(known.tokenise(request.body.decode("latin-1"))).encode("latin-1") if request.body else b""
+    target = unify(known.tokenise(request.target))
     return Request(request.method, target, request.headers, body, request.client, request.omitted)
+
+
+def _with_token_in_headers(request: Request, public: Public) -> Request:
+    """The call with the same token in its headers, for routes that compare some."""
+    known = addresses(public.url)
+    if known is None:
+        return request
+    headers = as_wire(known.tokenise_headers(as_text(request.headers)))
+    return Request(request.method, request.target, headers, request.body, request.client, request.omitted)
 
 
 def _too_large(asking: Asking, entry: Entry) -> Refuse:

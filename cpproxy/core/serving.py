@@ -128,7 +128,7 @@ class Scripts:
                 secrets += [marker.group() for marker in _PLACEHOLDER.finditer(text)]
                 addressed = addressed or TOKEN in text
                 body = self.text(_reveal(text), json=isinstance(recorded.body.json, msgspec.Raw))
-                if not body.gaps and body.pieces[0].encode() == raw:
+                if not body.gaps and TOKEN not in text and body.pieces[0].encode() == raw:
                     body = None
         gaps = [gap for _, text in texts for gap in text.gaps] + list(body.gaps if body else ())
         return Script(

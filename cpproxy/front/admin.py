@@ -185,7 +185,7 @@ class Admin:
         return self._desk.sessions(self._base(exchange))
 
     async def _open(self, exchange: Exchange) -> object:
-        return self._desk.open_session(await _read(exchange, Open), self._base(exchange))
+        return _respond(201, self._desk.open_session(await _read(exchange, Open), self._base(exchange)))
 
     async def _close(self, exchange: Exchange) -> object:
         name = unquote(exchange.http.path.rpartition("/sessions/")[2])
