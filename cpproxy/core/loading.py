@@ -70,7 +70,6 @@ class _Read:
     """What is kept of one interaction until all are read."""
 
     entry: Entry
-    form: Form
     tokens: Tokens
     compared: tuple[str, ...]
     accept: str | None
@@ -79,31 +78,46 @@ class _Read:
 
 def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings) -> Library:
     """Reads every interaction once, and keeps nothing of the sources; raises what they raise."""
-    paths = tuple(map(jsonpath.parse, settings.identities))
-    excluded_paths = tuple(map(jsonpath.parse, settings.not_identities))
-    named: list[str] = []
-    excluded: set[str] = set()
-    found: list[_Read] = []
-    worlds: dict[str, World] = {}
-    for source in sources:
-        head = source.head
-        named += head.identities
-        world = worlds[source.name] = World(source.name, head.recorded.upstream)
-        for raw, interaction in source.interactions():
-            one = _read(len(found), source.name, raw, interaction, routes, world.upstream)
-            found.append(one)
-            world.entries.append(one.entry)
-            named += collect([interaction], paths)
-            excluded.update(collect([interaction], excluded_paths))
-        world.window = _window(head.recorded, max((entry.end for entry in world.entries), default=0.0))
-    values = tuple(dict.fromkeys(named))
+    reader = _Reader(
+        routes, tuple(map(jsonpath.parse, settings.identities)), tuple(map(jsonpath.parse, settings.not_identities))
+    )
+    # A source is let go as soon as it is read: its file is as large as all that is kept of it.
+    worlds = {world.name: world for world in (reader.read(source) for source in sources)}
+    found = reader.found
+    values = tuple(dict.fromkeys(reader.named))
     if values:
         for one in found:
             one.tokens = read_tokens(one.entry.interaction(), one.compared, values)
-    catalogue = infer([one.tokens for one in found], Naming(values), frozenset(excluded))
+    catalogue = infer([one.tokens for one in found], Naming(values), frozenset(reader.excluded))
     library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
     _fill(library, found)
     return library
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads cassettes one after another, and keeps what inference needs of all of them."""
+
+    routes: RouteTable
+    paths: tuple[jsonpath.JsonPath, ...]
+    excluded_paths: tuple[jsonpath.JsonPath, ...]
+    found: list[_Read] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
+    excluded: set[str] = field(default_factory=set)
+
+    def read(self, source: Source) -> World:
+        """What is kept of a cassette."""
+        head = source.head
+        self.named += head.identities
+        world = World(source.name, head.recorded.upstream)
+        for raw, interaction in source.interactions():
+            one = _read(len(self.found), source.name, raw, interaction, self.routes, world.upstream)
+            self.found.append(one)
+            world.entries.append(one.entry)
+            self.named += collect([interaction], self.paths)
+            self.excluded.update(collect([interaction], self.excluded_paths))
+        world.window = _window(head.recorded, max((entry.end for entry in world.entries), default=0.0))
+        return world
 
 
 def _read(  # noqa: PLR0917 (all of it is at hand in one place)
@@ -135,7 +149,7 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
     )
     media = next((value for name, value in interaction.response.headers if name.lower() == "content-type"), "")
     accept = next((value for name, value in headers if name.lower() == "accept"), None)
-    return _Read(entry, form, read_tokens(interaction, compared, ()), compared, accept, (accept, media))
+    return _Read(entry, read_tokens(interaction, compared, ()), compared, accept, (accept, media))
 
 
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -171,12 +185,13 @@ def _fill(library: Library, found: list[_Read]) -> None:
     lone = frozenset(identity for identity, count in counts.items() if count == 1)
     seen: dict[tuple[str, Form], Line] = {}
     for one in found:
-        bodiless = one.form.body.kind == "none"
-        line = seen.get((one.entry.cassette, one.form)) if bodiless else None
+        form = _form_of(library, one.entry)
+        bodiless = form.body.kind == "none"
+        line = seen.get((one.entry.cassette, form)) if bodiless else None
         if line is None:
-            line = _add(library, one, lone)
+            line = _add(library, one.entry, form, lone)
             if bodiless:
-                seen[one.entry.cassette, one.form] = line
+                seen[one.entry.cassette, form] = line
         else:
             line.entries.append(one.entry)
             one.entry.line = line
@@ -187,11 +202,19 @@ def _fill(library: Library, found: list[_Read]) -> None:
         world.learn()
 
 
-def _add(library: Library, one: _Read, lone: frozenset[str], more: frozenset[Place] = frozenset()) -> Line:
-    world = library.worlds[one.entry.cassette]
-    volatile = more | _volatile(library, one.form, world.window, lone)
-    template = make_template(one.form, library.catalogue, volatile)
-    return library.index.add(one.form, template, one.entry, world)
+def _form_of(library: Library, entry: Entry) -> Form:
+    """What of a recorded request counts, made anew: to hold it for all would take more memory than all the rest."""
+    request = as_request(entry.interaction(), library.worlds[entry.cassette].upstream)
+    return normalise(request, library.routes.find(request.method, request.path, request))
+
+
+def _add(
+    library: Library, entry: Entry, form: Form, lone: frozenset[str], more: frozenset[Place] = frozenset()
+) -> Line:
+    world = library.worlds[entry.cassette]
+    volatile = more | _volatile(library, form, world.window, lone)
+    template = make_template(form, library.catalogue, volatile)
+    return library.index.add(form, template, entry, world)
 
 
 def _volatile(library: Library, form: Form, window: tuple[float, float], lone: frozenset[str]) -> frozenset[Place]:
@@ -258,8 +281,9 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
         line = one.entry.line
         if line is not None and line.bucket in again:
             place = line.bucket.shape.gaps[0][0]
-            library.left_out[_spell(place, one.form)] = "new in each call, and it names nothing"
-            _add(library, one, lone, frozenset({place}))
+            form = _form_of(library, one.entry)
+            library.left_out[_spell(place, form)] = "new in each call, and it names nothing"
+            _add(library, one.entry, form, lone, frozenset({place}))
             one.entry.asked = frozenset()
 
 

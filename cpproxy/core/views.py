@@ -14,6 +14,7 @@ from cpproxy.core.index import Line
 from cpproxy.core.timelines import Seen, Timeline
 from cpproxy.core.worlds import Entry, Thing, World
 
+CREATED = 201
 ABSENT = None
 """The source of an answer in which a part is not there."""
 
@@ -63,7 +64,9 @@ def make_view(
     parts = tuple(_make_parts(taken, world))
     told = subject or _rest_identities(entries, taken)
     by_path = not told
-    writes = world.concerning_path(entries[0].path) if by_path else world.concerning(told)
+    writes = world.concerning(told)
+    if not subject:  # what merely stands in an answer may not be all that it is about
+        writes = tuple(sorted({*writes, *world.concerning_path(entries[0].path)}, key=lambda entry: entry.number))
     timeline = Timeline(writes, tuple(rest))
     return View(
         world=world,
@@ -123,5 +126,5 @@ def _find_unseen(line: Line, parts: tuple[Part, ...], world: World) -> Iterable[
     for entry in world.entries:
         if entry in creators or entry not in making or entry.line is None:
             continue
-        if entry.line.bucket in kinds or (entry.method == "POST" and entry.path == path):
+        if entry.line.bucket in kinds or (entry.status == CREATED and entry.path == path):
             yield entry
