@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 import re
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpproxy.core.addresses import TOKEN, Public, Stream, addresses, render
+from cpproxy.core.messages import Request
+from cpproxy.core.replay import Replay, Serve
+from cpproxy.core.routes import RouteTable
 from cpproxy.files import cassettes
 from tests.origin import Peer, ask, connected, http_origin, raw_origin
 from tests.processes import finish, running
@@ -260,8 +264,20 @@ async def test_events_go_on_as_they_happen_with_the_fronts_address(tmp_path: Pat
         assert sum(size for _, size in response.chunks) == len(stored)
         assert len(response.chunks) == 4
         cassettes.write(tmp_path, "events", proxy.cassette())
-        loaded = cassettes.load(tmp_path, "events")
-        assert len(list(loaded.interactions())) == 1
+        # Replay keeps the upstream's chunks, each with the address by which its own client came.
+        replay = Replay([cassettes.load(tmp_path, "events")], RouteTable(()))
+        asked = Request("GET", "/events", (), b"")
+        served = replay.decide(asked, "default", "", Public("http", "front.example:1234", "/s/alpha"))
+        assert isinstance(served, Serve)
+        answer = served.answer(None)
+        assert answer.body.decode() == stored.replace("{{cpproxy:upstream:http}}", "http://front.example:1234/s/alpha")
+        ends = list(accumulate(chunk.size for chunk in answer.chunks))
+        assert [answer.body[:end].decode().rpartition("data: ")[2] for end in ends] == [
+            "one\n\n",
+            "http://front.example:1234/s/alpha/x\n\n",
+            "",
+            "http://front.example:1234/s/alpha/y\n\n",
+        ]
 
 
 async def test_what_is_no_text_passes_as_it_comes(tmp_path: Path) -> None:

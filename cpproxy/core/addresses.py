@@ -147,12 +147,7 @@ class Addresses:
     def shift(self, data: bytes, sizes: tuple[int, ...]) -> tuple[int, ...]:
         """The sizes that pieces of `data` have once it is tokenised; an address that two share falls to the later."""
         grown = [(one.start(), one.end(), len(_to_token(one))) for one in self.pattern.finditer(data.decode("latin-1"))]
-        ends = []
-        for end in accumulate(sizes):
-            whole = [length - (stop - start) for start, stop, length in grown if stop <= end]
-            split = next((start for start, stop, _ in grown if start < end < stop), end)
-            ends.append(split + sum(whole))
-        return tuple(end - start for start, end in zip((0, *ends), ends, strict=False))
+        return _resize(sizes, grown)
 
     def unfinished(self, text: str) -> int:
         """How many characters at a text's end may be part of an address that goes on behind it."""
@@ -164,6 +159,15 @@ class Addresses:
             if place < len(spellings.all) and spellings.all[place].startswith(suffix):
                 return len(suffix)
         return 0
+
+
+def _resize(sizes: tuple[int, ...], changed: list[tuple[int, int, int]]) -> tuple[int, ...]:
+    """The sizes of pieces once what stands from one place to another has a length of its own."""
+    ends = []
+    for end in accumulate(sizes):
+        whole = sum(length - (stop - start) for start, stop, length in changed if stop <= end)
+        ends.append(next((start for start, stop, _ in changed if start < end < stop), end) + whole)
+    return tuple(end - start for start, end in zip((0, *ends), ends, strict=False))
 
 
 def _to_token(found: re.Match[str]) -> str:
@@ -260,6 +264,12 @@ def unify(text: str) -> str:
 def render(text: str, public: Public) -> str:
     """The text with an address in place of the tokens."""
     return _TOKEN.sub(lambda found: public.spell(found["form"], found["suffix"]), text) if TOKEN in text else text
+
+
+def render_sizes(data: bytes, sizes: tuple[int, ...], public: Public) -> tuple[int, ...]:
+    """The sizes that pieces of `data` have once it is rendered; a token that two share falls to the later."""
+    found = _TOKEN.finditer(data.decode("latin-1"))
+    return _resize(sizes, [(one.start(), one.end(), len(public.spell(one["form"], one["suffix"]))) for one in found])
 
 
 def render_headers(headers: Headers, public: Public) -> Headers:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cpproxy.core import bodies
-from cpproxy.core.addresses import PLACES, TOKEN, Public, addresses, render, render_headers
+from cpproxy.core.addresses import PLACES, TOKEN, Public, addresses, render, render_headers, render_sizes
 from cpproxy.core.bindings import Bindings
 from cpproxy.core.cassette import Body, Interaction
 from cpproxy.core.identities import NUMBER, Catalogue, Identity
@@ -177,10 +177,14 @@ def write(
     headers: Headers = tuple((name, text.write(bindings).encode("latin-1", "replace")) for name, text in script.headers)
     chosen = body or script.body
     changed = chosen is not None
-    data = script.raw
+    data, chunks = script.raw, script.chunks
     if chosen is not None:
-        text = chosen.write(bindings)
-        data = (render(text, public) if public else text).encode()
+        data = chosen.write(bindings).encode()
+        chunks = chunks if len(data) == len(script.raw) else ()
+        if public is not None and TOKEN.encode() in data:
+            sizes = render_sizes(data, tuple(chunk.size for chunk in chunks), public)
+            chunks = tuple(Chunk(chunk.at, size) for chunk, size in zip(chunks, sizes, strict=True) if size)
+            data = render(data.decode(), public).encode()
     if public is not None:
         headers = render_headers(headers, public)
     if script.coding:
@@ -192,7 +196,6 @@ def write(
         headers = tuple(
             (name, b"%d" % len(data)) if name.lower() == b"content-length" else (name, value) for name, value in headers
         )
-    chunks = script.chunks if not changed or len(data) == len(script.raw) else ()
     return Answer(script.status, script.reason, headers, data, chunks)
 
 
