@@ -34,6 +34,10 @@ class UsageError(CpproxyError):
     """A flag, an argument or the config is wrong."""
 
 
+class TakenError(UsageError):
+    """A name that is to be new is in use."""
+
+
 class LedgerError(CpproxyError):
     """The ledger cannot be opened, read or written."""
 

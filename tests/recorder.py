@@ -16,6 +16,7 @@ from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import Mode, Run, RunEnded
 from cpproxy.core.tally import Tally
 from cpproxy.files import cassettes
+from cpproxy.front.exchange import Exchange
 from cpproxy.front.record import Recorder
 from cpproxy.front.server import Front
 from cpproxy.front.upstream import Origin, Upstream
@@ -26,8 +27,8 @@ _NUMBERS = itertools.count(1)
 
 
 class _NoAdmin:
-    async def answer(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
-        raise web.HTTPNotFound(text=f"{http.method} {path}")
+    async def answer(self, exchange: Exchange, path: str) -> web.StreamResponse:
+        raise web.HTTPNotFound(text=f"{exchange.method} {path}")
 
 
 class _Sessions:

@@ -109,7 +109,7 @@ async def standing(
             Served(one.name, one.sha256, len(one.head.interactions), chosen=one.name in chosen) for one in loaded
         ],
         sources=replay.tapes,
-        reset=replay.reset,
+        replay=replay,
     )
     mode = Replayer(replay, latency=False, limit=settings.config.record.body_limit)
     proxy = Proxy(Front(mode, desk.tally, Admin(desk), state_path=settings.config.state.path), desk)

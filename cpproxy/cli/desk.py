@@ -9,20 +9,47 @@ import datetime
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import structs
 
 from cpproxy import __version__
 from cpproxy.cli.options import Settings
-from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
+from cpproxy.core.answers import (
+    Ask,
+    Begin,
+    Calls,
+    End,
+    NamedCall,
+    Open,
+    Opened,
+    Scenarios,
+    Sessions,
+    State,
+    Version,
+    Wait,
+    Waited,
+)
 from cpproxy.core.requirements import parse_waits
 from cpproxy.core.routes import RouteTable
-from cpproxy.core.runs import Event, Mode, Reset, Run, RunEnded, ScenarioBegun, ScenarioEnded, Served
+from cpproxy.core.runs import (
+    DEFAULT_SESSION,
+    Event,
+    Mode,
+    Reset,
+    Run,
+    RunEnded,
+    ScenarioBegun,
+    ScenarioEnded,
+    Served,
+    SessionClosed,
+    SessionOpened,
+    is_session,
+)
 from cpproxy.core.tally import Tally
-from cpproxy.errors import UsageError
+from cpproxy.errors import TakenError, UsageError
 from cpproxy.files.cassettes import combine_digests
 from cpproxy.ledger.journal import Journal
 
@@ -36,11 +63,24 @@ CALLS_AT_ONCE = 1000
 _POLL = 0.02
 
 
+class Player(Protocol):
+    """What plays cassettes in sessions."""
+
+    def open(self, name: str, cassettes: Sequence[str]) -> None:
+        """Begins a session that plays these, or all where none is named."""
+
+    def reset(self, name: str) -> None:
+        """Forgets what a session has played."""
+
+    def close(self, name: str) -> None:
+        """Forgets a session."""
+
+
 class Desk:
     """The run of one proxy, from `begin` to `end`.
 
-    `cassettes` are those that are served or recorded, `sources` what replay holds of the served ones. `reset` makes the
-    mode forget a session.
+    `cassettes` are those that are served or recorded, `sources` what replay holds of the served ones. `replay` is what
+    plays them in sessions, in the mode that does.
     """
 
     def __init__(
@@ -51,12 +91,13 @@ class Desk:
         cassettes: Sequence[Served] = (),
         upstream: str = "",
         sources: "Sequence[Tape]" = (),
-        reset: Callable[[str], None] | None = None,
+        replay: Player | None = None,
     ) -> None:
         self._settings = settings
         self._routes = RouteTable(settings.config.routes)
         self._sources = sources
-        self._reset = reset
+        self._replay = replay
+        self._opened: dict[str, tuple[str, ...]] = {}
         self._journal: Journal | None = None
         self._stopping = False
         self.tally = Tally(
@@ -152,8 +193,53 @@ class Desk:
         """A session begins anew: its progress and counters, not its rows."""
         self.note(Reset(time.time(), session))
         self.tally.reset(session)
-        if self._reset:
-            self._reset(session)
+        if self._replay:
+            self._replay.reset(session)
+
+    def sessions(self, base: str) -> Sessions:
+        """Those that were opened and not closed, or that somebody has named; `base` is the front's address."""
+        names = dict.fromkeys((*self._opened, *self.tally.sessions()))
+        return Sessions(tuple(self._describe(name, base) for name in names))
+
+    def open_session(self, wanted: Open, base: str) -> Opened:
+        """Opens a session with its cassettes. TakenError if it exists, UsageError for a bad name or cassette."""
+        name = wanted.name or f"session-{secrets.token_hex(4)}"
+        if not is_session(name):
+            raise UsageError(f"session {name!a}: expected 1 to 64 letters, digits, dots, dashes and underscores")
+        if name == DEFAULT_SESSION or name in self._opened or name in self.tally.sessions():
+            raise TakenError(f"session {name} exists; choose another name, or close it first")
+        served = {one.name for one in self.run.cassettes} if self._replay else set()
+        for cassette in wanted.cassettes:
+            if cassette not in served:
+                known = ", ".join(sorted(served)) or "none"
+                raise UsageError(f"no cassette {cassette!a} is served; there are: {known}")
+        self.note(SessionOpened(time.time(), name, wanted.cassettes))
+        self._opened[name] = wanted.cassettes
+        if self._replay:
+            self._replay.open(name, wanted.cassettes)
+        return self._describe(name, base)
+
+    async def close_session(self, name: str, ask: Ask) -> "Verdict":
+        """Ends and forgets a session; its verdict comes back. UsageError for one that nobody opened or named."""
+        if name not in self._opened and name not in self.tally.sessions():
+            raise UsageError(f"no session {name!a} is open")
+        self._opened.pop(name, None)
+        self.tally.close(name)
+        if self._replay:
+            self._replay.close(name)
+        verdict = await asyncio.to_thread(self._judge_session, ask)
+        self.note(SessionClosed(time.time(), name))
+        return verdict
+
+    def _judge_session(self, ask: Ask) -> "Verdict":
+        from cpproxy.cli.checkout import read_digests  # noqa: PLC0415 (as above)
+
+        checkout = read_digests(self._settings.cassettes) if ask.checkout is None else ask.checkout
+        return self._judge(structs.replace(ask, checkout=checkout))
+
+    def _describe(self, name: str, base: str) -> Opened:
+        cassettes = self._opened.get(name) or tuple(one.name for one in self.run.cassettes)
+        return Opened(name, f"{base}/s/{name}", cassettes)
 
     async def calls(self, wanted: Mapping[str, str]) -> Calls:
         """The first calls that fit the filters, `CALLS_AT_ONCE` at most. UsageError for a filter that is none."""

@@ -8,11 +8,12 @@ from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import find_address, serve
 from cpproxy.cli.options import Settings, common_options, listen_option
 from cpproxy.core.runs import Mode, Served
-from cpproxy.errors import CassetteError
+from cpproxy.errors import CassetteError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cpproxy.core.addresses import Public
     from cpproxy.core.replay import Replay
     from cpproxy.files.cassettes import Loaded
 
@@ -31,6 +32,12 @@ _COLLECT_AFTER = 10_000
     show_default=True,
     help="Whether streams keep their recorded pauses.",
 )
+@click.option(
+    "--public-url",
+    metavar="URL",
+    envvar="CPPROXY_PUBLIC_URL",
+    help="Where clients reach the front, to stand in answers. [default: the Host that each client sends]",
+)
 @click.option("--strict-exit", is_flag=True, help="On SIGTERM and SIGINT, exit with the verdict's code.")
 @common_options
 def replay(
@@ -40,6 +47,7 @@ def replay(
     chosen: tuple[str, ...],
     listen: str | None,
     latency: str,
+    public_url: str | None,
     strict_exit: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -48,6 +56,7 @@ def replay(
     With a COMMAND: run it with CPPROXY_URL and the clients' variables set, stop when it ends, and print the verdict.
     """
     address = find_address(listen, settings, command)
+    public = _read_public(public_url) if public_url else None
     cassettes, served = _load(settings, chosen)
 
     # The heavy imports come last: a wrong flag or a broken cassette is told without them.
@@ -62,12 +71,14 @@ def replay(
         mode=Mode.REPLAY,
         cassettes=cassettes,
         sources=served.tapes,
-        reset=served.reset,
+        replay=served,
     )
-    mode = Replayer(served, latency=latency == "recorded", limit=settings.config.record.body_limit)
+    limit = settings.config.record.body_limit
+    mode = Replayer(served, latency=latency == "recorded", limit=limit, public=public)
 
     def make() -> Proxy:
-        return Proxy(Front(mode, desk.tally, Admin(desk), state_path=settings.config.state.path), desk)
+        admin = Admin(desk, public=public)
+        return Proxy(Front(mode, desk.tally, admin, state_path=settings.config.state.path), desk)
 
     def banner(url: str) -> str:
         what = f"{_count(len(served), 'interaction')} from {_count(len(cassettes), 'cassette')}"
@@ -82,6 +93,16 @@ def replay(
         finish=lambda: conclude(desk, judged=bool(command) or strict_exit, quiet=settings.verbosity < 0),
         strict_exit=strict_exit,
     )
+
+
+def _read_public(url: str) -> "Public":
+    """The place that `--public-url` names; UsageError where it names none."""
+    from cpproxy.core.addresses import Public  # noqa: PLC0415 (only for those who ask for it)
+
+    public = Public.parse(url)
+    if public is None or "?" in url or "#" in url:
+        raise UsageError(f"--public-url {url}: expected where clients reach the front, such as http://cp:9090")
+    return public
 
 
 def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], Replay]":

@@ -8,7 +8,7 @@ import msgspec
 from cpproxy.cli.options import Settings, common_options, format_option, url_option
 from cpproxy.cli.remote import AbsentError, find
 from cpproxy.core.answers import State, Version
-from cpproxy.core.runs import Mode
+from cpproxy.core.runs import DEFAULT_SESSION, Mode
 from cpproxy.report.terminal import escape
 
 
@@ -42,6 +42,7 @@ def _describe(version: Version, state: State) -> str:
         f"cassette {one.name}: {one.interactions} interactions, sha256 {one.sha256[:12]}" for one in version.cassettes
     ]
     lines += [f"digest {version.digest}"] if version.digest else []
+    lines += [f"session {escape(state.session)}"] if state.session != DEFAULT_SESSION else []
     lines += [f"scenario {escape(state.scenario)}"] if state.scenario else []
     lines += [f"calls: {calls}"]
     lines += [f"{name}: {count}" for name, count in state.counters.items()]

@@ -61,6 +61,27 @@ class Scenarios(Struct, frozen=True):
     sessions: dict[str, str]
 
 
+class Open(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST sessions`: its name, or one that is made up; its cassettes, or all."""
+
+    name: str = ""
+    cassettes: tuple[str, ...] = ()
+
+
+class Opened(Struct, frozen=True):
+    """A session: where its clients find the front, and the cassettes that it plays."""
+
+    name: str
+    url: str
+    cassettes: tuple[str, ...]
+
+
+class Sessions(Struct, frozen=True):
+    """`sessions`: those that were opened and not closed, or that a call has named."""
+
+    sessions: tuple[Opened, ...]
+
+
 class Ask(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST verdict`: what else must hold. `checkout` is the SHA-256 of each cassette at the asker's."""
 

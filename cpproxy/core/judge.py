@@ -5,7 +5,7 @@ The calls are looked at once, in order, and none is kept, so that a run of a mil
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
@@ -14,7 +14,17 @@ from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.config import DEFAULT, Config
 from cpproxy.core.requirements import Requirement
 from cpproxy.core.routes import Route, RouteTable
-from cpproxy.core.runs import CassetteSaved, Event, Mode, Run, ScenarioBegun, ScenarioEnded, TrapDied
+from cpproxy.core.runs import (
+    CassetteSaved,
+    Event,
+    Mode,
+    Run,
+    ScenarioBegun,
+    ScenarioEnded,
+    SessionClosed,
+    SessionOpened,
+    TrapDied,
+)
 from cpproxy.core.verdict import WARNINGS, Finding, Kind, Verdict
 from cpproxy.errors import Exit, UsageError
 
@@ -58,6 +68,10 @@ class Facts:
     fail_on: frozenset[Kind] = frozenset()
     killed: bool = False
     session: str = ""
+    since: float = 0.0
+    """When the session began, as Unix time; found by `judge` itself."""
+    cassettes: frozenset[str] | None = None
+    """Those that were chosen for the session; found by `judge` itself."""
 
 
 def parse_fail_on(text: str) -> frozenset[Kind]:
@@ -94,6 +108,7 @@ class _Seen:
 def judge(facts: Facts) -> Verdict:
     """The verdict. UsageError for a config whose routes cannot be read."""
     routes = RouteTable(facts.config.routes)
+    facts = _narrow(facts) if facts.session else facts
     seen = _look(facts, routes)
     found = [
         *_judge_calls(facts, seen, routes),
@@ -123,12 +138,28 @@ def judge(facts: Facts) -> Verdict:
     )
 
 
+def _narrow(facts: Facts) -> Facts:
+    """The facts of one session alone, since it was last opened; a closed one's name may have been taken again."""
+    since, cassettes = 0.0, frozenset[str]()
+    events: list[Event] = []
+    for event in facts.events:
+        if getattr(event, "session", facts.session) != facts.session:
+            continue
+        if isinstance(event, SessionOpened | SessionClosed):
+            since = event.at
+            cassettes = frozenset(event.cassettes if isinstance(event, SessionOpened) else ())
+            events = [one for one in events if not hasattr(one, "session")]
+        events.append(event)
+    plan = {name: one for name, one in facts.plan.items() if not cassettes or name in cassettes}
+    return replace(facts, events=events, since=since, cassettes=cassettes, plan=plan)
+
+
 def _look(facts: Facts, routes: RouteTable) -> _Seen:
     seen = _Seen(met=[0] * len(facts.requirements))
-    scenario = _only_scenario(facts.run)
+    scenario = _only_scenario(facts)
     expected = frozenset(facts.config.trap.expected_hosts)
     for row in facts.calls:
-        if facts.session and row.session != facts.session:
+        if facts.session and (row.session != facts.session or row.at < facts.since):
             continue
         call = row if row.scenario or not scenario else structs.replace(row, scenario=scenario)
         seen.outcomes[call.outcome] = seen.outcomes.get(call.outcome, 0) + 1
@@ -148,9 +179,10 @@ def _look(facts: Facts, routes: RouteTable) -> _Seen:
     return seen
 
 
-def _only_scenario(run: Run) -> str:
-    """Where a run has one cassette, all of it is that scenario, said or not."""
-    return run.cassettes[0].name if len(run.cassettes) == 1 else ""
+def _only_scenario(facts: Facts) -> str:
+    """Where there is one cassette, all is that scenario, said or not."""
+    names = facts.cassettes or [one.name for one in facts.run.cassettes]
+    return next(iter(names)) if len(names) == 1 else ""
 
 
 def _route_name(call: Call, routes: RouteTable) -> str:
@@ -207,11 +239,13 @@ def _judge_suite(facts: Facts, touched: set[str]) -> Iterator[Finding]:
     wanted: dict[str, str] = {}
     begun = {one.name for one in facts.events if isinstance(one, ScenarioBegun)}
     for served in facts.run.cassettes:
-        if served.chosen:
+        if facts.cassettes and served.name in facts.cassettes:
+            wanted[served.name] = f"was chosen for session {facts.session}"
+        elif served.chosen and not facts.session:
             wanted[served.name] = "was chosen with --cassette"
         elif served.name in begun:
             wanted[served.name] = "is that of a scenario which has begun"
-    for name in facts.config.suite.scenarios:
+    for name in () if facts.session else facts.config.suite.scenarios:
         if facts.checkout is not None and name not in facts.checkout:
             text = findings.describe_absent(name)
             yield Finding(kind=Kind.ABSENT_CASSETTE, text=text, scenario=name)
@@ -327,8 +361,9 @@ def _remind(finding: Finding, facts: Facts) -> Finding:
 def _scenarios(facts: Facts, seen: _Seen) -> tuple[str, ...]:
     """What the run was about; a cassette that was served beside it, and that nobody asked, has passed nothing."""
     names = [one.name for one in facts.events if isinstance(one, ScenarioBegun)]
-    names += facts.config.suite.scenarios if facts.run.mode is Mode.REPLAY else ()
-    meant = {name for name, _ in seen.played} | {one.name for one in facts.run.cassettes if one.chosen}
+    names += facts.config.suite.scenarios if facts.run.mode is Mode.REPLAY and not facts.session else ()
+    meant = {name for name, _ in seen.played} | (facts.cassettes or frozenset())
+    meant |= {one.name for one in facts.run.cassettes if one.chosen and not facts.session}
     names += [one.name for one in facts.run.cassettes if facts.run.mode is Mode.RECORD or one.name in meant]
     return tuple(dict.fromkeys(names))
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from cpproxy.core import bodies, jsonpath, redaction, tokens
-from cpproxy.core.addresses import addresses
+from cpproxy.core.addresses import TOKEN, addresses, unify
 from cpproxy.core.cassette import Body, CassetteOf, Credential, Interaction, Recorded
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.identities import Catalogue, Naming, Tokens, collect, infer, read_tokens
@@ -326,7 +326,7 @@ def as_request(interaction: Interaction, upstream: str = "") -> Request:
     """The recorded request as it came, but for its credentials; the address of `upstream` is a token."""
     recorded = interaction.request
     known = addresses(upstream) if upstream else None
-    target = known.tokenise(recorded.target) if known else recorded.target
+    target = unify(known.tokenise(recorded.target) if known else recorded.target)
     headers = as_wire(known.tokenise_headers(recorded.headers) if known else recorded.headers)
     body = recorded.body
     if not isinstance(body, Body):
@@ -336,6 +336,6 @@ def as_request(interaction: Interaction, upstream: str = "") -> Request:
     if body.coding:  # what is stored has been decoded already
         headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
     data = bodies.restore(body)
-    if known and known.domain.encode() in data.lower():
-        data = known.tokenise(data.decode("latin-1")).encode("latin-1")
+    if known and (known.domain.encode() in data.lower() or TOKEN.encode() in data):
+        data = unify(known.tokenise(data.decode("latin-1"))).encode("latin-1")
     return Request(recorded.method, target, headers, data)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
+from cpproxy.core import bodies
 from cpproxy.core import cassette as format_
+from cpproxy.core.addresses import Addresses, addresses
 from cpproxy.core.cassette import (
     Body,
     Cassette,
@@ -64,10 +66,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be recorded of a request: end-to-end headers without `Host`, and the body as a cassette holds it."""
+    """What is to be recorded of a request: end-to-end headers without `Host`, and the body as a cassette holds it.
+
+    `front` is the address by which the client reached the front.
+    """
 
     headers: Headers
     body: Body | UnsetType
+    front: Addresses | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class Recording:
     def __init__(self, recorded: Recorded, routes: "RouteTable", previous: Cassette | None = None) -> None:
         self._recorded = previous.recorded if previous else recorded
         self._previous = previous
+        self._upstream = addresses(self._recorded.upstream)
         self._routes = routes
         self._earlier = previous.interactions if previous else ()
         self._offset = max((interaction.end for interaction in self._earlier), default=0.0)
@@ -128,20 +135,31 @@ class Recording:
                 f"{place} of {arrival.method} {arrival.target} ({arrival.id}) holds {MARKER!r}, which marks secrets in "
                 "cassettes: this cannot be recorded"
             )
+        own = [known for known in (asked.front, self._upstream) if known]
+        target, headers, body = printable(arrival.target), as_text(asked.headers), asked.body
+        for known in own:
+            target, headers, body = known.tokenise(target), known.tokenise_headers(headers), _tokenise(body, known)
         self._interactions[arrival.number] = Interaction(
             id=arrival.id,
             start=self._moment(arrival.start),
             end=self._moment(answered.end),
-            request=RecordedRequest(arrival.method, printable(arrival.target), as_text(asked.headers), asked.body),
-            response=RecordedResponse(
-                answered.status,
-                answered.reason,
-                as_text(answered.headers),
-                answered.body,
-                _timeline(answered.chunks, answered.body),
-            ),
+            request=RecordedRequest(arrival.method, target, headers, body),
+            response=self._answer(answered),
             credentials=credentials(asked.headers),
         )
+
+    def _answer(self, answered: Answered) -> RecordedResponse:
+        """The answer with tokens for the upstream's address."""
+        headers, body = as_text(answered.headers), answered.body
+        timeline = _timeline(answered.chunks, body)
+        known = self._upstream
+        if known:
+            headers = known.tokenise_headers(headers)
+            if timeline:
+                sizes = known.shift(bodies.restore(body), tuple(size for _, size in timeline))
+                timeline = tuple((at, size) for (at, _), size in zip(timeline, sizes, strict=True) if size)
+            body = _tokenise(body, known)
+        return RecordedResponse(answered.status, answered.reason, headers, body, timeline)
 
     def cassette(self, incomplete: str = "") -> Cassette:
         """All that was recorded so far, in the order of arrival; `incomplete` says why it must not be trusted whole."""
@@ -178,6 +196,15 @@ def _timeline(chunks: tuple[Chunk, ...], body: Body | UnsetType) -> tuple[tuple[
     if not 2 <= len(chunks) <= MOST_CHUNKS or body is UNSET or body.coding or body.omitted is not UNSET:
         return ()
     return tuple((round(chunk.at * 1000), chunk.size) for chunk in chunks)
+
+
+def _tokenise(body: Body | UnsetType, known: Addresses) -> Body | UnsetType:
+    """The body with tokens for an address, where it stands as text."""
+    if body is UNSET:
+        return body
+    if body.json is not UNSET:
+        return msgspec.structs.replace(body, json=Raw(known.tokenise(bytes(body.json).decode()).encode()))
+    return body if body.text is UNSET else msgspec.structs.replace(body, text=known.tokenise(body.text))
 
 
 def _slug(method: str, path: str) -> str:

@@ -32,13 +32,13 @@ import msgspec
 from msgspec import Struct
 
 from cpproxy.core import redaction
-from cpproxy.core.addresses import Public, addresses
+from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.credentials import read_credentials, spell_missing
 from cpproxy.core.loading import Library, Source, as_request, load, name_of
 from cpproxy.core.matching import Form, normalise
-from cpproxy.core.messages import Answer, Request
+from cpproxy.core.messages import Answer, Request, as_text, as_wire
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.reading import Reading, read
 from cpproxy.core.routes import RouteTable
@@ -128,11 +128,11 @@ class Replay:
         self.tapes = tuple(self.library.worlds.values())
         self._scripts = Scripts(self.library.catalogue)
         self._sessions: dict[str, Session] = {}
-        self._denials: dict[tuple[str, str], Entry] = {}
+        self._denials: dict[tuple[str, str], list[Entry]] = {}
         for world in self.library.worlds.values():
             for entry in world.entries:
                 if entry.status == 401:
-                    self._denials.setdefault((entry.method, entry.route or entry.path), entry)
+                    self._denials.setdefault((entry.method, entry.route or entry.path), []).append(entry)
 
     def __len__(self) -> int:
         return sum(len(world.entries) for world in self.tapes)
@@ -144,8 +144,18 @@ class Replay:
             found = self._sessions[name] = Session()
         return found
 
+    def open(self, name: str, cassettes: Iterable[str] = ()) -> None:
+        """Begins a session anew that plays these cassettes, or all where none is named."""
+        self._sessions[name] = Session(frozenset(cassettes) or None)
+
     def reset(self, name: str) -> None:
         """Forgets what the session has played."""
+        session = self._sessions.pop(name, None)
+        if session is not None and session.worlds is not None:
+            self.open(name, session.worlds)
+
+    def close(self, name: str) -> None:
+        """Forgets the session."""
         self._sessions.pop(name, None)
 
     def decide(self, request: Request, session: str, scenario: str, public: Public | None = None) -> Decision:
@@ -169,7 +179,10 @@ class Replay:
         if public is not None and (public.name in request.target or public.name.encode() in request.body):
             request = _with_token(request, public)
         route = self.routes.find(request.method, request.path, request)
-        form = normalise(request, route)
+        asked = (
+            request if public is None or route is None or not route.compare else _with_token_in_headers(request, public)
+        )
+        form = normalise(asked, route)
         sent = read_credentials(request.headers, request.client)
         if sent.duplicate:
             call = f"{form.method} {form.path}"
@@ -266,8 +279,9 @@ class Replay:
             return Refuse(Outcome.MISS, 421, reason, form, name, used_up=True)
         if found.refused or (found.lacking and not found.contradictions):
             reason = found.refused[0] if found.refused else spell_missing(found.lacking, asking.sent, form)
-            entry_ = self._denials.get((form.method, name or form.path))
-            denial = None if entry_ is None else self._serve(asking, entry_)
+            denied = self._denials.get((form.method, name or form.path), ())
+            own = next((one for one in denied if asking.session.plays(one.cassette)), None)
+            denial = None if own is None else self._serve(asking, own)
             return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, name, denial=denial)
         miss = self._explain(asking, found)
         reason = miss.sentence()
@@ -281,13 +295,14 @@ class Replay:
 
     def _explain(self, asking: Asking, found: Search) -> Miss:
         compared = () if asking.route is None else asking.route.compare
-        neighbours = self._neighbours(asking.form)
+        neighbours = self._neighbours(asking.form, asking.session)
         bindings = asking.session.bindings
         return explain(asking.form, compared, neighbours, bindings, self.library, against=found.contradictions)
 
-    def _neighbours(self, form: Form) -> Iterator[tuple[Entry, Form]]:
+    def _neighbours(self, form: Form, session: Session) -> Iterator[tuple[Entry, Form]]:
         """Recorded requests worth comparing with; the likeliest first."""
         lines = [line for bucket in self.library.index.buckets() for line in bucket.row.lines]
+        lines = [line for line in lines if session.plays(line.world.name)]
         lines.sort(key=lambda line: (_unlike(line.entries[0].path, form.path), line.entries[0].method != form.method))
         for line in lines:
             entry = line.entries[0]
@@ -301,12 +316,21 @@ def _accept(request: Request) -> str:
 
 def _with_token(request: Request, public: Public) -> Request:
     """The call with a token for the front's address, as the cassette has one for the upstream's."""
-    known = addresses(f"{public.scheme}://{public.authority}{public.prefix}")
+    known = addresses(public.url)
     if known is None:
         return request
-    body = known.tokenise(request.body.decode("latin-1")).encode("latin-1") if request.body else b""
-    target = known.tokenise(request.target)
+    body = unify(known.tokenise(request.body.decode("latin-1"))).encode("latin-1") if request.body else b""
+    target = unify(known.tokenise(request.target))
     return Request(request.method, target, request.headers, body, request.client, request.omitted)
+
+
+def _with_token_in_headers(request: Request, public: Public) -> Request:
+    """The call with the same token in its headers, for routes that compare some."""
+    known = addresses(public.url)
+    if known is None:
+        return request
+    headers = as_wire(known.tokenise_headers(as_text(request.headers)))
+    return Request(request.method, request.target, headers, request.body, request.client, request.omitted)
 
 
 def _too_large(asking: Asking, entry: Entry) -> Refuse:

@@ -1,8 +1,19 @@
 """A run's header and its events: what the ledger knows beside the calls themselves."""
 
+import re
 from enum import StrEnum
 
 from msgspec import Struct
+
+DEFAULT_SESSION = "default"
+"""The session of calls that choose none."""
+
+_SESSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def is_session(name: str) -> bool:
+    """Whether a session may have this name. Clients resolve `.` and `..` before they ask."""
+    return _SESSION.fullmatch(name) is not None and name not in {".", ".."}
 
 
 class Mode(StrEnum):
@@ -64,6 +75,21 @@ class Reset(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="res
     session: str = "default"
 
 
+class SessionOpened(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="session_opened"):
+    """A session was opened on purpose, which plays these cassettes, or all where none is named."""
+
+    at: float
+    session: str
+    cassettes: tuple[str, ...] = ()
+
+
+class SessionClosed(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="session_closed"):
+    """A session ended: calls of that name that follow are another one's."""
+
+    at: float
+    session: str
+
+
 class CassetteSaved(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="cassette_saved"):
     """The recorder saved a cassette; `incomplete` is why it must not be trusted whole, or empty."""
 
@@ -88,4 +114,4 @@ class RunEnded(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="
     reason: str
 
 
-type Event = ScenarioBegun | ScenarioEnded | Reset | CassetteSaved | TrapDied | RunEnded
+type Event = ScenarioBegun | ScenarioEnded | Reset | SessionOpened | SessionClosed | CassetteSaved | TrapDied | RunEnded

@@ -74,7 +74,7 @@ def search(asking: Asking, library: Library) -> Search:
 def _look(form: Form, asking: Asking, library: Library, found: Search) -> None:
     for hit in library.index.find(form):
         for line in _lines(hit, asking.session, library):
-            if line.accept is not None and line.accept != asking.accept:
+            if (line.accept is not None and line.accept != asking.accept) or not asking.session.plays(line.world.name):
                 continue
             candidate = _try(line, hit, asking, library, found)
             if candidate is not None:

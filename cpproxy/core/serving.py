@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cpproxy.core import bodies
-from cpproxy.core.addresses import TOKEN, Public, addresses, render, render_headers
+from cpproxy.core.addresses import PLACES, TOKEN, Public, addresses, render, render_headers, render_sizes
 from cpproxy.core.bindings import Bindings
 from cpproxy.core.cassette import Body, Interaction
 from cpproxy.core.identities import NUMBER, Catalogue, Identity
@@ -118,7 +118,7 @@ class Scripts:
         raw, body = b"", None
         coding: tuple[str, ...] = ()
         secrets = [marker.group() for _, value in headers for marker in _PLACEHOLDER.finditer(value)]
-        addressed = any(TOKEN in value or name.lower() == "location" for name, value in headers)
+        addressed = any(TOKEN in value or name.lower() in PLACES for name, value in headers)
         bodied = interaction.request.method != "HEAD" and recorded.status not in _BODILESS
         if bodied and isinstance(recorded.body, Body):
             raw, coding = bodies.restore(recorded.body), recorded.body.coding
@@ -128,7 +128,7 @@ class Scripts:
                 secrets += [marker.group() for marker in _PLACEHOLDER.finditer(text)]
                 addressed = addressed or TOKEN in text
                 body = self.text(_reveal(text), json=isinstance(recorded.body.json, msgspec.Raw))
-                if not body.gaps and body.pieces[0].encode() == raw:
+                if not body.gaps and TOKEN not in text and body.pieces[0].encode() == raw:
                     body = None
         gaps = [gap for _, text in texts for gap in text.gaps] + list(body.gaps if body else ())
         return Script(
@@ -177,10 +177,14 @@ def write(
     headers: Headers = tuple((name, text.write(bindings).encode("latin-1", "replace")) for name, text in script.headers)
     chosen = body or script.body
     changed = chosen is not None
-    data = script.raw
+    data, chunks = script.raw, script.chunks
     if chosen is not None:
-        text = chosen.write(bindings)
-        data = (render(text, public) if public else text).encode()
+        data = chosen.write(bindings).encode()
+        chunks = chunks if len(data) == len(script.raw) else ()
+        if public is not None and TOKEN.encode() in data:
+            sizes = render_sizes(data, tuple(chunk.size for chunk in chunks), public)
+            chunks = tuple(Chunk(chunk.at, size) for chunk, size in zip(chunks, sizes, strict=True) if size)
+            data = render(data.decode(), public).encode()
     if public is not None:
         headers = render_headers(headers, public)
     if script.coding:
@@ -192,7 +196,6 @@ def write(
         headers = tuple(
             (name, b"%d" % len(data)) if name.lower() == b"content-length" else (name, value) for name, value in headers
         )
-    chunks = script.chunks if not changed or len(data) == len(script.raw) else ()
     return Answer(script.status, script.reason, headers, data, chunks)
 
 

@@ -29,8 +29,12 @@ class Told:
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """`played` holds the numbers of the writes, each with its place among those that were played."""
+    """`played` holds the numbers of the writes, each with its place among those that were played.
 
+    `worlds` are the cassettes that it plays, None for all.
+    """
+
+    worlds: frozenset[str] | None = None
     bindings: Bindings = field(default_factory=Bindings)
     secrets: Secrets = field(default_factory=Secrets)
     taken: set[Entry] = field(default_factory=set)
@@ -42,6 +46,10 @@ class Session:
     settled: dict[object, Any] = field(default_factory=dict)
     """Answers by call, for calls that get the same answer again until something changes."""
     _states: dict[Timeline, tuple[int, State]] = field(default_factory=dict)
+
+    def plays(self, cassette: str) -> bool:
+        """Whether a cassette is among those of the session."""
+        return self.worlds is None or cassette in self.worlds
 
     def state(self, timeline: Timeline) -> State:
         """The writes that concern a timeline and have been played (rule 11)."""

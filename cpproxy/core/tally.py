@@ -35,7 +35,10 @@ class Tally:
         self._sessions: dict[str, Counts] = {}
 
     def session(self, name: str) -> Counts:
-        """The counts of a session, which begins here if it is new."""
+        """The counts of a session, all at 0 for one that was never heard of."""
+        return self._sessions.get(name) or Counts({}, {}, {})
+
+    def _open(self, name: str) -> Counts:
         counts = self._sessions.get(name)
         if counts is None:
             counts = self._sessions[name] = Counts({}, {}, {})
@@ -47,7 +50,7 @@ class Tally:
 
     def add(self, call: Call) -> None:
         """Count one call."""
-        counts = self._sessions.get(call.session) or self.session(call.session)
+        counts = self._sessions.get(call.session) or self._open(call.session)
         outcome = call.outcome
         counts.outcomes[outcome] = counts.outcomes.get(outcome, 0) + 1
         if call.way is Way.FRONT:
@@ -77,15 +80,19 @@ class Tally:
 
     def begin(self, session: str, scenario: str) -> None:
         """A scenario begins: what went wrong before it is no fault of it."""
-        counts = self.session(session)
+        counts = self._open(session)
         counts.scenario, counts.bad = scenario, None
 
     def end(self, session: str) -> str:
         """The scenario ends; its name comes back, or nothing when none had begun."""
-        counts = self.session(session)
+        counts = self._open(session)
         ended, counts.scenario, counts.bad = counts.scenario, "", None
         return ended
 
     def reset(self, session: str) -> None:
         """Everything of a session is zero again but the scenario it is in."""
         self._sessions[session] = Counts({}, {}, {}, scenario=self.session(session).scenario)
+
+    def close(self, session: str) -> None:
+        """Forgets a session."""
+        self._sessions.pop(session, None)

@@ -3,18 +3,37 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
+from urllib.parse import unquote
 
 import msgspec
 from aiohttp import web
 from aiohttp.web_protocol import RequestPayloadError
+from msgspec import structs
 
-from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
+from cpproxy.core.addresses import Public
+from cpproxy.core.answers import (
+    Ask,
+    Begin,
+    Calls,
+    End,
+    NamedCall,
+    Open,
+    Opened,
+    Scenarios,
+    Sessions,
+    State,
+    Version,
+    Wait,
+    Waited,
+)
+from cpproxy.core.runs import DEFAULT_SESSION, is_session
 from cpproxy.core.verdict import Verdict
-from cpproxy.errors import CpproxyError, UsageError
-from cpproxy.front.server import DEFAULT_SESSION, STATE
+from cpproxy.errors import CpproxyError, TakenError, UsageError
+from cpproxy.front.exchange import Exchange
+from cpproxy.front.reach import find_public
+from cpproxy.front.server import STATE
 
 _LOG = logging.getLogger("cpproxy.front")
-_SESSION = "X-Cpproxy-Session"
 
 
 class Desk(Protocol):
@@ -41,6 +60,15 @@ class Desk(Protocol):
     def end_scenario(self, session: str, end: End) -> None:
         """A script is done."""
 
+    def sessions(self, base: str) -> Sessions:
+        """The sessions; `base` is the front's address."""
+
+    def open_session(self, wanted: Open, base: str) -> Opened:
+        """A session is opened."""
+
+    async def close_session(self, name: str, ask: Ask) -> Verdict:
+        """A session is closed; its verdict comes back."""
+
     def reset(self, session: str) -> None:
         """A session begins anew."""
 
@@ -57,14 +85,18 @@ class Desk(Protocol):
         """Returns once the calls are there, or cannot come to be any more, or the time is over."""
 
 
-type _Handler = Callable[[web.BaseRequest], Awaitable[object]]
+type _Handler = Callable[[Exchange], Awaitable[object]]
 
 
 class Admin:
-    """Answers the admin paths with what `desk` knows, as JSON; errors as `{"error": "cpproxy: …"}`."""
+    """Answers the admin paths with what `desk` knows, as JSON; errors as `{"error": "cpproxy: …"}`.
 
-    def __init__(self, desk: Desk) -> None:
+    `public` is where all clients reach the front, where their `Host` does not say so.
+    """
+
+    def __init__(self, desk: Desk, *, public: Public | None = None) -> None:
         self._desk = desk
+        self._public = public
         self._paths: dict[str, dict[str, _Handler]] = {
             STATE: {"GET": self._counters},
             "/health": {"GET": self._health},
@@ -77,95 +109,133 @@ class Admin:
             "/verdict": {"GET": self._verdict, "POST": self._verdict},
             "/scenarios": {"GET": self._scenarios, "POST": self._begin, "DELETE": self._end},
             "/scenarios/end": {"POST": self._end},
+            "/sessions": {"GET": self._sessions, "POST": self._open},
             "/reset": {"POST": self._reset},
             "/wait": {"POST": self._wait},
         }
+        self._named: dict[str, dict[str, _Handler]] = {
+            "/call/": {"GET": self._call},
+            "/sessions/": {"DELETE": self._close},
+        }
 
-    async def answer(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
+    async def answer(self, exchange: Exchange, path: str) -> web.StreamResponse:
         """The answer for `path`, which follows the admin prefix or is `STATE`."""
-        methods = {"GET": self._call} if path.startswith("/call/") else self._paths.get(path)
+        kind = next((one for one in self._named if path.startswith(one)), "")
+        methods = self._named[kind] if kind else self._paths.get(path)
         if methods is None:
             known = ", ".join(name.removeprefix("/") for name in self._paths if name.startswith("/"))
-            return _refuse(404, f"no admin path {path!a}; there are {known} and call/ID")
-        handler = methods.get("GET" if http.method == "HEAD" else http.method)
+            return _refuse(404, f"no admin path {path!a}; there are {known}, call/ID and sessions/NAME")
+        handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
         if handler is None:
             allowed = ", ".join(methods)
-            response = _refuse(405, f"{http.method!a} is not for this path, {allowed} is")
+            response = _refuse(405, f"{exchange.method!a} is not for this path, {allowed} is")
             response.headers["Allow"] = allowed
             return response
         try:
-            answer = await handler(http)
+            answer = await handler(exchange)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 (what goes wrong here is no call: it gets an answer and no row)
-            return _explain(error, missing=404 if path.startswith("/call/") else 400)
+            return _explain(error, missing=404 if kind else 400)
         return answer if isinstance(answer, web.StreamResponse) else _respond(200, answer)
 
-    async def _health(self, _: web.BaseRequest) -> object:
+    async def _health(self, _: Exchange) -> object:
         return {"status": "ok"}
 
-    async def _ready(self, _: web.BaseRequest) -> object:
+    async def _ready(self, _: Exchange) -> object:
         reason = self._desk.why_not_ready()
         return _refuse(503, reason) if reason else {"status": "ready"}
 
-    async def _version(self, _: web.BaseRequest) -> object:
+    async def _version(self, _: Exchange) -> object:
         return self._desk.version()
 
-    async def _state(self, http: web.BaseRequest) -> object:
-        return self._desk.state(_session(http))
+    async def _state(self, exchange: Exchange) -> object:
+        return self._desk.state(_session(exchange))
 
-    async def _counters(self, http: web.BaseRequest) -> object:
-        return self._desk.counters(_session(http))
+    async def _counters(self, exchange: Exchange) -> object:
+        return self._desk.counters(_session(exchange))
 
-    async def _calls(self, http: web.BaseRequest) -> object:
-        return await self._desk.calls(http.query)
+    async def _calls(self, exchange: Exchange) -> object:
+        return await self._desk.calls(_filters(exchange))
 
-    async def _misses(self, http: web.BaseRequest) -> object:
-        return await self._desk.calls({**http.query, "outcome": "miss"})
+    async def _misses(self, exchange: Exchange) -> object:
+        return await self._desk.calls(_filters(exchange) | {"outcome": "miss"})
 
-    async def _misroutes(self, http: web.BaseRequest) -> object:
-        return await self._desk.calls({**http.query, "outcome": "misroute"})
+    async def _misroutes(self, exchange: Exchange) -> object:
+        return await self._desk.calls(_filters(exchange) | {"outcome": "misroute"})
 
-    async def _call(self, http: web.BaseRequest) -> object:
-        return await self._desk.call(http.path.rpartition("/call/")[2])
+    async def _call(self, exchange: Exchange) -> object:
+        return await self._desk.call(exchange.http.path.rpartition("/call/")[2])
 
-    async def _verdict(self, http: web.BaseRequest) -> object:
-        return await self._desk.verdict(await _read(http, Ask))
+    async def _verdict(self, exchange: Exchange) -> object:
+        return await self._desk.verdict(await _read_ask(exchange, exchange.session))
 
-    async def _scenarios(self, _: web.BaseRequest) -> object:
+    async def _scenarios(self, _: Exchange) -> object:
         return self._desk.scenarios()
 
-    async def _begin(self, http: web.BaseRequest) -> object:
-        self._desk.begin_scenario(_session(http), await _read(http, Begin))
+    async def _begin(self, exchange: Exchange) -> object:
+        self._desk.begin_scenario(_session(exchange), await _read(exchange, Begin))
         return self._desk.scenarios()
 
-    async def _end(self, http: web.BaseRequest) -> object:
-        self._desk.end_scenario(_session(http), await _read(http, End))
+    async def _end(self, exchange: Exchange) -> object:
+        self._desk.end_scenario(_session(exchange), await _read(exchange, End))
         return self._desk.scenarios()
 
-    async def _reset(self, http: web.BaseRequest) -> object:
-        self._desk.reset(_session(http))
-        return self._desk.state(_session(http))
+    async def _sessions(self, exchange: Exchange) -> object:
+        return self._desk.sessions(self._base(exchange))
 
-    async def _wait(self, http: web.BaseRequest) -> object:
-        return await self._desk.wait(_session(http), await _read(http, Wait))
+    async def _open(self, exchange: Exchange) -> object:
+        return _respond(201, self._desk.open_session(await _read(exchange, Open), self._base(exchange)))
+
+    async def _close(self, exchange: Exchange) -> object:
+        name = unquote(exchange.http.path.rpartition("/sessions/")[2])
+        return await self._desk.close_session(name, await _read_ask(exchange, name))
+
+    def _base(self, exchange: Exchange) -> str:
+        """The front's address as the asker knows it."""
+        public = find_public(exchange, self._public)
+        return public.url.removesuffix(exchange.prefix) if public else ""
+
+    async def _reset(self, exchange: Exchange) -> object:
+        self._desk.reset(_session(exchange))
+        return self._desk.state(_session(exchange))
+
+    async def _wait(self, exchange: Exchange) -> object:
+        return await self._desk.wait(_session(exchange), await _read(exchange, Wait))
 
 
-def _session(http: web.BaseRequest) -> str:
-    return http.query.get("session") or http.headers.get(_SESSION) or DEFAULT_SESSION
+def _filters(exchange: Exchange) -> dict[str, str]:
+    """The filters that a query names; whoever asks from within a session means its calls."""
+    wanted = dict(exchange.http.query)
+    return wanted if "session" in wanted or not exchange.session else wanted | {"session": exchange.session}
 
 
-async def _read[T](http: web.BaseRequest, kind: type[T]) -> T:
+def _session(exchange: Exchange) -> str:
+    """The session that is spoken of. UsageError for what is no name of one."""
+    name = exchange.http.query.get("session") or exchange.session or DEFAULT_SESSION
+    if not is_session(name):
+        raise UsageError(f"session {name!a}: expected 1 to 64 letters, digits, dots, dashes and underscores")
+    return name
+
+
+async def _read_ask(exchange: Exchange, session: str) -> Ask:
+    ask = await _read(exchange, Ask)
+    return ask if ask.session or not session else structs.replace(ask, session=session)
+
+
+async def _read[T](exchange: Exchange, kind: type[T]) -> T:
     """The request's JSON body, `{}` where there is none. UsageError for what is none of that kind."""
     try:
-        return msgspec.json.decode(await http.read() or b"{}", type=kind)
+        return msgspec.json.decode(await exchange.http.read() or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"the body of {http.method} {http.path}: {error}") from error
+        raise UsageError(f"the body of {exchange.method} {exchange.http.path}: {error}") from error
 
 
 def _explain(error: Exception, *, missing: int) -> web.Response:
     """The answer to a question that failed; `missing` is the status for what the asker got wrong."""
     match error:
+        case TakenError():
+            return _refuse(409, str(error))
         case UsageError():
             return _refuse(missing, str(error))
         case CpproxyError():

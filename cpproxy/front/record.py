@@ -2,83 +2,38 @@
 
 import asyncio
 import contextlib
-import hashlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
-import msgspec
 from aiohttp.web import RequestPayloadError
-from msgspec import UNSET, Raw, UnsetType
 
-from cpproxy.core import bodies, redaction
+from cpproxy.core.addresses import Public, Stream
 from cpproxy.core.calls import Outcome
-from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header, transfer_codings
-from cpproxy.core.recording import Answered, Arrival, Asked, Recording
+from cpproxy.core.messages import Chunk, Headers, transfer_codings
+from cpproxy.core.passing import is_events, is_text
+from cpproxy.core.recording import Recording
 from cpproxy.front.exchange import OUTCOME_HEADER, Exchange
+from cpproxy.front.passing import BadRequest, Catch, Passing, value_of, with_length, without_own
+from cpproxy.front.reach import find_public
 from cpproxy.front.upstream import Head, Transfer, Upstream, UpstreamFailure
-from cpproxy.front.wire import encode_chunks, encode_head, has_body
-
-if TYPE_CHECKING:
-    from cpproxy.core.cassette import Body
+from cpproxy.front.wire import encode_head, has_body
 
 CONTINUE_SECONDS = 1.0
 """How long the upstream gets for its 100 Continue before the client is told to go on (RFC 9110 section 10.1.1)."""
 
-_OWN_HEADERS = b"x-cpproxy-"
 _CHUNKED: Headers = ((b"Transfer-Encoding", b"chunked"),)
-_LARGEST_DOCUMENT = 64 * 1024  # bytes of a request's JSON on the ledger
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
-class _BadRequest(Exception):  # noqa: N818 (an event of one call)
-    """The client broke the framing of its request."""
-
-
-@dataclass(slots=True)
-class _Catch:
-    """Keeps a body that passes by, up to `limit` bytes, and above that its size and digest alone."""
-
-    limit: int
-    size: int = 0
-    kept: bytearray = field(default_factory=bytearray)
-    digest: "hashlib._Hash | None" = None
-    whole: bool = False
-
-    def add(self, data: bytes) -> None:
-        """Takes the next piece."""
-        self.size += len(data)
-        if self.digest is not None:
-            self.digest.update(data)
-        else:
-            self.kept += data
-            if self.size > self.limit:
-                self.digest = hashlib.sha256(self.kept)
-                self.kept.clear()
-
-    def body(self, headers: Headers) -> "Body | UnsetType":
-        """What a cassette holds of it; of a body that did not come whole, the size that its headers gave."""
-        if not self.whole:
-            length = find_header(headers, b"content-length")
-            return bodies.omitted(self.size if length is None else int(length), "")
-        if self.digest is not None:
-            return bodies.omitted(self.size, self.digest.hexdigest())
-        return bodies.store(
-            bytes(self.kept),
-            _value(headers, b"content-encoding"),
-            content_type=_value(headers, b"content-type"),
-            limit=self.limit,
-        )
-
-
-def _value(headers: Headers, name: bytes) -> str:
-    return (find_header(headers, name) or b"").decode("latin-1")
+def _frame(data: bytes) -> bytes:
+    """A chunk; nothing of no bytes, which would end the body."""
+    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""
 
 
 class _Upload:
     """Sends a request's body on, piece by piece, while the answer is waited for already."""
 
-    def __init__(self, exchange: Exchange, transfer: Transfer, catch: _Catch) -> None:
+    def __init__(self, exchange: Exchange, transfer: Transfer, catch: Catch, stream: Stream | None) -> None:
         self.failure: Exception | None = None
+        self._stream = stream
         self._exchange = exchange
         self._transfer = transfer
         self._catch = catch
@@ -103,7 +58,7 @@ class _Upload:
             if failure.status == 504:  # else the answer may have come before the upstream closed
                 self._transfer.give_up()
         except RequestPayloadError:
-            self.failure = _BadRequest("the client broke the framing of its request's body")
+            self.failure = BadRequest("the client broke the framing of its request's body")
             self._transfer.give_up()
         except ConnectionError as error:
             self.failure = error
@@ -121,7 +76,11 @@ class _Upload:
         chunked = exchange.message.chunked
         while data := await content.readany():
             self._catch.add(data)
-            await self._transfer.send(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+            if self._stream is not None:
+                data = self._stream.take(data)
+            await self._transfer.send(_frame(data) if chunked else data)
+        if self._stream is not None:
+            await self._transfer.send(_frame(self._stream.take(b"", last=True)))
         self._catch.whole = True
         if chunked:
             await self._transfer.send(_LAST_CHUNK)
@@ -137,6 +96,7 @@ class Recorder:
     def __init__(self, upstream: Upstream, recording: Recording, *, limit: int, cassette: str) -> None:
         self.failure = ""
         self._upstream = upstream
+        self._public = Public.parse(upstream.origin.url)
         self._recording = recording
         self._limit = limit
         self._cassette = cassette
@@ -154,29 +114,30 @@ class Recorder:
             await exchange.refuse(501, Outcome.ERROR, "no Transfer-Encoding but chunked can be passed on")
             return
         arrival = self._recording.arrive(exchange.method, exchange.target, self._now())
-        call = _Call(self._recording, arrival, exchange, _Catch(self._limit), _Catch(self._limit), self._cassette)
+        call = Passing(self._recording, arrival, exchange, Catch(self._limit), Catch(self._limit), self._cassette)
+        call.meet(find_public(exchange, None), self._public)
         try:
             await self._relay(call)
         except UpstreamFailure as failure:
             self.failure = self.failure or f"{exchange.method} {exchange.target}: {failure.reason}"
             await call.fail(failure.status, failure.reason)
-        except _BadRequest as failure:
+        except BadRequest as failure:
             await call.fail(400, str(failure))
 
     def _now(self) -> float:
         return self._loop.time() - self._began
 
-    async def _relay(self, call: "_Call") -> None:
+    async def _relay(self, call: Passing) -> None:
         exchange = call.exchange
+        if call.must_gather():
+            await call.gather()
         body = call.take_body()
         framing = _CHUNKED if exchange.message.chunked else ()
-        transfer = await self._upstream.request(
-            exchange.method, exchange.target, call.request_headers + framing, body=body
-        )
-        upload = _Upload(exchange, transfer, call.request) if body is None else None
+        transfer = await self._upstream.request(exchange.method, call.target, call.sent_headers + framing, body=body)
+        upload = _Upload(exchange, transfer, call.request, call.upload_stream()) if body is None else None
         try:
             try:
-                head = await self._receive(exchange, transfer, upload)
+                head = await self._receive(call, transfer, upload)
                 if upload is not None and not upload.begun:  # refused unread: the client is not to send it
                     await upload.stop()
                 await self._deliver(call, head, transfer, upload)
@@ -189,35 +150,74 @@ class Recorder:
                 await upload.stop()
             transfer.close()
 
-    async def _receive(self, exchange: Exchange, transfer: Transfer, upload: _Upload | None) -> Head:
+    async def _receive(self, call: Passing, transfer: Transfer, upload: _Upload | None) -> Head:
         """The final head; interim ones are passed on (RFC 9110 section 15.2)."""
         while (head := await transfer.receive()).status < 200:
             if head.status != 100:
-                exchange.inform(head.status, head.headers)
+                call.exchange.inform(head.status, call.back.headers(head.headers) if call.back else head.headers)
             elif upload is not None:
                 upload.go_on()
         return head
 
-    async def _deliver(self, call: "_Call", head: Head, transfer: Transfer, upload: _Upload | None) -> None:
+    async def _deliver(self, call: Passing, head: Head, transfer: Transfer, upload: _Upload | None) -> None:
         exchange = call.exchange
         if not call.has_arrived():  # nobody can know where the connection's next request would begin
             exchange.keep_alive = False
-        headers = _without_own(head.headers)
-        marked = (*headers, (OUTCOME_HEADER, Outcome.RECORDED.encode()))
-        prompt = not has_body(exchange.method, head.status) or (head.length is not None and transfer.has_arrived())
-        if not prompt:
+        headers = without_own(head.headers)
+        shown = call.back.headers(headers) if call.back else headers
+        marked = (*shown, (OUTCOME_HEADER, Outcome.RECORDED.encode()))
+        bodied = has_body(exchange.method, head.status)
+        gathers = bodied and call.back is not None and self._waits(head, transfer)
+        if gathers:
+            await self._gather(call, head, marked, transfer)
+        prompt = not bodied or (head.length is not None and (gathers or transfer.has_arrived()))
+        stream = None if gathers or not bodied else call.download_stream(head)
+        if not prompt and not exchange.started:
             call.status = head.status
             await exchange.start(head.status, head.reason, marked, length=head.length)
-        last = b"" if transfer.is_whole() else await self._read(call, transfer)
+        last = b"" if transfer.is_whole() else await self._read(call, transfer, stream)
         if upload is not None:
             await upload.stop()
         call.record(head, headers, self._now())
+        if gathers and not call.passed:
+            last = call.shown_body(headers)
+            marked = with_length(marked, len(last))
         if prompt:
             await exchange.send(encode_head(head.status, head.reason, marked), last, status=head.status, **call.row())
         else:
             await exchange.finish(last, status=head.status, **call.row())
 
-    async def _read(self, call: "_Call", transfer: Transfer) -> bytes:
+    def _waits(self, head: Head, transfer: Transfer) -> bool:
+        """Whether an answer is to be there whole before it goes on, since an address in it changes its length."""
+        content_type = value_of(head.headers, b"content-type")
+        if not is_text(content_type) and (content_type or not transfer.has_arrived()):
+            return False
+        if head.length is not None:
+            return 0 < head.length <= self._limit
+        return bool(value_of(head.headers, b"content-encoding")) and not is_events(content_type)
+
+    async def _gather(self, call: Passing, head: Head, headers: Headers, transfer: Transfer) -> None:
+        """Reads an answer whole; one that becomes too large for that goes on as it is."""
+        exchange, caught = call.exchange, call.response
+        try:
+            while not transfer.is_whole():
+                data, _ = await transfer.read()
+                if caught.size + len(data) > self._limit:
+                    call.passed = True
+                    call.status = head.status
+                    await exchange.start(head.status, head.reason, headers, length=head.length)
+                    await exchange.write(bytes(caught.kept) + data)
+                    caught.add(data)
+                    return
+                caught.add(data)
+        except UpstreamFailure:
+            # The client sees what it would see without a proxy: an answer that is cut off.
+            call.status = head.status
+            await exchange.start(head.status, head.reason, headers, length=head.length)
+            await exchange.write(call.shown_body(head.headers)[: caught.size])
+            raise
+
+    async def _read(self, call: Passing, transfer: Transfer, stream: Stream | None) -> bytes:
         """Passes on all of the answer's body but its last piece, which comes back."""
         began = self._loop.time()
         pending = 0
@@ -228,96 +228,9 @@ class Recorder:
             if ends_chunk and pending:  # the last chunk ends an empty one
                 call.chunks.append(Chunk(self._loop.time() - began, pending))
                 pending = 0
-            if transfer.is_whole():
+            last = transfer.is_whole()
+            if stream is not None:
+                data = stream.take(data, last=last)
+            if last:
                 return data
             await call.exchange.write(data)
-
-
-@dataclass(slots=True)
-class _Call:
-    """What is known of one call while it is under way."""
-
-    recording: Recording
-    arrival: Arrival
-    exchange: Exchange
-    request: _Catch
-    response: _Catch
-    cassette: str
-    chunks: list[Chunk] = field(default_factory=list)
-    request_headers: Headers = ()
-    status: int = 0
-    recorded: bool = False
-
-    def __post_init__(self) -> None:
-        headers = _without_own(end_to_end(self.exchange.headers))
-        self.request_headers = tuple(pair for pair in headers if pair[0].lower() != b"host")
-
-    def take_body(self) -> bytes | None:
-        """The request's body, framed, if all of it is there; else None, and it is to be passed on as it comes."""
-        exchange = self.exchange
-        if not exchange.has_body:
-            self.request.whole = True
-            return b""
-        if exchange.expects_continue or not exchange.content.is_eof():
-            return None
-        body = exchange.content.read_nowait()
-        self.request.add(body)
-        self.request.whole = True
-        return encode_chunks(body, ()) if exchange.message.chunked else body
-
-    def has_arrived(self) -> bool:
-        """Whether the client has sent its request whole."""
-        content = self.exchange.content
-        return self.request.whole or (content.is_eof() and content.exception() is None)
-
-    def record(self, head: Head, headers: Headers, now: float) -> None:
-        """Makes an interaction of it, the answer having come whole; UpstreamError if that must not be."""
-        if not self.request.whole and self.has_arrived():  # what the upstream did not wait for
-            self.request.add(self.exchange.content.read_nowait())
-            self.request.whole = True
-        self.response.whole = True
-        asked = Asked(self.request_headers, self.request.body(self.request_headers))
-        body = self.response.body(headers)
-        chunks = tuple(self.chunks)
-        self.recording.add(self.arrival, asked, Answered(head.status, head.reason, headers, body, chunks, now))
-        self.recorded = True
-
-    def row(self) -> dict[str, Any]:
-        """The fields of its row on the ledger."""
-        return {
-            "outcome": Outcome.RECORDED if self.recorded else Outcome.ERROR,
-            "route": self.arrival.route.name if self.arrival.route else "",
-            "cassette": self.cassette if self.recorded else "",
-            "interaction": self.arrival.id if self.recorded else "",
-            "reason": ""
-            if self.request.whole
-            else "answered before the whole request body had come: it is not recorded",
-            "request_size": self.request.size,
-            "body": _document(self.request),
-        }
-
-    async def fail(self, status: int, reason: str) -> None:
-        """Tells the client, by an aborted body if the answer has begun."""
-        row = self.row() | {"reason": reason}
-        if self.exchange.started:
-            self.exchange.abort(status=self.status, **row)
-            return
-        if not self.request.whole:
-            self.exchange.keep_alive = False
-        outcome = row.pop("outcome")
-        await self.exchange.refuse(status, outcome, reason, **row)
-
-
-def _without_own(headers: Headers) -> Headers:
-    """The headers without those that a proxy of this kind adds or is told by."""
-    return tuple(pair for pair in headers if not pair[0].lower().startswith(_OWN_HEADERS))
-
-
-def _document(catch: _Catch) -> Raw | UnsetType:
-    """The request's JSON, masked, where it has some that is no larger than a requirement would look into."""
-    if not catch.whole or catch.size > _LARGEST_DOCUMENT or not catch.kept.startswith((b"{", b"[")):
-        return UNSET
-    try:
-        return Raw(msgspec.json.encode(redaction.mask(msgspec.json.decode(bytes(catch.kept)))))
-    except (msgspec.MsgspecError, RecursionError):
-        return UNSET  # no JSON after all

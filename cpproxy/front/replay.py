@@ -12,6 +12,7 @@ from cpproxy.core.messages import Answer, Headers, Request, find_header
 from cpproxy.core.replay import Refuse, Replay, Serve, document
 from cpproxy.core.worlds import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
+from cpproxy.front.reach import find_public
 from cpproxy.front.wire import encode_chunks, encode_head, has_body
 
 if TYPE_CHECKING:
@@ -23,10 +24,14 @@ _LARGEST_DOCUMENT = 64 * 1024
 
 
 class Replayer:
-    """Answers from `replay`. `latency` gives streams the pauses that were recorded; `limit` bounds bodies in bytes."""
+    """Answers from `replay`. `latency` gives streams the pauses that were recorded; `limit` bounds bodies in bytes.
 
-    def __init__(self, replay: Replay, *, latency: bool, limit: int) -> None:
+    `public` is where all clients reach the front, where their `Host` does not say so.
+    """
+
+    def __init__(self, replay: Replay, *, latency: bool, limit: int, public: Public | None = None) -> None:
         self._replay = replay
+        self._public = public
         self._latency = latency
         self._limit = limit
         self._cache = _Cache()
@@ -39,7 +44,9 @@ class Replayer:
         else:
             request = Request(exchange.method, exchange.target, exchange.headers, b"", exchange.client)
             size = 0
-        decision = self._replay.decide(request, exchange.session, exchange.scenario, _public(exchange))
+        decision = self._replay.decide(
+            request, exchange.session, exchange.scenario, find_public(exchange, self._public)
+        )
         match decision:
             case Serve():
                 await self._serve(exchange, decision, size)
@@ -78,11 +85,6 @@ class Replayer:
             undetermined=bool(serve.doubt),
             body=prepared.document,
         )
-
-
-def _public(exchange: Exchange) -> Public | None:
-    """Where this client reached the front: by the name that it used, and with its session's prefix."""
-    return Public("http", exchange.host, exchange.prefix) if exchange.host else None
 
 
 async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:

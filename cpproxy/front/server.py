@@ -18,7 +18,8 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
-from cpproxy.core.messages import as_latin1, printable
+from cpproxy.core.messages import as_latin1
+from cpproxy.core.runs import DEFAULT_SESSION, is_session
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
 from cpproxy.front.parser import RequestParser
@@ -27,8 +28,6 @@ ADMIN_PREFIX = "/__cpproxy"
 SESSION_PREFIX = "/s/"
 STATE = "stub-state"
 """What the admin is asked for when a call came to the config's state path."""
-
-DEFAULT_SESSION = "default"
 
 _LOG = logging.getLogger("cpproxy.front")
 _MAX_FIELD = 256 * 1024
@@ -66,8 +65,11 @@ class Tally(Protocol):
 class Admin(Protocol):
     """What answers the admin paths, which are never counted as calls."""
 
-    async def answer(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
-        """The answer for `path`, which is what follows the admin prefix; for the config's state path it is `STATE`."""
+    async def answer(self, exchange: Exchange, path: str) -> web.StreamResponse:
+        """The answer for `path`, which is what follows the admin prefix; for the config's state path it is `STATE`.
+
+        The exchange's session is empty where the asker chose none.
+        """
 
 
 class _Done(web.StreamResponse):
@@ -218,12 +220,19 @@ class Front:
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
-        target = exchange.target = _origin_form(exchange.target)
+        exchange.target = _origin_form(exchange.target)
+        problem = _choose_session(exchange)
+        if problem:
+            exchange.seq = self.number()
+            exchange.session, exchange.keep_alive = DEFAULT_SESSION, False
+            await exchange.refuse(400, Outcome.ERROR, problem)
+            return _CLOSES
+        target = exchange.target
         if target.startswith(ADMIN_PREFIX) and target[len(ADMIN_PREFIX) : len(ADMIN_PREFIX) + 1] in ("/", "?", ""):
             return await self._administer(exchange, target[len(ADMIN_PREFIX) :].partition("?")[0])
         if self._state_path and target.startswith(self._state_path) and target.partition("?")[0] == self._state_path:
             return await self._administer(exchange, STATE)
-        _choose_session(exchange)
+        exchange.session = exchange.session or DEFAULT_SESSION
         exchange.seq = self.number()
         exchange.scenario = self._tally.scenario(exchange.session)
         try:
@@ -244,7 +253,7 @@ class Front:
 
     async def _administer(self, exchange: Exchange, path: str) -> web.StreamResponse:
         self.flush()
-        response = await self._admin.answer(exchange.http, path)
+        response = await self._admin.answer(exchange, path)
         await response.prepare(exchange.http)
         await response.write_eof()
         return _STAYS if response.keep_alive else _CLOSES
@@ -346,15 +355,25 @@ def _origin_form(target: str) -> str:
     return target
 
 
-def _choose_session(exchange: Exchange) -> None:
-    """Finds the session that a `/s/NAME/…` path or a header chooses, and takes that out of the call."""
-    if exchange.target.startswith(SESSION_PREFIX):
-        name, slash, rest = exchange.target[len(SESSION_PREFIX) :].partition("/")
-        if slash and name and "?" not in name:
-            exchange.session, exchange.target = printable(name), f"/{rest}"
-            exchange.prefix = f"{SESSION_PREFIX}{printable(name)}"
-            return
+def _choose_session(exchange: Exchange) -> str:
+    """Finds the session that a `/s/NAME/…` path or else a header chooses, and takes both out of the call.
+
+    What is wrong with its name comes back, or nothing.
+    """
     chosen = as_latin1(exchange.message.headers.get("X-Cpproxy-Session", ""))
     if chosen:
         exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != SESSION_HEADER)
-    exchange.session = chosen or DEFAULT_SESSION
+    if exchange.target.startswith(SESSION_PREFIX):
+        chosen, rest = _split(exchange.target[len(SESSION_PREFIX) :])
+        exchange.prefix, exchange.target = SESSION_PREFIX + chosen, rest
+    elif not chosen:
+        return ""
+    exchange.session = chosen
+    return "" if is_session(chosen) else "a session's name is 1 to 64 letters, digits, dots, dashes and underscores"
+
+
+def _split(target: str) -> tuple[str, str]:
+    """The first segment of a target, and what follows it as a target of its own."""
+    name = target.partition("?")[0].partition("/")[0]
+    rest = target[len(name) :]
+    return name, rest if rest.startswith("/") else f"/{rest}"

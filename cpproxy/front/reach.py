@@ -1,0 +1,31 @@
+"""Where a client reached the front: what answers name in place of the upstream."""
+
+import re
+from functools import lru_cache
+
+from cpproxy.core.addresses import Public
+from cpproxy.front.exchange import Exchange
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
+def find_public(exchange: Exchange, fixed: Public | None) -> Public | None:
+    """The `fixed` place, or else what the client's `Host` says, and its session's prefix if it came by that.
+
+    A client that names no host that could be one is told the address that it is connected to; None if it has gone.
+    """
+    if fixed is not None:
+        return fixed.below(exchange.prefix)
+    if exchange.host and (public := _place(exchange.host, exchange.prefix)):
+        return public
+    transport = exchange.protocol.transport
+    if transport is None:
+        return None
+    address = transport.get_extra_info("sockname")
+    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return _place(f"{shown}:{address[1]}", exchange.prefix)
+
+
+@lru_cache(maxsize=4096)
+def _place(host: str, prefix: str) -> Public | None:
+    return Public("http", host, prefix) if _HOST.fullmatch(host) else None

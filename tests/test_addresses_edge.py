@@ -1,0 +1,413 @@
+"""The upstream's address on the wire: clients of both modes are told the front's, and the upstream its own."""
+
+import asyncio
+import gzip
+import json
+import random
+import re
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpproxy.core.addresses import TOKEN, Public, Stream, addresses, render
+from cpproxy.core.messages import Request
+from cpproxy.core.replay import Replay, Serve
+from cpproxy.core.routes import RouteTable
+from cpproxy.files import cassettes
+from tests.origin import Peer, ask, connected, http_origin, raw_origin
+from tests.processes import finish, running
+from tests.recorder import recorder
+from tests.staging import ALPHA
+from tests.staging.plane import Plane
+from tests.staging.server import hosting
+from tests.staging.tenant import Tenant
+from tests.test_record import CLOSE, Answering
+
+UPSTREAM = "https://staging.example.com"
+PUBLIC = Public("http", "127.0.0.1:9090", "/s/alpha")
+
+FORMS = [
+    pytest.param("https://staging.example.com/x", "http://127.0.0.1:9090/s/alpha/x", id="plain"),
+    pytest.param("HTTPS://Staging.Example.com/x", "http://127.0.0.1:9090/s/alpha/x", id="in capitals"),
+    pytest.param("https://staging.example.com:443/", "http://127.0.0.1:9090/s/alpha/", id="with the usual port"),
+    pytest.param(r"https:\/\/staging.example.com\/x", r"http:\/\/127.0.0.1:9090\/s\/alpha\/x", id="escaped for JSON"),
+    pytest.param(r"a\nhttps://staging.example.com", r"a\nhttp://127.0.0.1:9090/s/alpha", id="after an escape of JSON"),
+    pytest.param(r"a\nstaging.example.com", r"a\n127.0.0.1:9090", id="a host after an escape of JSON"),
+    pytest.param(r"\u003chttps://staging.example.com\u003e", r"\u003chttp://127.0.0.1:9090/s/alpha\u003e", id="Go"),
+    pytest.param("https%3A%2F%2Fstaging.example.com%2Fx", "http%3A%2F%2F127.0.0.1%3A9090%2Fs%2Falpha%2Fx", id="URL"),
+    pytest.param("%20staging.example.com", "%20127.0.0.1:9090", id="a host after an escape of a URL"),
+    pytest.param("wss://staging.example.com/ws", "ws://127.0.0.1:9090/s/alpha/ws", id="wss"),
+    pytest.param("//staging.example.com/x", "//127.0.0.1:9090/s/alpha/x", id="without a scheme"),
+    pytest.param("staging.example.com:443", "127.0.0.1:9090", id="host and port"),
+    pytest.param(
+        "https:&#x2F;&#x2F;staging.example.com", "http:&#x2F;&#x2F;127.0.0.1:9090&#x2F;s&#x2F;alpha", id="HTML"
+    ),
+    pytest.param("see https://staging.example.com.", "see http://127.0.0.1:9090/s/alpha.", id="at a sentence's end"),
+    pytest.param("https://staging.example.com.evil/", "https://staging.example.com.evil/", id="another's beginning"),
+    pytest.param("https://staging.example.com:8443/", "https://staging.example.com:8443/", id="another port"),
+    pytest.param("https%3A%2F%2Fstaging.example.com%3A8443", "https%3A%2F%2Fstaging.example.com%3A8443", id="and so"),
+    pytest.param("https://api.staging.example.com/", "https://api.staging.example.com/", id="another's end"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), FORMS)
+def test_each_form_of_the_address_is_found_whole_and_in_pieces(text: str, shown: str) -> None:
+    known = addresses(UPSTREAM)
+    assert known is not None
+    assert render(known.tokenise(text), PUBLIC) == shown
+    stream = Stream(known, PUBLIC)
+    pieces = [stream.take(bytes([byte])) for byte in text.encode()]
+    assert b"".join([*pieces, stream.take(b"", last=True)]).decode() == shown
+
+
+@given(
+    st.lists(st.sampled_from([one.values[0] for one in FORMS] + ["é", " ", "s", "https", ".", "%", "\\", "/"])),
+    st.randoms(use_true_random=False),
+)
+def test_a_stream_says_what_the_whole_says(parts: list[str], source: random.Random) -> None:
+    known = addresses(UPSTREAM)
+    assert known is not None
+    whole = "".join(parts).encode()
+    cuts = sorted(source.randrange(len(whole) + 1) for _ in range(5))
+    stream = Stream(known, PUBLIC)
+    pieces = [stream.take(whole[start:end]) for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    tokenised = known.tokenise(whole.decode("latin-1"))
+    assert b"".join([*pieces, stream.take(b"", last=True)]) == render(tokenised, PUBLIC).encode("latin-1")
+    sizes = [end - start for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert sum(known.shift(whole, tuple(sizes))) == len(tokenised)
+
+
+def test_a_stream_holds_back_nothing_but_a_beginning() -> None:
+    known = addresses(UPSTREAM)
+    assert known is not None
+    stream = Stream(known, PUBLIC)
+    assert stream.take(b"data: all is well\n\n") == b"data: all is well\n\n"
+    assert stream.take(b"data: go to https://stag") == b"data: go to "
+    assert stream.take(b"ing.example.com") == b""
+    assert stream.take(b"\n\n") == b"http://127.0.0.1:9090/s/alpha\n\n"
+
+
+@pytest.mark.parametrize("url", ["http://[foo", "http://a:b", "ftp://a", "a.example", "https://"])
+def test_what_is_no_address_has_no_forms(url: str) -> None:
+    assert addresses(url) is None
+
+
+def test_a_base_path_is_part_of_the_address() -> None:
+    known = addresses("https://cp.example/base")
+    assert known is not None
+    texts = ["https://cp.example/base/x", "https://cp.example/basement", r"https:\/\/cp.example\/base\/x"]
+    shown = [render(known.tokenise(text), Public("http", "front:1")) for text in texts]
+    assert shown == ["http://front:1/x", "http://front:1/basement", r"http:\/\/front:1\/x"]
+    headers = (("Location", "/base/x"), ("Location", "/base"), ("Set-Cookie", "a=1; Path=/base"), ("Link", "</base/2>"))
+    assert [value for _, value in known.tokenise_headers(headers)] == ["/x", "/", "a=1; Path=/", "</2>"]
+
+
+async def _tell(request: web.BaseRequest) -> web.StreamResponse:
+    """An upstream that says in every way where it is, and answers what it was asked."""
+    own = f"http://{request.headers['Host']}"
+    host = request.headers["Host"].partition(":")[0]
+    headers = {
+        "Location": f"{own}/next",
+        "Link": f'<{own}/cp/orgs?page=2>; rel="next"',
+        "Set-Cookie": f"a=1; Domain={host}; Path=/cp",
+    }
+    asked = {name: request.headers.get(name) for name in ("Origin", "Referer")}
+    body = {
+        "url": f"{own}/x",
+        "ws": own.replace("http", "ws"),
+        "host": own.removeprefix("http://"),
+        "back": own.replace(":", "%3A").replace("/", "%2F"),
+        "own": own,
+        "asked": json.dumps({**asked, "target": request.path_qs, "body": (await request.read()).decode()}),
+    }
+    return web.Response(body=json.dumps(body).replace("/", r"\/"), content_type="application/json", headers=headers)
+
+
+def _hosts(text: str) -> set[str]:
+    return {found.replace("%3A", ":") for found in re.findall(r"127\.0\.0\.1(?::|%3A)\d+", text)}
+
+
+@pytest.mark.parametrize("prefix", ["", "/s/alpha"])
+async def test_a_recorded_client_stays_at_the_front_and_the_upstream_sees_itself(prefix: str, tmp_path: Path) -> None:
+    async with http_origin(_tell) as origin, recorder(origin, tmp_path) as proxy, aiohttp.ClientSession() as client:
+        front = proxy.url + prefix
+        sent = {"redirect_uri": f"{front}/callback"}
+        async with client.post(
+            f"{front}/login?to={front.replace(':', '%3A').replace('/', '%2F')}",
+            json=sent,
+            headers={"Origin": front, "Referer": f"{front}/page"},
+            allow_redirects=False,
+        ) as answer:
+            raw = await answer.text()
+            headers = answer.headers
+        shown = json.loads(raw)
+        asked = json.loads(shown.pop("asked"))
+        assert _hosts(raw + str(headers)) == {proxy.url.removeprefix("http://")}
+        assert shown["url"] == f"{front}/x"
+        assert shown["ws"] == front.replace("http", "ws")
+        assert headers["Location"] == f"{front}/next"
+        assert headers["Link"] == f'<{front}/cp/orgs?page=2>; rel="next"'
+        assert headers["Set-Cookie"] == f"a=1; Domain=127.0.0.1; Path={prefix}/cp"
+        assert int(headers["Content-Length"]) == len(raw)
+        # What the upstream was asked came back in its answer, and so became the front's again on its way.
+        assert asked["Origin"] == front
+        assert asked["Referer"] == f"{front}/page"
+        assert json.loads(asked["body"]) == sent
+        recorded = msgspec.json.encode(proxy.interactions()).decode()
+        assert not _hosts(recorded)
+        assert f"{TOKEN}http-percent" in recorded
+        assert f"{TOKEN}http-json" in recorded
+
+
+async def test_the_upstream_is_asked_by_its_own_address(tmp_path: Path) -> None:
+    script = Answering()
+    body = b'{"redirect_uri":"http://cp:9090/cb"}'
+    request = (
+        b"POST /login?to=http%%3A%%2F%%2Fcp%%3A9090 HTTP/1.1\r\nHost: cp:9090\r\nOrigin: http://cp:9090\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+    )
+    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy:
+        assert (await ask(proxy.url, request)).endswith(b"ok")
+        own = origin.url.encode()
+        head = script.heads[0]
+        assert b"\r\nOrigin: " + own + b"\r\n" in head
+        assert b"POST /login?to=" + own.replace(b":", b"%3A").replace(b"/", b"%2F") + b" " in head
+        expected = body.replace(b"http://cp:9090", own)
+        assert b"\r\nContent-Length: %d\r\n" % len(expected) in head
+        request_ = proxy.interactions()[0].request
+        assert request_.target == "/login?to={{cpproxy:upstream:http-percent}}"
+        assert dict(request_.headers)["Origin"] == "{{cpproxy:upstream:http}}"
+        assert b"{{cpproxy:upstream:http}}/cb" in msgspec.json.encode(request_.body)
+
+
+async def test_a_request_that_comes_slowly_or_in_chunks_is_rewritten_too(tmp_path: Path) -> None:
+    bodies: list[bytes] = []
+
+    async def keep(request: web.BaseRequest) -> web.Response:
+        bodies.append(await request.read())
+        return web.Response(text="ok")
+
+    async with http_origin(keep) as origin, recorder(origin, tmp_path) as proxy:
+        for framing, pieces in (
+            (b"Content-Length: 19", [b'{"u":"http', b'://cp:99"}']),
+            (b"Transfer-Encoding: chunked", [b'7\r\n{"u":"h\r\n', b'd\r\nttp://cp:99"}\r\n', b"0\r\n\r\n"]),
+        ):
+            async with connected(proxy.url) as client:
+                head = b"POST / HTTP/1.1\r\nHost: cp:99\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                await client.send(head + framing.replace(b"19", b"20") + b"\r\n\r\n")
+                for piece in pieces:
+                    await client.send(piece)
+                    await asyncio.sleep(0.02)
+                assert (await client.rest()).endswith(b"ok")
+        assert bodies == [b'{"u":"%s"}' % origin.encode()] * 2
+
+
+async def test_a_coded_answer_is_rewritten_within_its_coding(tmp_path: Path) -> None:
+    async def tell(request: web.BaseRequest) -> web.Response:
+        body = gzip.compress(f'{{"url":"http://{request.headers["Host"]}/x"}}'.encode())
+        return web.Response(body=body, content_type="application/json", headers={"Content-Encoding": "gzip"})
+
+    async def tell_in_chunks(request: web.BaseRequest) -> web.StreamResponse:
+        whole = await tell(request)
+        response = web.StreamResponse(headers=whole.headers.copy())
+        response.headers.pop("Content-Length", None)
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(bytes(whole.body))  # type: ignore[arg-type]
+        return response
+
+    for handler in (tell, tell_in_chunks):
+        async with http_origin(handler) as origin, recorder(origin, tmp_path) as proxy:
+            answer = await ask(proxy.url, b"GET / HTTP/1.1\r\nHost: cp\r\nConnection: close\r\n\r\n")
+            assert b"\r\nContent-Encoding: gzip\r\n" in answer
+            head, _, body = answer.partition(b"\r\n\r\n")
+            if b"chunked" in head:
+                size, _, body = body.partition(b"\r\n")
+                body = body[: int(size, 16)]
+            assert gzip.decompress(body) == b'{"url":"http://cp/x"}'
+            assert b"{{cpproxy:upstream:http}}/x" in msgspec.json.encode(proxy.interactions()[0].response.body)
+
+
+async def test_events_go_on_as_they_happen_with_the_fronts_address(tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        head = await peer.head()
+        own = re.findall(rb"Host: (\S+)", head)[0]
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        events = [b"data: one\n\n", b"data: http://" + own + b"/x\n\n", b"data: http://" + own[:5], own[5:] + b"/y\n\n"]
+        for event in events:
+            await peer.send(b"%x\r\n%s\r\n" % (len(event), event))
+            await go_on.wait()
+            go_on.clear()
+        await peer.send(b"0\r\n\r\n")
+
+    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy, connected(proxy.url) as client:
+        await client.send(b"GET /events HTTP/1.1\r\nHost: cp\r\n\r\n")
+        for expected in (b"data: one\n\n", b"data: http://cp/x\n\n", b"data: "):
+            await client.until(expected)
+            go_on.set()
+        await client.until(b"http://cp/y\n\n")
+        go_on.set()
+        await client.until(b"0\r\n\r\n")
+        await origin.finish()
+        response = proxy.interactions()[0].response
+        stored = "data: one\n\ndata: {{cpproxy:upstream:http}}/x\n\ndata: {{cpproxy:upstream:http}}/y\n\n"
+        assert response.body.text == stored  # type: ignore[union-attr]
+        assert sum(size for _, size in response.chunks) == len(stored)
+        assert len(response.chunks) == 4
+        cassettes.write(tmp_path, "events", proxy.cassette())
+        # Replay keeps the upstream's chunks, each with the address by which its own client came.
+        replay = Replay([cassettes.load(tmp_path, "events")], RouteTable(()))
+        asked = Request("GET", "/events", (), b"")
+        served = replay.decide(asked, "default", "", Public("http", "front.example:1234", "/s/alpha"))
+        assert isinstance(served, Serve)
+        answer = served.answer(None)
+        assert answer.body.decode() == stored.replace("{{cpproxy:upstream:http}}", "http://front.example:1234/s/alpha")
+        ends = list(accumulate(chunk.size for chunk in answer.chunks))
+        assert [answer.body[:end].decode().rpartition("data: ")[2] for end in ends] == [
+            "one\n\n",
+            "http://front.example:1234/s/alpha/x\n\n",
+            "",
+            "http://front.example:1234/s/alpha/y\n\n",
+        ]
+
+
+async def test_what_is_no_text_passes_as_it_comes(tmp_path: Path) -> None:
+    async with raw_origin(Answering()) as origin:
+        binary = b"\x00\xff" + origin.url.encode()
+        script = Answering(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n%s"
+            % (len(binary), binary)
+        )
+        origin._script = script
+        async with recorder(origin.url, tmp_path) as proxy:
+            assert (await ask(proxy.url, b"GET / HTTP/1.1\r\n" + CLOSE)).endswith(binary)
+
+
+async def test_a_text_that_is_cut_off_stays_cut_off(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nabc"
+
+    async def script(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(answer)
+
+    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy, connected(proxy.url) as client:
+        await client.send(b"GET / HTTP/1.1\r\nHost: cp\r\n\r\n")
+        assert b"Content-Length: 9\r\n" in await client.head()
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
+        assert proxy.interactions() == ()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a cassette that was recorded from an upstream that says in every way where it is."""
+    folder = tmp_path_factory.mktemp("told")
+
+    async def record() -> None:
+        async with http_origin(_tell) as origin, recorder(origin, folder) as proxy, aiohttp.ClientSession() as client:
+            body = {"redirect_uri": f"{proxy.url}/callback"}
+            to = proxy.url.replace(":", "%3A").replace("/", "%2F")
+            async with client.post(f"{proxy.url}/login?to={to}", json=body, allow_redirects=False) as answer:
+                await answer.read()
+            cassettes.write(folder / "cassettes", "told", proxy.cassette())
+
+    asyncio.run(record())
+    return folder / "cassettes"
+
+
+async def _replayed(url: str, front: str, **more: Any) -> tuple[str, Any]:
+    async with aiohttp.ClientSession() as client:
+        to = front.replace(":", "%3A").replace("/", "%2F")
+        async with client.post(
+            f"{url}/login?to={to}", json={"redirect_uri": f"{front}/callback"}, allow_redirects=False, **more
+        ) as answer:
+            text = await answer.text()
+            assert answer.status == 200, text
+            return text, answer.headers
+
+
+def test_replay_answers_with_the_address_by_which_each_client_came(told: Path, tmp_path: Path) -> None:
+    with running(["replay", "--cassettes", str(told), "--listen", "127.0.0.1:0"], cwd=tmp_path) as proxy:
+        for host, prefix in (("", ""), ("cp", "/s/one"), ("front.example:81", "/s/two"), ("localhost:9090", "/s/four")):
+            front = f"http://{host}{prefix}" if host else proxy.url + prefix
+            headers = {"Host": host} if host else {}
+            text, shown = asyncio.run(_replayed(proxy.url + prefix, front, headers=headers))
+            assert json.loads(text)["url"] == f"{front}/x"
+            assert json.loads(text)["ws"] == f"{front}".replace("http", "ws")
+            assert shown["Location"] == f"{front}/next"
+            assert shown["Set-Cookie"].endswith(f"Path={prefix}/cp")
+            assert "{{" not in text + str(shown)
+            assert int(shown["Content-Length"]) == len(text)
+
+
+def test_replay_without_a_host_answers_with_where_it_listens(told: Path, tmp_path: Path) -> None:
+    async def talk(url: str) -> bytes:
+        body = json.dumps({"redirect_uri": f"{url}/callback"}).encode()
+        to = url.replace(":", "%3A").replace("/", "%2F").encode()
+        head = b"POST /login?to=%s HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        return await ask(url, head % (to, len(body)) + body)
+
+    with running(["replay", "--cassettes", str(told), "--listen", "127.0.0.1:0"], cwd=tmp_path) as proxy:
+        answer = asyncio.run(talk(proxy.url)).decode()
+        assert f"Location: {proxy.url}/next\r\n" in answer
+        assert "{{" not in answer
+
+
+@pytest.mark.parametrize("by", ["flag", "variable"])
+def test_a_public_url_stands_in_answers(told: Path, tmp_path: Path, by: str) -> None:
+    public = "https://front.example/cp"
+    more = ["--public-url", public] if by == "flag" else []
+    env = {} if by == "flag" else {"CPPROXY_PUBLIC_URL": public}
+    arguments = ["replay", "--cassettes", str(told), "--listen", "127.0.0.1:0", *more]
+    with running(arguments, env=env, cwd=tmp_path) as proxy:
+        for prefix in ("", "/s/alpha"):
+            text, shown = asyncio.run(_replayed(proxy.url + prefix, public + prefix))
+            assert json.loads(text)["url"] == f"{public}{prefix}/x"
+            assert json.loads(text)["ws"] == f"wss://front.example/cp{prefix}"
+            assert shown["Location"] == f"{public}{prefix}/next"
+
+
+@pytest.mark.parametrize("url", ["front", "ftp://front", "http://front/?a=b", "http://front:x"])
+def test_a_public_url_that_is_none_is_refused(told: Path, tmp_path: Path, url: str) -> None:
+    ended = finish(["replay", "--cassettes", str(told), "--public-url", url], cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"--public-url {url}: expected" in ended.stderr
+
+
+def _boot(front: str, origin: str) -> Tenant:
+    """A tenant that knows where the control plane is from its first call alone, and runs a workspace there."""
+    own = {"ADMIN_TOKEN": ALPHA.admin_token, "MOLECULE_ORG_ID": ALPHA.org_id, "MOLECULE_CP_URL": front}
+    tenant = Tenant({**own, "NO_PROXY": "*", "PLATFORM_URL": "http://tenant:8080"})
+    assert tenant.boot()
+    assert tenant.environment["MOLECULE_CP_URL"] == front
+    assert tenant.provisioner_url == front
+    made = tenant.provision()
+    assert tenant.read_state(made) in {"pending", "running"}
+    return tenant
+
+
+@pytest.mark.parametrize("prefix", ["", "/s/alpha"])
+def test_a_tenant_that_applies_the_served_url_stays_with_the_proxy(prefix: str, tmp_path: Path) -> None:
+    folder = ["--cassettes", str(tmp_path / "cassettes"), "--listen", "127.0.0.1:0"]
+    with hosting(Plane(ready_after=0)) as origin:
+        command = ["record", "--upstream", origin, "--cassette", "tenant", *folder]
+        with running(command, cwd=tmp_path) as proxy:
+            front = re.findall(r" on (http://\S+)", proxy.expect(r"\A[^\n]*\n").group())[0] + prefix
+            _boot(front, origin)
+            assert proxy.stop() == 0
+        document = (tmp_path / "cassettes" / "tenant.json").read_text()
+        assert '"MOLECULE_CP_URL": "{{cpproxy:upstream:http}}"' in document
+        assert document.count(origin) == 1  # where it says what was recorded
+    with running(["replay", *folder], cwd=tmp_path) as proxy:
+        _boot(proxy.url + prefix, "")
+        assert proxy.stop() == 0
+    assert finish(["verify", *folder[:2]], cwd=tmp_path).returncode == 0
