@@ -3,6 +3,7 @@
 import difflib
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,11 @@ import click
 from cpproxy.cli.errors import print_error
 from cpproxy.cli.options import Settings, common_options, format_option
 from cpproxy.core import lint as linting
+from cpproxy.core.advice import find_advice
+from cpproxy.core.ambiguity import find_ambiguities
+from cpproxy.core.ground import survey
+from cpproxy.core.inventory import list_identities
+from cpproxy.core.loading import Library, load
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import CassetteError, Exit, UsageError
 from cpproxy.files import cassettes
@@ -66,12 +72,25 @@ def ls(settings: Settings, format: str) -> int:  # noqa: A002 - the flag's name
 @cassette.command("show")
 @click.argument("name")
 @click.argument("interaction_id", metavar="[ID]", required=False)
+@click.option("--identities", is_flag=True, help="Show what names things: where, who made it, and why.")
 @format_option("text", "json")
 @common_options
-def show(settings: Settings, name: str, interaction_id: str | None, format: str) -> int:  # noqa: A002 - the flag's name
-    """Show the cassette NAME: all of it, or the interaction ID."""
+def show(
+    settings: Settings,
+    name: str,
+    interaction_id: str | None,
+    identities: bool,  # noqa: FBT001 - click hands flags over like this
+    format: str,  # noqa: A002 - the flag's name
+) -> int:
+    """Show the cassette NAME: all of it, or the interaction ID, or what names things in it."""
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
+    if identities:
+        if interaction_id is not None:
+            raise UsageError("--identities is about a whole cassette: leave the interaction out")
+        listed = list_identities(_load(settings, name), name)
+        _write(report.list_identities(listed, format))
+        return Exit.CLEAN
     read = cassettes.read(settings.cassettes, name)
     chosen = read.interactions if interaction_id is None else (_find(read, name, interaction_id),)
     if format == "json":
@@ -96,8 +115,7 @@ def lint(settings: Settings, names: tuple[str, ...], format: str) -> int:  # noq
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
     chosen = cassettes.choose(settings.cassettes, names)
-    routes = RouteTable(settings.config.routes)
-    comments = [comment for name in chosen for comment in _comment(settings, name, routes)]
+    comments = [comment for name in chosen for comment in _comment(settings, name)]
     _write(report.list_comments(comments, format))
     if any(comment.level == "error" for comment in comments):
         return Exit.CASSETTE
@@ -115,6 +133,12 @@ def digest(settings: Settings) -> int:
     return Exit.CLEAN
 
 
+def _load(settings: Settings, name: str, *more: str) -> Library:
+    """What replay makes of cassettes, under the config's routes and rules."""
+    loaded = [cassettes.load(settings.cassettes, one) for one in (name, *more)]
+    return load(loaded, RouteTable(settings.config.routes), settings.config.replay)
+
+
 def _find(read: "Cassette", name: str, interaction_id: str) -> "Interaction":
     for interaction in read.interactions:
         if interaction.id == interaction_id:
@@ -124,7 +148,7 @@ def _find(read: "Cassette", name: str, interaction_id: str) -> "Interaction":
     raise UsageError(f"cassette {name} has no interaction {interaction_id!a}: {hint}")
 
 
-def _comment(settings: Settings, name: str, routes: RouteTable) -> "Iterator[Comment]":
+def _comment(settings: Settings, name: str) -> "Iterator[Comment]":
     from cpproxy.report.cassettes import Comment  # noqa: PLC0415 - as above
 
     try:
@@ -134,7 +158,10 @@ def _comment(settings: Settings, name: str, routes: RouteTable) -> "Iterator[Com
         yield Comment("error", error.where, error.path, error.expected)
         return
     where = str(cassettes.locate(settings.cassettes, name))
-    for remark in (*linting.find_repeated(text), *linting.lint(read, routes)):
+    own = linting.lint(read, RouteTable(settings.config.routes))
+    ground = survey(_load(settings, name), name)
+    advice = find_advice(ground, settings.config.cp.hosts, time.time())
+    for remark in (*linting.find_repeated(text), *own, *find_ambiguities(ground), *advice):
         yield Comment("warning", where, remark.path, remark.text)
 
 

@@ -78,7 +78,7 @@ def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings
     paths = tuple(map(jsonpath.parse, settings.identities))
     excluded_paths = tuple(map(jsonpath.parse, settings.not_identities))
     named = [value for source in sources for value in source.head.identities]
-    excluded: set[str] = set()
+    excluded = {value for source in sources for value in source.head.not_identities}
     for source in sources:
         if paths:
             named += collect((one for _, one in source.interactions()), paths)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction
+from cpproxy.core.inventory import Identified
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
 _BYTES = 16  # of a body that is no text
@@ -88,6 +89,23 @@ def list_comments(comments: Iterable[Comment], form: str) -> str:
     return "".join(f"{one.file}: {one.path}: {one.message}\n" for one in comments)
 
 
+def list_identities(identities: Iterable[Identified], form: str) -> str:
+    """What `cassette show --identities` prints: a paragraph for each identity, or JSON."""
+    if form == "json":
+        return _as_json(list(identities))
+    return "\n".join("".join(f"{line}\n" for line in _show_identity(one)) for one in identities)
+
+
+def _show_identity(one: Identified) -> Iterator[str]:
+    yield f"{escape(one.value)}  {one.why}"
+    made = f"  made by the {one.made_by}, first in {escape(one.first)}"
+    yield f"{made}, introduced by {escape(one.introduced)}" if one.introduced else made
+    for place in one.places:
+        forms = [form for form in place.forms if form != one.value]
+        spelled = f" as {', '.join(map(escape, forms))}" if forms else ""
+        yield f"  {escape(place.where)}{spelled}: {', '.join(map(escape, place.interactions))}"
+
+
 def show_json(value: Cassette | Interaction) -> str:
     """A cassette or one of its interactions as it stands in the file."""
     return _as_json(value)
@@ -104,6 +122,8 @@ def show_head(name: str, cassette: Cassette) -> Text:
         text.append(f"incomplete: {escape(cassette.incomplete)}\n", "bold red")
     if cassette.identities:
         text.append(f"identities: {', '.join(map(escape, cassette.identities))}\n")
+    if cassette.not_identities:
+        text.append(f"no identities: {', '.join(map(escape, cassette.not_identities))}\n")
     for placeholder in cassette.placeholders:
         text.append(f"placeholder: {escape(placeholder.marker)} stands for {escape(placeholder.role)}\n")
     return text
