@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from cpproxy.cli.errors import print_error
 from cpproxy.cli.options import Settings, common_options, format_option
@@ -120,6 +121,45 @@ def lint(settings: Settings, names: tuple[str, ...], format: str) -> int:  # noq
     if any(comment.level == "error" for comment in comments):
         return Exit.CASSETTE
     return Exit.FINDINGS if comments else Exit.CLEAN
+
+
+@cassette.command("learn")
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@click.option("--write", is_flag=True, help="Name in both cassettes the identities that were not seen.")
+@format_option("text", "json")
+@common_options
+def learn(
+    settings: Settings,
+    one: str,
+    other: str,
+    write: bool,  # noqa: FBT001 - click hands flags over like this
+    format: str,  # noqa: A002 - the flag's name
+) -> int:
+    """Compare two recordings of one scenario, A and B: what varies, and which lines of config replay needs for it.
+
+    Exits 1 if something varies that nothing explains.
+    """
+    from cpproxy.core import learning  # noqa: PLC0415 - no other command compares
+    from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
+
+    if one == other:
+        raise UsageError(f"learn compares two recordings: {one} is named twice")
+    config = settings.config
+
+    def compare() -> learning.Lesson:
+        loaded = [cassettes.load(settings.cassettes, name) for name in (one, other)]
+        return learning.learn(loaded[0], loaded[1], config.routes, config.replay)
+
+    lesson = compare()
+    if write and any(lesson.values):
+        for name, values in zip((one, other), lesson.values, strict=True):
+            read = cassettes.read(settings.cassettes, name)
+            named = tuple(dict.fromkeys((*read.identities, *values)))
+            cassettes.write(settings.cassettes, name, msgspec.structs.replace(read, identities=named))
+        lesson = compare()
+    _write(report.show_lesson(lesson, one, other, format))
+    return Exit.FINDINGS if lesson.unexplained else Exit.CLEAN
 
 
 @cassette.command("digest")
