@@ -1,9 +1,11 @@
 """A program for tests of the lifecycle alone: a front of a few lines beside the real flags, signals and commands.
 
-`/slow` answers after 1 s, `/never` not at all, `/fail` breaks the front; all else is answered at once.
+`/slow` answers after 1 s, `/never` not at all, `/fail` breaks the front, `/defect` logs an error; the others are
+answered at once.
 """
 
 import asyncio
+import logging
 import sys
 
 import click
@@ -38,6 +40,8 @@ class PlainFront:
         self._answers.add(task)
         try:
             path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+            if path == b"/defect":
+                logging.getLogger("x").error("a defect", exc_info=ValueError("a secret"))
             if path == b"/fail":
                 self.failed.set_exception(LedgerError("the ledger is gone"))
             sys.stderr.write(f"asked {path.decode()}\n")

@@ -15,6 +15,7 @@ from cpproxy.core.recording import Recording
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import Mode, Run, RunEnded
 from cpproxy.core.tally import Tally
+from cpproxy.files import cassettes
 from cpproxy.front.record import Recorder
 from cpproxy.front.server import Front
 from cpproxy.front.upstream import Origin, Upstream
@@ -62,7 +63,11 @@ class RunningRecorder:
         return self.rows()[number - 1]
 
     def cassette(self) -> Cassette:
-        return self.recording.cassette()
+        """What was recorded so far, all of which can be written; CassetteError where it cannot."""
+        cassette = self.recording.cassette()
+        for interaction in cassette.interactions:
+            cassettes.render(interaction)
+        return cassette
 
     def interactions(self) -> tuple[Interaction, ...]:
         return self.cassette().interactions

@@ -158,7 +158,9 @@ class Tape:
 def record(tale: Tale, random: Random, *, at_once: bool) -> Tape:
     """Plays a tale against the plane on a clock of its own; `at_once`, calls of several actors overlap."""
     now = [BEGAN]
-    plane = Plane(clock=lambda: now[0], random=Random(random.random()), url="https://staging.example.com", ready_after=3.0)
+    plane = Plane(
+        clock=lambda: now[0], random=Random(random.random()), url="https://staging.example.com", ready_after=3.0
+    )
     recording = Recording(Recorded("2026-11-23T10:00:00Z", "https://staging.example.com"), RouteTable(ROUTES))
     accounts = {account.slug: account for account in TENANTS}
     free: dict[str, float] = {}

@@ -100,6 +100,21 @@ def test_strict_exit_gives_the_verdicts_code() -> None:
         assert proxy.stop() == 5
 
 
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        ([], "cpproxy: error: a defect: ValueError (-v -v shows where it arose)\n"),
+        (["-v"], "cpproxy: error: a defect: ValueError (-v -v shows where it arose)\n"),
+        (["-vv"], "cpproxy: error: a defect\nValueError: a secret\n"),
+    ],
+)
+def test_a_defect_is_one_line_and_its_traceback_is_for_who_asks(flags: list[str], shown: str) -> None:
+    with plain("--listen", "127.0.0.1:0", *flags) as proxy:
+        ask(proxy, "/defect").join()
+        assert shown in proxy.stderr
+        assert ("a secret" in proxy.stderr) == (flags == ["-vv"])
+
+
 def test_the_first_signal_lets_an_answer_under_way_end() -> None:
     with plain("--listen", "127.0.0.1:0") as proxy:
         asked = ask(proxy, "/slow")
@@ -189,6 +204,10 @@ def test_input_and_output_of_the_command_are_untouched() -> None:
     assert (ended.returncode, ended.stdout) == (0, data)
 
 
+def test_quiet_beside_a_command_leaves_the_first_line_out() -> None:
+    assert finish(["-q", "--", "true"]).stderr == b"saved\n"
+
+
 def test_flags_of_the_command_are_its_own() -> None:
     ended = finish(["--verdict", "0", "--", "printf", "%s|", "--verdict", "--", "-v"])
     assert ended.stdout == b"--verdict|--|-v|"
@@ -229,6 +248,8 @@ def test_a_command_that_cannot_be_run_is_told_in_one_line_before_anything_starts
         ended = finish(["--", name], cwd=tmp_path)
         assert (ended.returncode, ended.stdout) == (code, b"")
         assert ended.stderr.decode() == f"cpproxy: error: {name}: {problem}\n"
+    ended = finish(["--", ""], cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.count(b"\n"), b"the command is empty" in ended.stderr) == (127, 1, True)
 
 
 def test_a_command_whose_interpreter_is_missing_is_told_in_one_line(tmp_path: Path) -> None:

@@ -115,6 +115,10 @@ def test_a_file_that_was_named_must_be_there(folder: Path) -> None:
         ('[[routes]]\nmatch = "/a"', "routes[0].match: expected a method and a path"),
         ('[[routes]]\nmatch = "GET /{a"', "routes[0].match: the braces"),
         (ROUTE + '[[routes]]\nmatch = "GET a"', "routes[1].match: expected a method and a path"),
+        (
+            ROUTE + "required = []",
+            "routes[0].required: expected true, false or the names of clients, not an empty list",
+        ),
         (ROUTE + "required = 1", "routes[0].required: expected true or false or a list, got a whole number"),
         (ROUTE + 'kind = "reed"', "routes[0].kind: expected read or write, not 'reed'"),
         (ROUTE + 'repeat = "always"', "routes[0].repeat: expected once or last, not 'always'"),

@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -76,8 +78,11 @@ def _find_impurities_of(node: ast.AST) -> Iterator[str]:
             yield f"import {'.' * level}"
         case ast.Call(func=ast.Name(id=name)) if name in IMPURE_CALLS:
             yield f"{name}()"
-        case ast.Attribute(attr=name) if name in CLOCKS:
+        case ast.Call(func=ast.Attribute(attr=name)) if name in CLOCKS:
             yield f".{name}"
+        case ast.Attribute(attr=name, value=ast.Name(id="datetime" | "date") | ast.Attribute(attr="datetime" | "date")):
+            if name in CLOCKS:
+                yield f".{name}"
         case _:
             pass
 
@@ -199,7 +204,7 @@ def test_the_reading_finds_what_core_must_not_do(tmp_path: Path, line: str, what
 def test_the_reading_lets_values_be_computed(tmp_path: Path) -> None:
     (tmp_path / "planted.py").write_text(
         "import datetime\nfrom urllib.parse import urlsplit\nfrom cpproxy import core\nfrom cpproxy.core import calls\n"
-        "from . import calls\nday = datetime.date(2026, 1, 1)\n",
+        "from . import calls\nday = datetime.date(2026, 1, 1)\ndef judge(asked): return asked.today > day\n",
     )
     assert list(find_impurities(tmp_path)) == []
 
@@ -231,8 +236,15 @@ def _find_old_python() -> str | None:
     return None
 
 
+def test_every_requirement_is_of_the_pythons_that_are_supported() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+    for line in chain(project["dependencies"], *project["optional-dependencies"].values()):
+        assert line.endswith("; python_version >= '3.12'"), line
+
+
 @pytest.mark.slow
-def test_an_older_python_is_refused_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extra", ["", "[test]"])
+def test_an_older_python_is_refused_in_one_line(tmp_path: Path, extra: str) -> None:
     old = _find_old_python()
     if old is None:
         pytest.skip("no Python before 3.12 is at hand")
@@ -241,8 +253,8 @@ def test_an_older_python_is_refused_in_one_line(tmp_path: Path) -> None:
         str(tmp_path / "venv" / "bin" / "pip"),
         "install",
         "--disable-pip-version-check",
-        "--no-deps",
-        str(PROJECT),
+        "--quiet",
+        f"{PROJECT}{extra}",
     ]
     ended = subprocess.run(install, capture_output=True, text=True, check=False)
     assert ended.returncode != 0

@@ -84,6 +84,15 @@ def sequence(where: str, run: str = "run-1") -> list[int]:
         return [row.seq for row in ledger.calls(run)]
 
 
+def test_a_name_that_sqlite_takes_for_something_else_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(":memory:", [call(1)])
+    with Ledger.open(":memory:") as ledger:
+        ledger.ingest()
+        assert ledger.count("run-1") == 1
+    assert (tmp_path / ":memory:").stat().st_size > 0
+
+
 def test_gives_back_every_field_of_a_call(where: str) -> None:
     full = Call(
         seq=7,

@@ -159,6 +159,18 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert ended.stdout in {"0\n", "141\n"}  # 0 where all was written before the reader went
 
 
+@pytest.mark.parametrize(
+    ("redirected", "printed", "code"),
+    [(">&-", "", 0), ("2>&-", "--help", 0), (">/dev/full", "the output cannot be written: No space left on device", 2)],
+)
+def test_an_output_that_takes_nothing_is_no_defect(redirected: str, printed: str, code: int) -> None:
+    command = ["bash", "-c", f"{sys.executable} -m cpproxy --help {redirected}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=clean_environment())
+    assert ended.returncode == code
+    assert printed in ended.stdout + ended.stderr
+    assert "defect" not in ended.stderr
+
+
 # The common flags
 
 

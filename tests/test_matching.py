@@ -32,6 +32,7 @@ ALIKE = {
     "an empty value and none": (get("/p?a="), get("/p?a")),
     "a lone question mark": (get("/p?"), get("/p")),
     "escapes of the query": (get("/p?a=%7Ex+y"), get("/p?a=~x%20y")),
+    "raw bytes that are none of UTF-8": (get("/caf\udce9?a=\udcff"), get("/caf%E9?a=%FF")),
     "superfluous escapes of the path": (get("/%7euser/%2f"), get("/~user/%2F")),
     "json white space and order": (post(b'{"a": 1, "b": [1, 2]}', JSON), post(b'{"b":[1,2],"a":1}', JSON)),
     "json numbers": (post(b'{"a":1.0,"b":1e2}', JSON), post(b'{"a":1,"b":100}', JSON)),

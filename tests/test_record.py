@@ -74,13 +74,47 @@ async def test_puts_the_base_path_before_the_target(tmp_path: Path) -> None:
         assert proxy.interactions()[0].request.target == "/cp?x"
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "PROPFIND", "MKCOL", "REPORT", "PURGE", "M-SEARCH"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "PROPFIND", "M-SEARCH", "FOO", "get", "Bar-1"])
 async def test_passes_any_method_on(method: str, tmp_path: Path) -> None:
     script = Answering()
     async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy:
         await ask(proxy.url, f"{method} /x HTTP/1.1\r\n".encode() + CLOSE)
         assert script.heads[0].startswith(f"{method} /x HTTP/1.1\r\n".encode())
         assert proxy.rows()[0].method == method
+
+
+async def test_a_method_of_its_own_may_have_a_body_and_a_connection_that_stays(tmp_path: Path) -> None:
+    got: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        while True:
+            got.append((await peer.head()).split(b" ")[0] + b" " + await peer.exactly(4))
+            await peer.send(OK)
+
+    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy, connected(proxy.url) as client:
+        for method, body in ((b"POST", b"0123"), (b"Foo", b"4567"), (b"POST", b"89ab"), (b"bar", b"cdef")):
+            await client.send(method + b" /x HTTP/1.1\r\nHost: front\r\nContent-Length: 4\r\n\r\n" + body)
+            await client.head()
+            assert await client.exactly(2) == b"ok"
+        assert got == [b"POST 0123", b"Foo 4567", b"POST 89ab", b"bar cdef"]
+        assert [interaction.request.method for interaction in proxy.interactions()] == ["POST", "Foo", "POST", "bar"]
+
+
+async def test_passes_raw_bytes_on_and_writes_them_as_text(tmp_path: Path) -> None:
+    script = Answering()
+    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy:
+        await ask(proxy.url, b"GET /\xc3\xa9/\xff?\xfe HTTP/1.1\r\nConnection: close\r\nHost: fr\xffnt\r\n\r\n")
+        assert script.heads[0].startswith(b"GET /\xc3\xa9/\xff?\xfe HTTP/1.1\r\n")
+        assert proxy.interactions()[0].request.target == "/é/%FF?%FE"
+        assert (proxy.rows()[0].target, proxy.rows()[0].host) == ("/é/%FF?%FE", "frÿnt")
+
+
+@pytest.mark.parametrize("line", [b"G(T / HTTP/1.1", b"GET / HTTP/2.7", b"GET /a b HTTP/1.1", b"hello"])
+async def test_what_is_no_request_is_refused(line: bytes, tmp_path: Path) -> None:
+    script = Answering()
+    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy:
+        assert (await ask(proxy.url, line + b"\r\n" + CLOSE)).startswith(b"HTTP/1.1 400 ")
+        assert script.heads == []
 
 
 async def test_refuses_to_be_a_tunnel(tmp_path: Path) -> None:

@@ -150,8 +150,15 @@ async def test_an_upstream_that_nobody_vouches_for_is_a_502(tmp_path: Path) -> N
         ),
         (sends(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000 + b"\r\n\r\n"), "the upstream broke HTTP's framing"),
         (sends(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), "the upstream switched protocols"),
+        (
+            sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            "the upstream coded its answer for the transfer",
+        ),
     ],
-    ids=["closes", "closes in the head", "resets", "no HTTP", "no status", "no length", "endless header", "switches"],
+    ids=[
+        *("closes", "closes in the head", "resets", "no HTTP", "no status", "no length", "endless header", "switches"),
+        "codes",
+    ],
 )
 async def test_a_failure_before_the_head_is_a_502(
     action: Callable[[Peer], Awaitable[None]], reason: str, tmp_path: Path
@@ -252,7 +259,7 @@ async def test_a_client_that_leaves_in_its_request_leaves_no_interaction(tmp_pat
             await until(lambda: origin.connections == 1)
         await asyncio.wait_for(left.wait(), 10)
         row = await proxy.row()
-        assert (row.outcome, row.reason) == (Outcome.ERROR, "the client went away")
+        assert (row.outcome, row.reason, row.client) == (Outcome.ERROR, "the client went away", "127.0.0.1")
         assert proxy.interactions() == ()
         assert proxy.recorder.failure == ""
 
@@ -276,9 +283,17 @@ async def test_a_client_that_leaves_while_it_waits_cancels_the_transfer(start: b
                 await client.until(b"abc\r\n")
         await asyncio.wait_for(left.wait(), 10)
         row = await proxy.row()
-        assert (row.outcome, row.reason) == (Outcome.ERROR, "the client went away")
+        assert (row.outcome, row.reason, row.client) == (Outcome.ERROR, "the client went away", "127.0.0.1")
         assert proxy.interactions() == ()
         assert proxy.recorder.failure == ""
+
+
+async def test_a_request_that_is_coded_for_the_transfer_is_a_501(tmp_path: Path) -> None:
+    async with raw_origin(after_head(stalls)) as origin, recorder(origin.url, tmp_path) as proxy:
+        coded = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+        assert_refused(await ask(proxy.url, coded), 501, "no Transfer-Encoding but chunked")
+        assert (await proxy.row()).status == 501
+        assert origin.connections == 0
 
 
 async def test_a_client_that_breaks_its_framing_gets_a_400(tmp_path: Path) -> None:

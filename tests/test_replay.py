@@ -10,7 +10,7 @@ import pytest
 
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
-from cpproxy.core.config import Repeat, RouteSettings
+from cpproxy.core.config import Kind, Repeat, RouteSettings
 from cpproxy.core.messages import Answer, Request, find_header
 from cpproxy.core.replay import Refuse, Replay, Serve
 from cpproxy.core.routes import RouteTable
@@ -190,8 +190,52 @@ def test_a_miss_names_the_nearest_interactions_and_every_part_that_differs() -> 
     assert refuse.miss.details()["nearest"][0]["differences"] == [{"where": "$.tier", "expected": "2", "found": "3"}]
 
 
+def test_a_miss_can_be_told_whatever_bytes_it_is_about() -> None:
+    replay = replay_of(recorded("a", "GET /x?a=1"))
+    refuse = refusal(replay, call("GET /\udce9?a=%FF&%FE=1"))
+    assert refuse.reason.endswith(
+        "answers GET /%E9; nearest is a of cassette tape: path is /%E9, recorded as /x; query:a is %FF, recorded as 1; "
+        "query:%FE is 1, recorded without it"
+    )
+    assert refuse.miss
+    assert msgspec.json.encode([refuse.reason, refuse.miss.details()])
+
+
 def test_a_miss_of_an_empty_replay_says_so() -> None:
     assert "nothing is recorded" in refusal(replay_of(), call("GET /x")).reason
+
+
+def test_a_request_that_was_answered_before_its_body_had_come_matches_whatever_its_body_is() -> None:
+    document = recorded("early", "POST /large", 413)
+    document["request"]["body"] = {"omitted": 10}
+    replay = replay_of(document, recorded("small", "POST /large", body={"n": 1}))
+    assert ask(replay, call("POST /large", body={"n": 1})) == "small"
+    assert ask(replay, call("POST /large", body={"n": 2})) == "early"
+    assert ask(replay, call("POST /large", body={"n": 2})) == "used up"
+
+
+def test_what_is_remembered_of_a_call_never_answers_one_that_differs() -> None:
+    by_header = RouteSettings(match="POST /x", name="listing", when="header:X-Op=list", kind=Kind.READ)
+    replay = replay_of(recorded("a", "POST /x", body={"n": 1}), routes=(by_header,))
+    asked = call("POST /x", body={"n": 1})
+    read = call("POST /x", (b"X-Op", b"list"), body={"n": 1})
+    assert [ask(replay, one) for one in (asked, asked)] == ["a", "used up"]
+    assert refusal(replay, read).route == "listing"
+    form = (b"Content-Type", b"application/x-www-form-urlencoded")
+    text = replay_of(recorded("form", "POST /f"), recorded("b", "GET /f"))
+    assert ask(text, Request("POST", "/f", (form,), b"a=1&b=2")) == "miss"
+    assert ask(text, call("POST /f")) == "form"
+    assert ask(text, call("POST /f")) == "used up"
+    assert ask(text, call("GET /f")) == "b"
+
+
+def test_an_answer_that_was_too_large_to_be_recorded_is_refused_with_its_size() -> None:
+    document = recorded("large", "GET /large")
+    document["response"]["body"] = {"omitted": 5_000_000, "sha256": "ab"}
+    refuse = refusal(replay_of(document), call("GET /large"))
+    assert refuse.outcome is Outcome.MISS
+    assert "5000000 bytes" in refuse.reason
+    assert "body_limit" in refuse.reason
 
 
 def test_a_compared_header_keeps_two_tenants_apart() -> None:

@@ -170,6 +170,22 @@ def test_a_missing_credential_is_an_empty_401_and_the_ledger_names_it(proxy: Run
     assert SECRET not in calls.stdout
 
 
+@pytest.mark.parametrize(
+    ("target", "header"),
+    [
+        ("/s/\xff/plain", "X-D: 1"),
+        ("/plain", "X-Cpproxy-Session: \xff"),
+        ("/plain", "Accept-Encoding: \xff"),
+        ("/plain?", "Host: \xff"),
+    ],
+)
+def test_bytes_that_are_no_text_are_no_reason_to_fail(proxy: Running, target: str, header: str) -> None:
+    lines = [f"GET {target} HTTP/1.1", "Connection: close", *(("Host: a",) if "Host" not in header else ()), header]
+    answer = raw.exchange(proxy.url, "\r\n".join([*lines, "", ""]).encode("latin-1"))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\nhello")
+
+
 def test_sessions_keep_their_own_progress(proxy: Running) -> None:
     assert [raw.get(proxy.url, "/s/one/poll")[1] for _ in range(3)] == [b"1", b"2", b"2"]
     assert raw.get(proxy.url, "/s/two/poll")[1] == b"1"
@@ -203,6 +219,7 @@ def test_garbage_gets_one_clear_error_or_a_closed_connection_and_repeats_nothing
     assert b"Traceback" not in answer
     if answer:
         assert answer.startswith(b"HTTP/1.1 4")
+        assert b"\r\nConnection: close\r\n" in answer
         assert b"cpproxy: " in answer
     assert raw.get(proxy.url, "/plain")[1] == b"hello"
     assert "s3cr3t" not in proxy.stderr

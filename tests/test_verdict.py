@@ -455,6 +455,15 @@ def test_one_session_is_judged_by_itself() -> None:
     assert (kinds(verdict), verdict.calls) == (["miss", "xfail_scenario"], 1)
 
 
+def test_a_cassette_that_was_merely_served_is_no_scenario_of_the_run() -> None:
+    chosen = Served("harness/canary", "cd", 1, chosen=True)
+    assert judged(ALL[:1]).scenarios == ("harness/boot",)
+    assert judged(ALL[:1], cassettes=[BOOT, chosen]).scenarios == ("harness/boot", "harness/canary")
+    assert judged([], ScenarioBegun(1, "harness/canary", "default")).scenarios == ("harness/canary",)
+    assert judged([], config={"suite": {"scenarios": ["harness/canary"]}}).scenarios == ("harness/canary",)
+    assert judged(mode=Mode.RECORD, cassettes=[BOOT]).scenarios == ("harness/boot",)
+
+
 def test_says_so_where_no_variable_routes_a_call() -> None:
     verdict = judged([], config={"routes": []})
     assert "No variable is known that routes it to the front: name one as `env`" in verdict.findings[0].text

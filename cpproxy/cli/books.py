@@ -15,6 +15,8 @@ from cpproxy.core.verdict import Verdict
 from cpproxy.errors import UsageError
 from cpproxy.ledger.database import Filter, KnownRun, Ledger
 
+_LARGEST = (1 << 63) - 1  # that a database can compare with
+
 
 @contextmanager
 def open_ledger(where: str) -> Iterator[Ledger]:
@@ -34,8 +36,8 @@ def parse_filter(words: Mapping[str, str]) -> Filter:
         wanted = msgspec.convert(dict(words), Filter, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"filter: {error}") from error
-    if wanted.after < 0 or wanted.last < 0:
-        raise UsageError("filter: after and last are numbers from 0 on")
+    if not (0 <= wanted.after <= _LARGEST and 0 <= wanted.last <= _LARGEST):
+        raise UsageError(f"filter: after and last are numbers from 0 to {_LARGEST}")
     return wanted
 
 

@@ -1,6 +1,7 @@
 """`cpproxy cassette`: lists, shows and checks cassettes."""
 
 import difflib
+import io
 import os
 import sys
 import time
@@ -10,7 +11,7 @@ import click
 import msgspec
 
 from cpproxy.cli.errors import print_error
-from cpproxy.cli.options import Settings, common_options, format_option
+from cpproxy.cli.options import Settings, accept_common_options, common_options, format_option
 from cpproxy.core import lint as linting
 from cpproxy.core.advice import find_advice
 from cpproxy.core.ambiguity import find_ambiguities
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@accept_common_options
 def cassette() -> None:
     """List, show and check cassettes."""
 
@@ -209,11 +211,17 @@ def _print(text: "Text") -> None:
     """Write coloured text to a terminal that takes colours, else plain text."""
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    # With NO_COLOR alone, rich would leave bold and dim.
-    console = Console(soft_wrap=True, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
-    with console.capture() as captured:
-        console.print(text, end="")
-    _write(captured.get())
+    # Not to standard output itself, where rich would end the process with code 1 once nobody reads on.
+    written = io.StringIO()
+    console = Console(
+        file=written,
+        force_terminal=sys.stdout.isatty() or None,
+        soft_wrap=True,
+        highlight=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",  # rich alone would leave bold and dim
+    )
+    console.print(text, end="")
+    _write(written.getvalue())
 
 
 def _write(text: str) -> None:

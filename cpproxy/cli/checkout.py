@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cpproxy.core.judge import Planned
-from cpproxy.core.replay import Source
+from cpproxy.core.loading import Tape
 from cpproxy.core.routes import RouteTable, is_write
 from cpproxy.files import cassettes
 
@@ -16,7 +16,7 @@ def read_digests(folder: Path) -> dict[str, str] | None:
     return {name: cassettes.file_digest(folder, name) for name in cassettes.names(folder)}
 
 
-def make_plan(sources: Iterable[Source], routes: RouteTable) -> dict[str, list[Planned]]:
+def make_plan(sources: Iterable[Tape], routes: RouteTable) -> dict[str, list[Planned]]:
     """The interactions of cassettes, as the verdict asks after them, by the cassette's name."""
     plan: dict[str, list[Planned]] = {}
     for source in sources:

@@ -55,6 +55,8 @@ def check_command(command: Sequence[str]) -> None:
     name = command[0]
     if shutil.which(name) is not None:
         return
+    if not name:
+        raise CommandError("the command is empty: what follows `--` begins with an empty word", NOT_FOUND)
     if Path(name).is_dir():
         raise CommandError(f"{name}: cannot be run: it is a folder", NOT_EXECUTABLE)
     if os.sep in name and Path(name).exists():

@@ -27,7 +27,7 @@ from cpproxy.files.cassettes import combine_digests
 from cpproxy.ledger.journal import Journal
 
 if TYPE_CHECKING:
-    from cpproxy.core.replay import Source
+    from cpproxy.core.loading import Tape
     from cpproxy.core.verdict import Verdict
 
 CALLS_AT_ONCE = 1000
@@ -39,7 +39,7 @@ _POLL = 0.02
 class Desk:
     """The run of one proxy, from `begin` to `end`.
 
-    `cassettes` are those that are served or recorded, `sources` the served ones as they were loaded. `reset` makes the
+    `cassettes` are those that are served or recorded, `sources` what replay holds of the served ones. `reset` makes the
     mode forget a session.
     """
 
@@ -50,7 +50,7 @@ class Desk:
         mode: Mode,
         cassettes: Sequence[Served] = (),
         upstream: str = "",
-        sources: "Sequence[Source]" = (),
+        sources: "Sequence[Tape]" = (),
         reset: Callable[[str], None] | None = None,
     ) -> None:
         self._settings = settings
@@ -90,11 +90,14 @@ class Desk:
         """Let those who wait go: the proxy is about to stop."""
         self._stopping = True
 
-    def finish(self, reason: str = "") -> "Verdict":
-        """The run ends; its verdict comes back. LedgerError if the ledger cannot be written."""
+    def end(self, reason: str = "") -> None:
+        """The run ends, if it had begun. LedgerError if the ledger cannot be written."""
         if self._journal is not None:
             self._journal.close(RunEnded(at=time.time(), reason=reason))
             self._journal = None
+
+    def judge(self) -> "Verdict":
+        """The verdict on the run, by the cassettes as they lie here. LedgerError if the ledger cannot be read."""
         from cpproxy.cli.checkout import read_digests  # noqa: PLC0415 (nobody is judged at the start)
 
         return self._judge(Ask(checkout=read_digests(self._settings.cassettes)))
@@ -203,5 +206,5 @@ class Desk:
             if self._stopping:
                 return Waited(met=False, counts=counts, reason="the proxy stops")
             if time.monotonic() >= deadline:
-                return Waited(met=False, counts=counts, reason=f"not there after {wait.timeout:g} s")
+                return Waited(met=False, counts=counts, reason=f"not there after {wait.timeout:.3g} s")
             await asyncio.sleep(_POLL)

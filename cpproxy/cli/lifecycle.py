@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from cpproxy.cli.command import RunningCommand, check_command, client_environment
 from cpproxy.cli.errors import print_error
+from cpproxy.cli.log import set_up_logging
 from cpproxy.cli.options import Settings
 from cpproxy.errors import CpproxyError, UsageError
 
@@ -74,12 +75,14 @@ def serve(
     """Serve until a signal, or until the command has ended, and return the exit code.
 
     `make_front` is called within the event loop. `banner` is asked with the base URL for the first line of standard
-    output (of standard error beside a command, whose output stays its own). `finish` is called once the front has
-    stopped, outside the loop: it saves, prints the verdict on standard error and returns the verdict's code. The
-    command's own code wins if it is not 0; without a command the verdict's counts only with `strict_exit`.
+    output (beside a command, whose output stays its own, of standard error, and with -q not at all). `finish` is called
+    once the front has stopped, outside the loop: it saves, prints the verdict on standard error and returns the
+    verdict's code. The command's own code wins if it is not 0; without a command the verdict's counts only with
+    `strict_exit`.
 
     Raises CommandError when the command cannot be run, and what `Front.failed` ended with; `finish` is not called then.
     """
+    set_up_logging(settings.verbosity)
     if command:
         check_command(command)
     code = asyncio.run(_live(make_front, listen, banner, settings, command))
@@ -109,9 +112,10 @@ async def _live(
         url = await front.start(listen.host, listen.port)
         grace = 0.0
         try:
-            output = sys.stderr if command else sys.stdout
-            output.write(f"{banner(url)}\n")
-            output.flush()
+            if not command or settings.verbosity >= 0:
+                output = sys.stderr if command else sys.stdout
+                output.write(f"{banner(url)}\n")
+                output.flush()
             if command:
                 environment = client_environment(settings.config, url, os.environ)
                 code = await _accompany(RunningCommand(command, environment), front, signals)

@@ -5,10 +5,12 @@ A subcommand returns its exit code, or nothing for 0.
 """
 
 import difflib
+import errno
 import importlib
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import NamedTuple, NoReturn, override
 
 import click
@@ -120,6 +122,8 @@ def _explain(error: BaseException, given: Given) -> int:
             # Nobody reads on. What is still buffered would fail again at exit, so it goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE
+        case OSError(errno=errno.ENOSPC):  # of a ledger and of cassettes it is told where it is met
+            print_error(f"the output cannot be written: {error.strerror}")
         case Exception():
             _print_unexpected(error, debug=given.verbosity > 1 or os.environ.get("CPPROXY_DEBUG", "") not in {"", "0"})
         case _:
@@ -140,6 +144,14 @@ def run(args: list[str]) -> int:
     return int(code or 0)
 
 
+def _replace_closed_streams() -> None:
+    """Let what is written to an output that was closed at the start (`>&-`) go nowhere, instead of failing."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+
+
 def main() -> NoReturn:
     """The console script."""
+    _replace_closed_streams()
     sys.exit(run(sys.argv[1:]))

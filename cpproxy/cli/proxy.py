@@ -3,9 +3,6 @@
 import sys
 from typing import TYPE_CHECKING
 
-from cpproxy.report import verdicts
-from cpproxy.report.terminal import shows_colour
-
 if TYPE_CHECKING:
     import asyncio
 
@@ -37,11 +34,14 @@ class Proxy:
         await self._front.stop(grace)
 
 
-def conclude(desk: "Desk", *, judged: bool) -> int:
+def conclude(desk: "Desk", *, judged: bool, quiet: bool) -> int:
     """Ends the run; where it is `judged`, prints the verdict on standard error and returns its code, else 0."""
     desk.end()
     if not judged:
         return 0
+    from cpproxy.report import verdicts  # noqa: PLC0415 (a proxy that is not judged does without it)
+    from cpproxy.report.terminal import shows_colour  # noqa: PLC0415 (as above)
+
     verdict = desk.judge()
-    sys.stderr.write(verdicts.render(verdict, verdicts.Form.TEXT, colour=shows_colour(sys.stderr)))
+    sys.stderr.write(verdicts.render(verdict, verdicts.Form.TEXT, colour=shows_colour(sys.stderr), quiet=quiet))
     return verdict.exit

@@ -3,7 +3,7 @@
 import contextlib
 import http.client
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -28,8 +28,8 @@ class Remote:
     """The admin paths of the proxy at `url`. AbsentError if nothing answers, UsageError if it refuses."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = _split(url if "//" in url else f"http://{url}")
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"--url {url}: expected the address of a proxy, such as http://127.0.0.1:9090")
         self.url = url
         self._class = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -118,6 +118,16 @@ def running_here(settings: Settings) -> Iterator[Remote]:
 
     for run in reversed(live_runs(settings.ledger)):
         yield Remote(run.url)
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None for what is none, or has a port that is none."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - only asking shows that it is a number
+    except ValueError:
+        return None
+    return parts
 
 
 def _path(path: str, words: Mapping[str, str]) -> str:

@@ -11,8 +11,12 @@ from cpproxy.core.runs import Mode, Served
 from cpproxy.errors import CassetteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cpproxy.core.replay import Replay
     from cpproxy.files.cassettes import Loaded
+
+_COLLECT_AFTER = 10_000
 
 
 @click.command(cls=TakesCommand)
@@ -44,7 +48,7 @@ def replay(
     With a COMMAND: run it with CPPROXY_URL and the clients' variables set, stop when it ends, and print the verdict.
     """
     address = find_address(listen, settings, command)
-    loaded, served = _load(settings, chosen)
+    cassettes, served = _load(settings, chosen)
 
     # The heavy imports come last: a wrong flag or a broken cassette is told without them.
     from cpproxy.cli.desk import Desk  # noqa: PLC0415
@@ -56,8 +60,8 @@ def replay(
     desk = Desk(
         settings,
         mode=Mode.REPLAY,
-        cassettes=[Served(one.name, one.sha256, served.cassettes[one.name], one.name in chosen) for one in loaded],
-        sources=loaded,
+        cassettes=cassettes,
+        sources=served.tapes,
         reset=served.reset,
     )
     mode = Replayer(served, latency=latency == "recorded", limit=settings.config.record.body_limit)
@@ -66,9 +70,8 @@ def replay(
         return Proxy(Front(mode, desk.tally, Admin(desk), state_path=settings.config.state.path), desk)
 
     def banner(url: str) -> str:
-        return (
-            f"cpproxy: replaying {_count(len(served), 'interaction')} from {_count(len(loaded), 'cassette')} on {url}"
-        )
+        what = f"{_count(len(served), 'interaction')} from {_count(len(cassettes), 'cassette')}"
+        return f"cpproxy: replaying {what} on {url}"
 
     return serve(
         make,
@@ -76,12 +79,12 @@ def replay(
         banner=banner,
         settings=settings,
         command=command,
-        finish=lambda: conclude(desk, judged=bool(command) or strict_exit),
+        finish=lambda: conclude(desk, judged=bool(command) or strict_exit, quiet=settings.verbosity < 0),
         strict_exit=strict_exit,
     )
 
 
-def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Loaded], Replay]":
+def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], Replay]":
     """The cassettes, and what replay makes of them; CassetteError at the first that cannot be served."""
     import gc  # noqa: PLC0415 (as below)
 
@@ -89,16 +92,23 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Loaded], R
     from cpproxy.core.routes import RouteTable  # noqa: PLC0415 (as above)
     from cpproxy.files import cassettes  # noqa: PLC0415 (as above)
 
+    def load() -> "Iterator[Loaded]":
+        for name in cassettes.choose(settings.cassettes, chosen):
+            one = cassettes.load(settings.cassettes, name)
+            if not one.head.interactions:
+                raise CassetteError(one.where, "$.interactions", "expected an interaction at least, got none")
+            served.append(Served(one.name, one.sha256, len(one.head.interactions), one.name in chosen))
+            yield one
+
+    served: list[Served] = []
     # All that is loaded stays: looking for garbage in it would take a third of the time, and again and again later.
+    # What a call leaves behind is freed without the collector, so that it may come seldom.
     gc.disable()
-    loaded = [cassettes.load(settings.cassettes, name) for name in cassettes.choose(settings.cassettes, chosen)]
-    for one in loaded:
-        if not one.head.interactions:
-            raise CassetteError(one.where, "$.interactions", "expected an interaction at least, got none")
-    served = Replay(loaded, RouteTable(settings.config.routes), settings.config.replay)
+    replayed = Replay(load(), RouteTable(settings.config.routes), settings.config.replay)
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
-    return loaded, served
+    return served, replayed
 
 
 def _count(number: int, noun: str) -> str:

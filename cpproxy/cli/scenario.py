@@ -2,7 +2,7 @@
 
 import click
 
-from cpproxy.cli.options import Settings, common_options, url_option
+from cpproxy.cli.options import Settings, accept_common_options, common_options, url_option
 from cpproxy.cli.remote import find
 from cpproxy.core.answers import Begin, End
 
@@ -10,6 +10,7 @@ _session = click.option("--session", default="", metavar="NAME", help="The sessi
 
 
 @click.group()
+@accept_common_options
 def scenario() -> None:
     """Tell a running proxy which scenario begins or ends."""
 

@@ -63,7 +63,8 @@ def verify(
             raise
         print_error(str(error))
         return code
-    sys.stdout.write(verdicts.render(verdict, verdicts.Form(format), colour=shows_colour(sys.stdout)))
+    quiet = settings.verbosity < 0
+    sys.stdout.write(verdicts.render(verdict, verdicts.Form(format), colour=shows_colour(sys.stdout), quiet=quiet))
     return code or verdict.exit
 
 

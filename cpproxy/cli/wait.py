@@ -9,16 +9,17 @@ from cpproxy.cli.options import Settings, common_options, url_option
 from cpproxy.cli.remote import AbsentError, Remote, find
 from cpproxy.core.answers import Wait
 from cpproxy.core.requirements import parse_waits
-from cpproxy.errors import Exit
+from cpproxy.errors import Exit, UsageError
 
 _POLL = 0.05
+_LONGEST = 1e6  # seconds: more than any run, less than what a socket takes for its timeout
 
 
 @click.command()
 @click.option(
     "--for", "calls", multiple=True, metavar="'METHOD PATH [>=N]'", help="Calls to wait for; repeat for more."
 )
-@click.option("--timeout", type=click.FloatRange(0), default=30.0, show_default=True, metavar="S", help="In seconds.")
+@click.option("--timeout", type=float, default=30.0, show_default=True, metavar="S", help="In seconds.")
 @click.option("--session", default="", metavar="NAME", help="The session that the calls are made in.")
 @url_option
 @common_options
@@ -28,6 +29,8 @@ def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, sessi
     Exit code 1 when they have not in time, or at once when a call missed or went past the front.
     """
     parse_waits(calls)
+    if not 0 <= timeout <= _LONGEST:  # neither is `nan`
+        raise UsageError(f"--timeout {timeout:g}: expected seconds from 0 to {_LONGEST:.0f}")
     deadline = time.monotonic() + timeout
     remote = _await_ready(settings, url, deadline)
     if remote is None:

@@ -114,7 +114,8 @@ def addresses(url: str) -> Addresses | None:
     authority = rf"{shown}(?:{colon}{port})?" if usual else rf"{shown}{colon}{port}"
     separators = "|".join(re.escape(separator) for separator in _SEPARATORS.values())
     path = parts.path.rstrip("/")
-    base = f"(?:{re.escape(path)})?" if path else ""
+    slash = "|".join(map(re.escape, _SLASHES.values()))
+    base = f"(?:{f'(?:{slash})'.join(map(re.escape, path.split('/')))})?" if path else ""
     forms = [rf"\b(?P<scheme>https?|wss?)(?P<separator>{separators}){authority}{_END}{base}"]
     bare = "." in host or ":" in host or not usual
     named = authority if bare else rf"{shown}{colon}{port}"

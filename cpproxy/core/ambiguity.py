@@ -17,7 +17,7 @@ from cpproxy.core.index import Bucket, Line
 from cpproxy.core.lint import Remark
 from cpproxy.core.places import Spot
 from cpproxy.core.redaction import names_secret
-from cpproxy.core.timelines import State, Timeline
+from cpproxy.core.timelines import State, Timeline, find_state
 from cpproxy.core.views import View
 from cpproxy.core.worlds import Entry, World
 
@@ -42,7 +42,7 @@ def find_ambiguities(ground: Ground) -> Iterator[Remark]:
 
 def _find_alike_writes(ground: Ground) -> Iterator[Remark]:
     for bucket in {line.bucket: None for line in ground.lines}:
-        writes = [(line, entry) for line in bucket.order for entry in line.entries if entry.changes]
+        writes = [(line, entry) for line in bucket.row.lines for entry in line.entries if entry.changes]
         free = [entry for line, entry in writes if _is_free(line, entry)]
         told: set[Entry] = set()
         for entry, other in itertools.combinations(free, 2) if len(free) < _MANY else itertools.pairwise(free):
@@ -86,7 +86,7 @@ def _find_difference(one: Entry, other: Entry, ground: Ground) -> str:
             return f"the answers to {line.entries[0].id}"
     for bucket in told[0].keys() & told[1].keys():
         if told[0][bucket] != told[1][bucket]:
-            return f"the answers to {bucket.order[0].entries[0].id} and its like"
+            return f"the answers to {bucket.row.lines[0].entries[0].id} and its like"
     return ""
 
 
@@ -124,41 +124,35 @@ def _show_parts(view: View, own: frozenset[Identity], ground: Ground) -> list[by
 
 def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
     for line, view in ground.views.items():
-        told: dict[tuple[tuple[str, str], ...], set[object]] = {}
-        for entry, value in _answers(view):
-            told.setdefault(entry.secrets, set()).add(value)
-        entries = [entry for entry, _ in _answers(view) if entry.status < 400]
-        route = f"the route of {line.entries[0].method} {line.entries[0].path}"
-        if len(told) > 1 and len({frozenset(values) for values in told.values()}) > 1 and not _is_shared(told):
-            header = _find_telling_header(entries, ground)
-            remedy = (
-                f'compare = ["{header}"] in {route} tells them apart'
-                if header
-                else "a compared header or a session for each caller tells them apart"
-            )
+        entries = [seen.source for seen in view.rest.seen if seen.source.status < 400]
+        header = _find_telling_header(entries, ground)
+        remedy = (
+            f'compare = ["{header}"] in the route of {line.entries[0].method} {line.entries[0].path} tells them apart'
+            if header
+            else "a compared header or a session for each caller tells them apart"
+        )
+        where, names = ground.where(line.entries[0]), ground.name(line.entries)
+        if _differ_by_caller(view):
             yield Remark(
-                ground.where(line.entries[0]),
-                f"its answers ({ground.name(line.entries)}) differ by credential alone, so that the first call of an "
-                f"unknown token gets the first of them: {remedy}",
+                where,
+                f"its answers ({names}) differ by credential alone, so that the first call of an unknown token gets "
+                f"the first of them: {remedy}",
             )
-        elif len(told) < 2 and (header := _find_telling_header(entries, ground)):
-            yield Remark(
-                ground.where(line.entries[0]),
-                f"its answers ({ground.name(line.entries)}) go with the values of {header}, which does not count: "
-                f'compare = ["{header}"] in {route} tells them apart',
-            )
+        elif header:
+            text = f"its answers ({names}) go with the values of {header}, which does not count: {remedy}"
+            yield Remark(where, text)
 
 
-def _answers(view: View) -> list[tuple[Entry, object]]:
-    """Each answer with what it comes to in a comparison, parts included."""
-    parts = {entry: frozenset(keys.items()) for entry, keys in view.keys.items()}
-    return [(seen.source, (seen.value, parts.get(seen.source))) for seen in view.rest.seen]
-
-
-def _is_shared(told: dict[tuple[tuple[str, str], ...], set[object]]) -> bool:
-    """Whether callers were told the same, one of them more of it: then time made the difference, not the caller."""
-    sets = sorted(told.values(), key=len)
-    return all(small & large for small, large in itertools.pairwise(sets))
+def _differ_by_caller(view: View) -> bool:
+    """Whether two callers were told nothing alike in one state."""
+    told: dict[State, dict[object, set[object]]] = {}
+    for seen in view.rest.seen:
+        parts = frozenset(view.keys.get(seen.source, {}).items())
+        callers = told.setdefault(find_state(view.rest.writes, seen.start), {})
+        callers.setdefault(seen.source.secrets, set()).add((seen.value, parts))
+    return any(
+        one.isdisjoint(other) for callers in told.values() for one, other in itertools.combinations(callers.values(), 2)
+    )
 
 
 def _find_telling_header(entries: Sequence[Entry], ground: Ground) -> str:

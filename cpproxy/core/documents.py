@@ -247,50 +247,58 @@ class Choice:
 
 def compose(document: Any, layout: Layout, chosen: dict[Steps, Choice], catalogue: Catalogue) -> Any:  # noqa: ANN401 (JSON)
     """A document with the chosen parts in the place of its own; parts that are not chosen are absent."""
-    below: dict[Steps, list[Steps]] = {}
-    for steps in chosen:
-        below.setdefault(steps[:-1], []).append(steps)
-    return _compose(document, (), (), layout, chosen, below, catalogue)
+    return _Composer(layout, chosen, catalogue).compose(document, (), ())
 
 
-def _compose(  # noqa: PLR0917 (as above)
-    value: Any,  # noqa: ANN401 (JSON)
-    kind: Kind,
-    steps: Steps,
-    layout: Layout,
-    chosen: dict[Steps, Choice],
-    below: dict[Steps, list[Steps]],
-    catalogue: Catalogue,
-) -> Any:  # noqa: ANN401 (JSON)
-    key = layout.keys.get(kind)
+class _Composer:
+    """Writes chosen parts into a document. Parts that it does not hold come last, in the order of their choice."""
 
-    def part(inner: Steps) -> Any:  # noqa: ANN401 (JSON)
-        return _compose(chosen[inner].value(), (*kind, "[]"), inner, layout, chosen, below, catalogue)
+    def __init__(self, layout: Layout, chosen: dict[Steps, Choice], catalogue: Catalogue) -> None:
+        self._layout = layout
+        self._chosen = chosen
+        self._catalogue = catalogue
+        self._below: dict[Steps, list[Steps]] = {}
+        for steps in chosen:
+            self._below.setdefault(steps[:-1], []).append(steps)
 
-    if isinstance(value, list):
-        made: list[tuple[Steps, Any]] = []
+    def compose(self, value: Any, kind: Kind, steps: Steps) -> Any:  # noqa: ANN401 (JSON)
+        """The value that stands at a place, composed."""
+        if isinstance(value, list):
+            return self._list(value, kind, steps)
+        if isinstance(value, dict):
+            return self._object(value, kind, steps)
+        return value
+
+    def _part(self, steps: Steps, kind: Kind) -> Any:  # noqa: ANN401 (JSON)
+        return self.compose(self._chosen[steps].value(), (*kind, "[]"), steps)
+
+    def _list(self, value: list[Any], kind: Kind, steps: Steps) -> list[Any]:
+        key = self._layout.keys.get(kind)
+        made: dict[Steps, Any] = {}
         for index, element in enumerate(value):
-            identity = _identity_of(element, key, catalogue)
+            identity = _identity_of(element, key, self._catalogue)
             inner = (*steps, f"#{identity}" if identity else index)
             if not identity:
-                made.append((inner, _compose(element, (*kind, "[]"), inner, layout, chosen, below, catalogue)))
-            elif inner in chosen and all(inner != known for known, _ in made):
-                made.append((inner, part(inner)))
-        here = {known for known, _ in made}
-        made += [(inner, part(inner)) for inner in below.get(steps, ()) if inner not in here]
-        return [element for _, element in made]
-    if isinstance(value, dict):
+                made[inner] = self.compose(element, (*kind, "[]"), inner)
+            elif inner in self._chosen:
+                made[inner] = self._part(inner, kind)
+        for inner in self._below.get(steps, ()):
+            if inner not in made:
+                made[inner] = self._part(inner, kind)
+        return list(made.values())
+
+    def _object(self, value: dict[str, Any], kind: Kind, steps: Steps) -> dict[str, Any]:
+        named = self._layout.keys.get(kind) == _BY_NAME
         kept: dict[str, Any] = {}
         for name, member in value.items():
-            found = catalogue.find(name) if key == _BY_NAME else []
+            found = self._catalogue.find(name) if named else []
             inner = (*steps, f"#{found[0].identity}" if found else name)
             if not found:
-                kept[name] = _compose(member, (*kind, name), inner, layout, chosen, below, catalogue)
-            elif inner in chosen:
-                kept[name] = part(inner)
-        for inner in below.get(steps, ()):
-            name = str(chosen[inner].place[-1])
-            if key == _BY_NAME and name not in kept:
-                kept[name] = part(inner)
+                kept[name] = self.compose(member, (*kind, name), inner)
+            elif inner in self._chosen:
+                kept[name] = self._part(inner, kind)
+        for inner in self._below.get(steps, ()) if named else ():
+            name = str(self._chosen[inner].place[-1])
+            if name not in kept:
+                kept[name] = self._part(inner, kind)
         return kept
-    return value

@@ -81,7 +81,7 @@ class Ground:
 def survey(library: Library, cassette: str) -> Ground:
     """What is to be known of one cassette of a library."""
     world = library.worlds[cassette]
-    lines = [line for bucket in library.index.buckets() for line in bucket.order if line.world is world]
+    lines = [line for bucket in library.index.buckets() for line in bucket.row.lines if line.world is world]
     views = {
         line: make_view(line, tuple(line.entries), library.catalogue, library.volatile)
         for line in lines

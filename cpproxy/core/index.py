@@ -32,8 +32,6 @@ class Line:
     entries: list[Entry] = field(default_factory=list)
     eligible: dict[frozenset[Credential], tuple[Entry, ...]] = field(default_factory=dict)
     views: dict[tuple[Entry, ...], "View"] = field(default_factory=dict)
-    bindable: bool = True
-    """Whether a read may bind what this line names: nothing of it was introduced by a write before."""
 
     def choose(self, credentials: frozenset[Credential]) -> tuple[Entry, ...]:
         """Those that a call with these credentials may get (rule 6)."""
@@ -47,29 +45,54 @@ class Line:
         return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """Lines in recorded order; hashable, so that a session can keep its place in it."""
+
+    lines: list[Line]
+
+
 @dataclass(slots=True, eq=False)
 class Bucket:
     """Lines of one shape and key, by the identities in their slots."""
 
     shape: Shape
     lines: dict[tuple[object, ...], Line] = field(default_factory=dict)
-    by_identity: dict[tuple[int, Identity], list[Line]] = field(default_factory=dict)
-    order: list[Line] = field(default_factory=list)
+    by_identity: dict[tuple[int, Identity], Row] = field(default_factory=dict)
+    row: Row = field(default_factory=lambda: Row([]))
 
-    def candidates(self, values: tuple[str, ...], bindings: Bindings, catalogue: Catalogue) -> list[Line]:
+    def put(self, line: Line) -> None:
+        """Adds a line after the others."""
+        self.row.lines.append(line)
+        for number, slot in enumerate(line.slots):
+            if not slot.secret:
+                self.by_identity.setdefault((number, slot.identity), Row([])).lines.append(line)
+        for entry in line.entries:
+            entry.line = line
+
+    def take(self, line: Line) -> None:
+        """Takes a line out."""
+        for row in (self.row, *self.by_identity.values()):
+            if line in row.lines:
+                row.lines.remove(line)
+
+    def candidates(self, values: tuple[str, ...], bindings: Bindings, catalogue: Catalogue) -> Row:
         """The lines that these values may mean, in recorded order; few, unless no value is known."""
         if not self.by_identity:
-            return self.order
-        best: list[Line] | None = None
+            return self.row
+        best: Row | None = None
         for number, value in enumerate(values):
             known = bindings.meaning(value, catalogue)
             if known is not None:
-                lines = self.by_identity.get((number, known), [])
                 if known in bindings.loose:
                     continue
-                if best is None or len(lines) < len(best):
-                    best = lines
-        return self.order if best is None else best
+                row = self.by_identity.get((number, known), _NONE)
+                if best is None or len(row.lines) < len(best.lines):
+                    best = row
+        return self.row if best is None else best
+
+
+_NONE = Row([])
 
 
 class Hit(NamedTuple):
@@ -96,10 +119,7 @@ class Index:
         line = bucket.lines.get(key)
         if line is None:
             line = bucket.lines[key] = Line(world, bucket, template.slots)
-            bucket.order.append(line)
-            for number, slot in enumerate(template.slots):
-                if not slot.secret:
-                    bucket.by_identity.setdefault((number, slot.identity), []).append(line)
+            bucket.put(line)
         line.entries.append(entry)
         entry.line = line
         return line

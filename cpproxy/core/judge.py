@@ -115,7 +115,7 @@ def judge(facts: Facts) -> Verdict:
         outcomes={outcome.value: seen.outcomes[outcome] for outcome in Outcome if outcome in seen.outcomes},
         played=sum((name, one.id) in seen.played for name, planned in facts.plan.items() for one in planned),
         recorded=sum(map(len, facts.plan.values())),
-        scenarios=_scenarios(facts),
+        scenarios=_scenarios(facts, seen),
         misroutes="unproven",
         findings=standing,
         warnings=tuple(one for one in found if not _fails(one, facts) and one.kind is not Kind.UNPROVEN),
@@ -324,10 +324,12 @@ def _remind(finding: Finding, facts: Facts) -> Finding:
     return finding
 
 
-def _scenarios(facts: Facts) -> tuple[str, ...]:
+def _scenarios(facts: Facts, seen: _Seen) -> tuple[str, ...]:
+    """What the run was about; a cassette that was served beside it, and that nobody asked, has passed nothing."""
     names = [one.name for one in facts.events if isinstance(one, ScenarioBegun)]
     names += facts.config.suite.scenarios if facts.run.mode is Mode.REPLAY else ()
-    names += [served.name for served in facts.run.cassettes]
+    meant = {name for name, _ in seen.played} | {one.name for one in facts.run.cassettes if one.chosen}
+    names += [one.name for one in facts.run.cassettes if facts.run.mode is Mode.RECORD or one.name in meant]
     return tuple(dict.fromkeys(names))
 
 

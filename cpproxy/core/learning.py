@@ -17,7 +17,6 @@ from cpproxy.core.pairing import Pairing, Side, pair
 from cpproxy.core.replay import Refuse, Replay
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.variations import Kind, Place, Study, Variation, classify, compare
-from cpproxy.core.worlds import Entry
 
 
 class Lesson(Struct, frozen=True):
@@ -51,13 +50,13 @@ def learn(one: Source, other: Source, routes: tuple[RouteSettings, ...], setting
 
 
 def _count_polls(pairing: Pairing, study: Study) -> Iterator[Variation]:
-    found: dict[tuple[str, bool], list[Entry]] = {}
+    found: dict[tuple[str, bool], list[str]] = {}
     for entry, is_one in pairing.polled:
-        found.setdefault(((study.one if is_one else study.other).label(entry), is_one), []).append(entry)
-    for (label, is_one), entries in found.items():
+        found.setdefault(((study.one if is_one else study.other).label(entry), is_one), []).append(entry.id)
+    for (label, is_one), ids in found.items():
         which = study.one.cassette if is_one else study.other.cassette
-        why = f"answers that only {which} saw ({', '.join(entry.id for entry in entries)}): a poll came at another time"
-        yield Variation(label, "answer", Kind.POLL, why, len(entries))
+        why = f"answers that only {which} saw ({', '.join(ids)}): a poll came at another time"
+        yield Variation(label, "answer", Kind.POLL, why, len(ids))
 
 
 def _find_unpaired(pairing: Pairing, study: Study) -> Iterator[Variation]:

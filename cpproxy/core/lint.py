@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, UnsetType
 
 from cpproxy.core.cassette import Body, Cassette, Interaction
+from cpproxy.core.loading import as_request
 from cpproxy.core.matching import normalise
 from cpproxy.core.redaction import MARKER, names_secret
-from cpproxy.core.loading import as_request
 from cpproxy.core.routes import RouteTable, is_write, repeats
 
 
@@ -81,8 +81,12 @@ def _lint_interaction(interaction: Interaction, address: str) -> Iterator[Remark
             yield Remark(
                 f".request.headers[{index}][1]", "holds what looks like a credential, in plain text: remove it"
             )
-    if _is_omitted(request.body):
-        yield Remark(".request.body", "was over the cap: only the very same bytes match it")
+    if isinstance(request.body, Body) and request.body.omitted is not UNSET:
+        known, unread = (
+            "was over the cap: only the very same bytes match it",
+            "was answered unread: any body matches it",
+        )
+        yield Remark(".request.body", known if request.body.sha256 else unread)
     for index, (_, value) in enumerate(response.headers):
         if address in value:
             yield Remark(f".response.headers[{index}][1]", "holds the upstream's address: clients go past the front")

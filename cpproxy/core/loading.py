@@ -32,19 +32,23 @@ _NEW_EACH_TIME = re.compile(
 )
 
 
-class Source(Protocol):
-    """A cassette as it was read: its head, and `interactions`, each as it stands in the file, and decoded."""
+class Tape(Protocol):
+    """What was recorded under a name: `interactions` yields each as it stands in the file, and decoded."""
 
     @property
     def name(self) -> str:
         """The cassette's name."""
 
-    @property
-    def head(self) -> CassetteOf[msgspec.Raw]:
-        """The cassette itself, its interactions undecoded."""
-
     def interactions(self) -> Iterable[tuple[msgspec.Raw, Interaction]]:
         """The interactions in recorded order; raises CassetteError at the first that is not valid."""
+
+
+class Source(Tape, Protocol):
+    """A cassette as it was read."""
+
+    @property
+    def head(self) -> CassetteOf[msgspec.Raw]:
+        """What it says of itself."""
 
 
 @dataclass(slots=True)
@@ -66,51 +70,63 @@ class _Read:
     """What is kept of one interaction until all are read."""
 
     entry: Entry
-    form: Form
     tokens: Tokens
+    compared: tuple[str, ...]
     accept: str | None
-    kind: tuple[object, ...]
+    kind: tuple[str | None, str]
 
 
 def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings) -> Library:
-    """Reads every interaction once (twice where the config names identities); raises what the sources raise."""
-    sources = list(sources)
-    paths = tuple(map(jsonpath.parse, settings.identities))
-    excluded_paths = tuple(map(jsonpath.parse, settings.not_identities))
-    named = [value for source in sources for value in source.head.identities]
-    excluded = {value for source in sources for value in source.head.not_identities}
-    for source in sources:
-        if paths:
-            named += collect((one for _, one in source.interactions()), paths)
-        if excluded_paths:
-            excluded.update(collect((one for _, one in source.interactions()), excluded_paths))
-    found: list[_Read] = []
-    worlds: dict[str, World] = {}
-    for source in sources:
-        world = worlds[source.name] = World(source.name, source.head.recorded.upstream)
-        for raw, interaction in source.interactions():
-            found.append(_read(len(found), source.name, raw, interaction, routes, tuple(named), world.upstream))
-            world.entries.append(found[-1].entry)
-        last = max((entry.end for entry in world.entries), default=0.0)
-        world.window = _window(source.head.recorded, last)
-    catalogue = infer([one.tokens for one in found], Naming(tuple(dict.fromkeys(named))), frozenset(excluded))
+    """Reads every interaction once, and keeps nothing of the sources; raises what they raise."""
+    reader = _Reader(
+        routes, tuple(map(jsonpath.parse, settings.identities)), tuple(map(jsonpath.parse, settings.not_identities))
+    )
+    # A source is let go as soon as it is read: its file is as large as all that is kept of it.
+    worlds = {world.name: world for world in (reader.read(source) for source in sources)}
+    found = reader.found
+    values = tuple(dict.fromkeys(reader.named))
+    if values:
+        for one in found:
+            one.tokens = read_tokens(one.entry.interaction(), one.compared, values)
+    catalogue = infer([one.tokens for one in found], Naming(values), frozenset(reader.excluded))
     library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
     _fill(library, found)
     return library
 
 
+@dataclass(slots=True)
+class _Reader:
+    """Reads cassettes one after another, and keeps what inference needs of all of them."""
+
+    routes: RouteTable
+    paths: tuple[jsonpath.JsonPath, ...]
+    excluded_paths: tuple[jsonpath.JsonPath, ...]
+    found: list[_Read] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
+    excluded: set[str] = field(default_factory=set)
+
+    def read(self, source: Source) -> World:
+        """What is kept of a cassette."""
+        head = source.head
+        self.named += head.identities
+        self.excluded.update(head.not_identities)
+        world = World(source.name, head.recorded.upstream)
+        for raw, interaction in source.interactions():
+            one = _read(len(self.found), source.name, raw, interaction, self.routes, world.upstream)
+            self.found.append(one)
+            world.entries.append(one.entry)
+            self.named += collect([interaction], self.paths)
+            self.excluded.update(collect([interaction], self.excluded_paths))
+        world.window = _window(head.recorded, max((entry.end for entry in world.entries), default=0.0))
+        return world
+
+
 def _read(  # noqa: PLR0917 (all of it is at hand in one place)
-    number: int,
-    cassette: str,
-    raw: msgspec.Raw,
-    interaction: Interaction,
-    routes: RouteTable,
-    named: tuple[str, ...],
-    upstream: str,
+    number: int, cassette: str, raw: msgspec.Raw, interaction: Interaction, routes: RouteTable, upstream: str
 ) -> _Read:
     request = as_request(interaction, upstream)
     route = routes.find(request.method, request.path, request)
-    compared = [] if route is None else [name.decode("latin-1") for name in route.compare]
+    compared = () if route is None else tuple(name.decode("latin-1") for name in route.compare)
     write = is_write(request.method, route)
     form = normalise(request, route)
     headers = interaction.request.headers
@@ -118,7 +134,8 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
         number=number,
         cassette=cassette,
         id=interaction.id,
-        raw=raw,
+        # Without the file's white space, and without the file: half of its size.
+        json=msgspec.json.format(raw, indent=-1),
         start=interaction.start,
         end=interaction.end,
         status=interaction.response.status,
@@ -133,7 +150,7 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
     )
     media = next((value for name, value in interaction.response.headers if name.lower() == "content-type"), "")
     accept = next((value for name, value in headers if name.lower() == "accept"), None)
-    return _Read(entry, form, read_tokens(interaction, compared, named), accept, (accept, media))
+    return _Read(entry, read_tokens(interaction, compared, ()), compared, accept, (accept, media))
 
 
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -169,12 +186,13 @@ def _fill(library: Library, found: list[_Read]) -> None:
     lone = frozenset(identity for identity, count in counts.items() if count == 1)
     seen: dict[tuple[str, Form], Line] = {}
     for one in found:
-        bodiless = one.form.body.kind == "none"
-        line = seen.get((one.entry.cassette, one.form)) if bodiless else None
+        form = _form_of(library, one.entry)
+        bodiless = form.body.kind == "none"
+        line = seen.get((one.entry.cassette, form)) if bodiless else None
         if line is None:
-            line = _add(library, one, lone)
+            line = _add(library, one.entry, form, lone)
             if bodiless:
-                seen[one.entry.cassette, one.form] = line
+                seen[one.entry.cassette, form] = line
         else:
             line.entries.append(one.entry)
             one.entry.line = line
@@ -183,16 +201,21 @@ def _fill(library: Library, found: list[_Read]) -> None:
     _split_by_accept(found)
     for world in library.worlds.values():
         world.learn()
-    for bucket in library.index.buckets():
-        for line in bucket.order:
-            line.bindable = _may_bind(line)
 
 
-def _add(library: Library, one: _Read, lone: frozenset[str], more: frozenset[Place] = frozenset()) -> Line:
-    world = library.worlds[one.entry.cassette]
-    volatile = more | _volatile(library, one.form, world.window, lone)
-    template = make_template(one.form, library.catalogue, volatile)
-    return library.index.add(one.form, template, one.entry, world)
+def _form_of(library: Library, entry: Entry) -> Form:
+    """What of a recorded request counts, made anew: to hold it for all would take more memory than all the rest."""
+    request = as_request(entry.interaction(), library.worlds[entry.cassette].upstream)
+    return normalise(request, library.routes.find(request.method, request.path, request))
+
+
+def _add(
+    library: Library, entry: Entry, form: Form, lone: frozenset[str], more: frozenset[Place] = frozenset()
+) -> Line:
+    world = library.worlds[entry.cassette]
+    volatile = more | _volatile(library, form, world.window, lone)
+    template = make_template(form, library.catalogue, volatile)
+    return library.index.add(form, template, entry, world)
 
 
 def _volatile(library: Library, form: Form, window: tuple[float, float], lone: frozenset[str]) -> frozenset[Place]:
@@ -246,12 +269,12 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
     """Reads that differ in nothing but values that stand nowhere else are one read, asked again with a new nonce."""
     again: dict[Bucket, list[Line]] = {}
     for bucket in library.index.buckets():
-        if len(bucket.order) < 2 or bucket.order[0].entries[0].write:
+        if len(bucket.row.lines) < 2 or bucket.row.lines[0].entries[0].write:
             continue
         gaps = bucket.shape.gaps
         if len(gaps) == 1 and gaps[0][0][0] in {"query", "json", "form"}:
-            lines = [line for line in bucket.order if all(slot.identity in lone for slot in line.slots)]
-            if len(lines) == len(bucket.order):
+            lines = [line for line in bucket.row.lines if all(slot.identity in lone for slot in line.slots)]
+            if len(lines) == len(bucket.row.lines):
                 again[bucket] = lines
     for bucket in again:
         library.index.drop(bucket)
@@ -259,8 +282,9 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
         line = one.entry.line
         if line is not None and line.bucket in again:
             place = line.bucket.shape.gaps[0][0]
-            library.left_out[_spell(place, one.form)] = "new in each call, and it names nothing"
-            _add(library, one, lone, frozenset({place}))
+            form = _form_of(library, one.entry)
+            library.left_out[_spell(place, form)] = "new in each call, and it names nothing"
+            _add(library, one.entry, form, lone, frozenset({place}))
             one.entry.asked = frozenset()
 
 
@@ -273,33 +297,11 @@ def _split_by_accept(found: list[_Read]) -> None:
     for line, reads in lines.items():
         kinds = {one.kind for one in reads}
         accepts = {accept for accept, _ in kinds}
-        if len(accepts) < 2 or len({media for _, media in kinds}) < 2 or len(kinds) != len(accepts):
-            continue
-        bucket = line.bucket
-        bucket.order.remove(line)
-        for lists in bucket.by_identity.values():
-            if line in lists:
-                lists.remove(line)
-        for accept in sorted(accepts, key=str):
-            entries = [one.entry for one in reads if one.accept == accept]
-            part = Line(line.world, bucket, line.slots, accept=accept or "", entries=entries)
-            bucket.order.append(part)
-            for number, slot in enumerate(line.slots):
-                if not slot.secret:
-                    bucket.by_identity.setdefault((number, slot.identity), []).append(part)
-            for entry in entries:
-                entry.line = part
-
-
-def _may_bind(line: Line) -> bool:
-    """Whether nothing that a line names was introduced by a write before it (rule 7)."""
-    creators = line.world.creators
-    first = line.entries[0]
-    for slot in line.slots:
-        creator = creators.get(slot.identity)
-        if creator is not None and creator is not first and first.start >= creator.start:
-            return False
-    return True
+        if len(accepts) > 1 and len({media for _, media in kinds}) > 1 and len(kinds) == len(accepts):
+            line.bucket.take(line)
+            for accept in sorted(accepts, key=str):
+                entries = [one.entry for one in reads if one.accept == accept]
+                line.bucket.put(Line(line.world, line.bucket, line.slots, accept=accept or "", entries=entries))
 
 
 def name_of(route: Route | None) -> str:

@@ -24,7 +24,7 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _FRACTION = re.compile(rb"\d[.eE]")
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
-_DIGESTED = 1024
+_DIGESTED = 64
 _SHOWN = 256
 _MAX_BODY = 256 * 1024 * 1024
 
@@ -33,9 +33,10 @@ type Key = tuple[Any, ...]
 
 
 class Body(Struct, frozen=True):
-    """A body as a value: `kind` is `none`, `json`, `form`, `multipart`, `bytes` or `omitted`.
+    """A body as a value: `kind` is `none`, `json`, `form`, `multipart`, `bytes`, `omitted` or `any`.
 
-    `value` is JSON for `json`, pairs for `form`, bytes for `multipart` and `bytes`, and size and digest for `omitted`.
+    `any` is that of a recorded request that was answered before its body had come. `value` is JSON for `json`, pairs
+    for `form`, bytes for `multipart` and `bytes`, and size and digest for `omitted`.
     """
 
     kind: str
@@ -44,7 +45,7 @@ class Body(Struct, frozen=True):
     def key(self) -> object:
         """What stands for this body in a `Key`."""
         match self.kind:
-            case "none":
+            case "none" | "any":
                 return None
             case "json":
                 data = encode_json(self.value)
@@ -54,7 +55,10 @@ class Body(Struct, frozen=True):
                 return self.value
             case _:
                 data = self.value
-        return data if len(data) <= _DIGESTED else hashlib.blake2b(data, digest_size=16).digest()
+        return digest(data)
+
+
+ANY_BODY = Body("any")
 
 
 class Form(Struct, frozen=True):
@@ -70,6 +74,11 @@ class Form(Struct, frozen=True):
     def key(self) -> Key:
         """What two matching requests have in common."""
         return (self.method, self.path, self.query, self.body.kind, self.body.key(), self.headers, self.conditional)
+
+
+def digest(data: bytes) -> bytes:
+    """Short data as it is, and what stands for it in little memory where it is long."""
+    return data if len(data) <= _DIGESTED else hashlib.blake2b(data, digest_size=16).digest()
 
 
 def encode_json(value: Any) -> bytes:  # noqa: ANN401 (JSON)
@@ -90,8 +99,8 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 (JSON)
             return value
 
 
-def normalise(request: Request, route: Route | None) -> Form:
-    """What of a request counts, less what its route leaves out."""
+def normalise(request: Request, route: Route | None, present: tuple[bytes, ...] | None = None) -> Form:
+    """What of a request counts, less what its route leaves out; `present` are its `conditions` where they are known."""
     ignore = () if route is None else route.ignore
     compare = () if route is None else route.compare
     return Form(
@@ -100,11 +109,11 @@ def normalise(request: Request, route: Route | None) -> Form:
         query=_sort_pairs(request.query, [place.name for place in ignore if place.kind == "query"]),
         body=_normalise_body(request, ignore),
         headers=tuple(_values(request.headers, name) for name in compare),
-        conditional=_conditions(request.headers),
+        conditional=conditions(request.headers) if present is None else present,
     )
 
 
-def _conditions(headers: Headers) -> tuple[bytes, ...]:
+def conditions(headers: Headers) -> tuple[bytes, ...]:
     """The conditional headers that are present, in lower case, each once."""
     # The first letters sort nearly every header out before it is put into lower case.
     found = [lower for name, _ in headers if name[:1] in b"rRiI" and (lower := name.lower()) in CONDITIONAL]
@@ -137,7 +146,8 @@ def _sort_pairs(text: str, leave_out: list[str]) -> tuple[tuple[str, str], ...]:
 
 def _normalise_body(request: Request, ignore: tuple[Place, ...]) -> Body:
     if request.omitted is not None:
-        return Body("omitted", (request.omitted.size, request.omitted.sha256))
+        known = request.omitted.sha256
+        return Body("omitted", (request.omitted.size, known)) if known else ANY_BODY
     data = request.body
     if not data:
         return Body("none")
@@ -221,6 +231,8 @@ def _compare_pairs(
 
 
 def _compare_bodies(expected: Body, found: Body) -> list[Difference]:
+    if expected.kind == "any":
+        return []
     if expected.kind != found.kind:
         return [Difference("body", _describe(expected), _describe(found))]
     match expected.kind:
@@ -236,7 +248,7 @@ def _compare_bodies(expected: Body, found: Body) -> list[Difference]:
 
 def _describe(body: Body) -> str | None:
     match body.kind:
-        case "none":
+        case "none" | "any":
             return None
         case "json":
             return encode_json(body.value).decode()
@@ -245,7 +257,7 @@ def _describe(body: Body) -> str | None:
         case "form":
             return "a form"
         case _ if len(body.value) <= _SHOWN and _is_text(body.value):
-            return body.value.decode()
+            return str(body.value, "utf-8")
         case _:
             return f"{len(body.value)} bytes, SHA-256 {hashlib.sha256(body.value).hexdigest()[:16]}…"
 

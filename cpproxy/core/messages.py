@@ -4,9 +4,12 @@ Names and values of headers are bytes as they stood on the wire, in order and re
 needed, as latin-1 (RFC 9110 section 5.5), which loses nothing.
 """
 
+import re
 from dataclasses import dataclass
 
 from msgspec import Struct
+
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
 
 type Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -48,8 +51,8 @@ class Request(Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        """The target up to its first question mark, still percent-encoded."""
-        return self.target.partition("?")[0]
+        """The target up to its first question mark, still percent-encoded; so are bytes that are none of UTF-8."""
+        return printable(self.target.partition("?")[0])
 
     @property
     def query(self) -> str:
@@ -97,6 +100,13 @@ def end_to_end(headers: Headers) -> Headers:
     return tuple((name, value) for name, value in headers if name.lower() not in dropped)
 
 
+def transfer_codings(headers: Headers) -> tuple[str, ...]:
+    """The codings of `Transfer-Encoding` but `chunked` (RFC 9112 section 7): a body passed on would lose them."""
+    values = b",".join(value for name, value in headers if name.lower() == b"transfer-encoding")
+    codings = (coding.strip().lower() for coding in values.decode("latin-1").split(","))
+    return tuple(coding for coding in codings if coding not in {"", "chunked"})
+
+
 def as_text(headers: Headers) -> tuple[tuple[str, str], ...]:
     """The headers as text, for files and reports."""
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
@@ -105,3 +115,13 @@ def as_text(headers: Headers) -> tuple[tuple[str, str], ...]:
 def as_wire(headers: tuple[tuple[str, str], ...]) -> Headers:
     """The headers as bytes; the inverse of `as_text`."""
     return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+
+
+def printable(target: str) -> str:
+    """The target with its undecodable bytes percent-encoded, which means the same and can be written as text."""
+    return target if target.isascii() else _UNDECODABLE.sub(lambda match: f"%{ord(match.group()) - 0xDC00:02X}", target)
+
+
+def as_latin1(value: str) -> str:
+    """A header's value that was decoded as UTF-8, decoded as all others are."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -15,6 +15,7 @@ import msgspec
 from cpproxy.core.bindings import Bindings, Contradiction
 from cpproxy.core.identities import Catalogue, render
 from cpproxy.core.matching import Body, Difference, Form, compare
+from cpproxy.core.messages import printable
 from cpproxy.core.worlds import Entry
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Miss:
                     "distance": near.distance,
                     "differences": [
                         {
-                            "where": difference.where,
+                            "where": printable(difference.where),
                             "expected": _shorten(difference.expected),
                             "found": _shorten(difference.found),
                         }
@@ -109,15 +110,16 @@ def explain(
     neighbours: Iterable[tuple[Entry, Form]],
     bindings: Bindings,
     library: "Library",
-    contradictions: "Sequence[tuple[Line, Contradiction]]" = (),
+    *,
+    against: "Sequence[tuple[Line, Contradiction]]" = (),
 ) -> Miss:
     """The report on a call that missed; `neighbours` are entries with their forms, the likeliest first."""
     catalogue = library.catalogue
-    against = {line.entries[0]: found for line, found in contradictions}
+    known = {line.entries[0]: found for line, found in against}
     near = []
     named: dict[str, str] = {}
     for entry, recorded in islice(neighbours, _EXAMINED):
-        found = against.get(entry)
+        found = known.get(entry)
         differences = compare(_expect(recorded, form, bindings, catalogue), form, compared)
         distance = sum(_WEIGHTS.get(difference.where, _OTHER_WEIGHT) for difference in differences)
         why = f"{found.value} {found.why}" if found else ""
@@ -215,15 +217,18 @@ def _adapt(text: str, live: str | None, bindings: Bindings, catalogue: Catalogue
 
 
 def _spell(difference: Difference) -> str:
-    expected, found = _shorten(difference.expected), _shorten(difference.found)
+    where, expected, found = printable(difference.where), _shorten(difference.expected), _shorten(difference.found)
     match expected, found:
         case None, _:
-            return f"{difference.where} is {found}, recorded without it"
+            return f"{where} is {found}, recorded without it"
         case _, None:
-            return f"{difference.where} is missing, recorded as {expected}"
+            return f"{where} is missing, recorded as {expected}"
         case _:
-            return f"{difference.where} is {found}, recorded as {expected}"
+            return f"{where} is {found}, recorded as {expected}"
 
 
 def _shorten(text: str | None) -> str | None:
-    return text if text is None or len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    """The text short enough for a line, its undecodable bytes percent-encoded."""
+    if text is None:
+        return None
+    return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")

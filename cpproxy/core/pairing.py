@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from cpproxy.core.addresses import addresses
 from cpproxy.core.cassette import Interaction
 from cpproxy.core.inventory import compared
 from cpproxy.core.loading import Library
@@ -45,11 +46,14 @@ class Side:
         return self._interactions.setdefault(entry.number, entry.interaction())
 
     def leaves(self, entry: Entry) -> dict[Spot, Scalar]:
-        """The values of an interaction by place."""
+        """The values of an interaction by place, with tokens for the upstream's address."""
         known = self._leaves.get(entry.number)
         if known is None:
             found = walk(self.interaction(entry), self.library.catalogue, compared(entry, self.library))
-            known = self._leaves[entry.number] = dict(found)
+            own = addresses(self.world.upstream)
+            known = self._leaves[entry.number] = {
+                spot: own.tokenise(value) if own and isinstance(value, str) else value for spot, value in found
+            }
         return known
 
     def skeleton(self, entry: Entry) -> bytes:

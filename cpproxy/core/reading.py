@@ -63,7 +63,7 @@ def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, l
     told = session.tell(sent.caller, view.rest, found, view.world, view.things)
     reading = Reading(told.seen.source, sent.caller, view.world, doubt=doubt, told=[(told, view.things)])
     if view.layout.keys and reading.entry in view.keys | wide.keys:
-        _compose(reading, view, wide, session, sent, library)
+        _compose(reading, view, wide, session, library)
     for write in view.unseen:
         if session.is_played(write):
             reading.doubt = reading.doubt or f"what {write.id} made was never seen in it"
@@ -95,7 +95,7 @@ def _earliest(timeline: Timeline) -> Found | None:
     return None if found is None else Found(found.steps, "it was never asked before a write to its path")
 
 
-def _compose(reading: Reading, view: View, wide: View, session: Session, sent: Sent, library: Library) -> None:
+def _compose(reading: Reading, view: View, wide: View, session: Session, library: Library) -> None:
     """Chooses each part, and composes the document where no recorded answer is just that (rule 14)."""
     others = {part.steps: part for part in wide.parts} if wide is not view else {}
     known = {part.steps for part in view.parts}
@@ -104,7 +104,7 @@ def _compose(reading: Reading, view: View, wide: View, session: Session, sent: S
         parents = [part.steps[:size] for size in range(1, len(part.steps)) if _is_part(part.steps[size - 1])]
         if not all(parent in chosen for parent in parents):
             continue
-        seen = _choose(part, others.get(part.steps, part), reading, session, sent)
+        seen = _choose(part, others.get(part.steps, part), reading, session)
         if seen is not None and seen.source is not ABSENT:
             chosen[part.steps] = seen
     keys = (view.keys | wide.keys)[reading.entry]
@@ -125,7 +125,7 @@ def _is_part(step: str | int) -> bool:
     return isinstance(step, str) and step.startswith("#")
 
 
-def _choose(part: Part, other: Part, reading: Reading, session: Session, sent: Sent) -> Seen | None:
+def _choose(part: Part, other: Part, reading: Reading, session: Session) -> Seen | None:
     """What a part is now; None for one that is not there."""
     if part.creator is not None and not session.is_played(part.creator):
         return None
@@ -135,6 +135,6 @@ def _choose(part: Part, other: Part, reading: Reading, session: Session, sent: S
         return None
     if found.doubt and not part.timeline.constant:
         reading.doubt = reading.doubt or f"{part.steps[-1]}: {found.doubt}"
-    told = session.tell(sent.caller, part.timeline, found, reading.world, part.things)
+    told = session.tell(reading.caller, part.timeline, found, reading.world, part.things)
     reading.told.append((told, part.things))
     return told.seen

@@ -24,7 +24,7 @@ from cpproxy.core.cassette import (
     RecordedRequest,
     RecordedResponse,
 )
-from cpproxy.core.messages import Chunk, Headers, as_text
+from cpproxy.core.messages import Chunk, Headers, as_text, printable
 from cpproxy.core.redaction import MARKER, Redactor, credentials
 from cpproxy.errors import UpstreamError
 
@@ -37,7 +37,6 @@ MOST_CHUNKS = 65536
 _LONGEST_SLUG = 80  # characters
 _ORDINAL = re.compile(r"(.*)-(\d+)", re.DOTALL)
 _NOT_WORD = re.compile(r"[^a-z0-9_]+")
-_UNDECODABLE = re.compile("[\udc80-\udcff]")
 _NEW_EACH_RUN = re.compile(
     r"""
     [0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}     # UUID
@@ -102,6 +101,7 @@ class Recording:
                 self._ordinals[slug] = max(self._ordinals[slug], int(ordinal))
         self._arrived = 0
         self._interactions: dict[int, Interaction] = {}
+        self._redacted: dict[int, Interaction] = {}
         self._previous_incomplete = previous.incomplete if previous else ""
 
     def __len__(self) -> int:
@@ -147,7 +147,10 @@ class Recording:
         """All that was recorded so far, in the order of arrival; `incomplete` says why it must not be trusted whole."""
         redactor = Redactor(self._previous.placeholders if self._previous else ())
         # A copy first: while this runs in one thread, calls may be added in another.
-        interactions = [_redact(interaction, redactor) for _, interaction in sorted(dict(self._interactions).items())]
+        interactions = [
+            self._redact(number, interaction, redactor)
+            for number, interaction in sorted(self._interactions.copy().items())
+        ]
         return CassetteOf(
             cpproxy=format_.VERSION,
             recorded=self._recorded,
@@ -158,6 +161,15 @@ class Recording:
             placeholders=redactor.placeholders,
         )
 
+    def _redact(self, number: int, interaction: Interaction, redactor: Redactor) -> Interaction:
+        """The interaction with placeholders: the same object as the last time if they are the same."""
+        headers = redactor.request_headers(interaction.request.headers)
+        redacted = self._redacted.get(number)
+        if redacted is None or redacted.request.headers != headers:
+            request = msgspec.structs.replace(interaction.request, headers=headers)
+            redacted = self._redacted[number] = msgspec.structs.replace(interaction, request=request)
+        return redacted
+
     def _moment(self, seconds: float) -> float:
         return round(self._offset + seconds, 3)
 
@@ -167,17 +179,6 @@ def _timeline(chunks: tuple[Chunk, ...], body: Body | UnsetType) -> tuple[tuple[
     if not 2 <= len(chunks) <= MOST_CHUNKS or body is UNSET or body.coding or body.omitted is not UNSET:
         return ()
     return tuple((round(chunk.at * 1000), chunk.size) for chunk in chunks)
-
-
-def _redact(interaction: Interaction, redactor: Redactor) -> Interaction:
-    request = interaction.request
-    headers = redactor.request_headers(request.headers)
-    return msgspec.structs.replace(interaction, request=msgspec.structs.replace(request, headers=headers))
-
-
-def printable(target: str) -> str:
-    """The target with its undecodable bytes percent-encoded, which means the same and can be written as text."""
-    return _UNDECODABLE.sub(lambda match: f"%{ord(match.group()) - 0xDC00:02X}", target)
 
 
 def _slug(method: str, path: str) -> str:

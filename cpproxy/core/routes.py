@@ -163,6 +163,8 @@ class RouteTable:
             except ValueError as error:
                 raise UsageError(f"config: routes[{index}]: {error}") from error
         self.routes = tuple(routes)
+        self.asks_headers = any(route.when is not None and route.when.place.kind == "header" for route in routes)
+        """Whether a condition looks at a header, so that calls alike in all else may be of different routes."""
         self._ranked = sorted(routes, key=lambda route: -route.template.literal)
         self._candidates = lru_cache(maxsize=_CACHED_PATHS)(self._search)
 

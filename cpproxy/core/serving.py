@@ -115,7 +115,8 @@ class Scripts:
         known = addresses(upstream)
         headers = known.tokenise_headers(recorded.headers) if known else recorded.headers
         texts = tuple((name.encode("latin-1"), self.text(_reveal(value))) for name, value in headers)
-        raw, body, coding = b"", None, ()
+        raw, body = b"", None
+        coding: tuple[str, ...] = ()
         secrets = [marker.group() for _, value in headers for marker in _PLACEHOLDER.finditer(value)]
         addressed = any(TOKEN in value or name.lower() == "location" for name, value in headers)
         bodied = interaction.request.method != "HEAD" and recorded.status not in _BODILESS
@@ -145,7 +146,7 @@ class Scripts:
         )
 
     def document(self, value: Any, interaction: Interaction, upstream: str) -> tuple[Text, tuple[str, ...], bool]:  # noqa: ANN401 (JSON)
-        """A composed document in the layout of the answer that it goes out as; with its secrets, and if it has a token."""
+        """A composed document in the layout of the answer it goes out as, with its secrets, and if it has a token."""
         body = interaction.response.body
         if not isinstance(body, Body):
             raise TypeError("only a document is composed")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cpproxy.core.bindings import Bindings, Secrets
-from cpproxy.core.index import Bucket
+from cpproxy.core.index import Row
 from cpproxy.core.timelines import Found, Seen, State, Step, Timeline
 from cpproxy.core.worlds import Entry, Thing, World
 
@@ -38,7 +38,7 @@ class Session:
     order: int = 0
     progress: dict[tuple[Caller, Timeline, State], int] = field(default_factory=dict)
     moments: dict[tuple[Caller, World, Thing], float] = field(default_factory=dict)
-    cursors: dict[Bucket, int] = field(default_factory=dict)
+    cursors: dict[Row, int] = field(default_factory=dict)
     settled: dict[object, Any] = field(default_factory=dict)
     """Answers by call, for calls that get the same answer again until something changes."""
     _states: dict[Timeline, tuple[int, State]] = field(default_factory=dict)

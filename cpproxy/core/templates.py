@@ -21,8 +21,8 @@ _NAMES = object()
 """Leads in a shape's tree to the names that are no gaps, and to the gaps that are names."""
 
 type Place = tuple[Any, ...]
-"""`("path", n)`, `("query", n)`, `("form", n)`, `("header", n, m)`, `("body",)`, `("json", *steps)`; `("name", *steps, literal)`
-is a member's name, `literal` holding the names beside it that are none."""
+"""`("path", n)`, `("query", n)`, `("form", n)`, `("header", n, m)`, `("body",)`, `("json", *steps)`;
+`("name", *steps, literal)` is a member's name, `literal` holding the names beside it that are none."""
 
 
 class Slot(NamedTuple):
@@ -65,55 +65,62 @@ class Shape:
         if not self.gaps:
             return form.key(), ()
         found: list[Any] = [None] * len(self.gaps)
-        path = None
-        query, fields, headers = list(form.query), None, None
-        body = form.body
-        for number, (place, _) in enumerate(self.gaps):
-            match place:
-                case ("path", int(at)):
-                    if path is None:
-                        path = form.path.split("/")
-                    if at >= len(path):
-                        return None
-                    found[number], path[at] = path[at], _BLANK
-                case ("query", int(at)):
-                    if at >= len(query):
-                        return None
-                    found[number], query[at] = query[at][1], (query[at][0], _BLANK)
-                case ("form", int(at)):
-                    fields = list(body.value) if fields is None else fields
-                    if body.kind != "form" or at >= len(fields):
-                        return None
-                    found[number], fields[at] = fields[at][1], (fields[at][0], _BLANK)
-                case ("header", int(at), int(nth)):
-                    headers = [list(values) for values in form.headers] if headers is None else headers
-                    if at >= len(headers) or nth >= len(headers[at]):
-                        return None
-                    found[number], headers[at][nth] = headers[at][nth].decode("latin-1"), b"\0"
-                case ("body",):
-                    if body.kind not in {"bytes", "multipart"}:
-                        return None
-                    found[number] = body.value.decode("utf-8", "replace")
-                case _:
-                    pass
-        left: object
-        if self.tree:
-            if body.kind != "json":
-                return None
-            try:
-                left = encode_json(_cut_json(body.value, self.tree, found))
-            except _UnlikeError:
-                return None
-        elif fields is not None:
-            left = tuple(fields)
-        else:
-            left = None if self.gaps[0][0] == ("body",) else body.key()
+        try:
+            path, query, headers = _cut_head(form, self.gaps, found)
+            left = _cut_body(form.body, self.gaps, self.tree, found)
+        except (IndexError, _UnlikeError):
+            return None
         values = _read(self.gaps, found)
         if values is None:
             return None
-        counted = form.headers if headers is None else tuple(map(tuple, headers))
-        here = form.path if path is None else "/".join(path)
-        return (form.method, here, tuple(query), body.kind, left, counted, form.conditional), values
+        return (form.method, path, query, form.body.kind, left, headers, form.conditional), values
+
+
+def _cut_head(
+    form: Form, gaps: tuple[tuple[Place, Pattern], ...], found: list[Any]
+) -> tuple[str, tuple[tuple[str, str], ...], tuple[tuple[bytes, ...], ...]]:
+    """Path, query and headers without the gaps, whose values come into `found`."""
+    path, query, headers = None, None, None
+    for number, (place, _) in enumerate(gaps):
+        match place:
+            case ("path", int(at)):
+                path = form.path.split("/") if path is None else path
+                found[number], path[at] = path[at], _BLANK
+            case ("query", int(at)):
+                query = list(form.query) if query is None else query
+                found[number], query[at] = query[at][1], (query[at][0], _BLANK)
+            case ("header", int(at), int(nth)):
+                headers = [list(values) for values in form.headers] if headers is None else headers
+                found[number], headers[at][nth] = headers[at][nth].decode("latin-1"), b"\0"
+            case _:
+                pass
+    return (
+        form.path if path is None else "/".join(path),
+        form.query if query is None else tuple(query),
+        form.headers if headers is None else tuple(map(tuple, headers)),
+    )
+
+
+def _cut_body(body: Body, gaps: tuple[tuple[Place, Pattern], ...], tree: dict[Any, Any], found: list[Any]) -> object:
+    """The body without the gaps, as a key."""
+    if tree:
+        if body.kind != "json":
+            raise _UnlikeError
+        return encode_json(_cut_json(body.value, tree, found))
+    fields = None
+    for number, (place, _) in enumerate(gaps):
+        if place[0] == "form":
+            if body.kind != "form":
+                raise _UnlikeError
+            fields = list(body.value) if fields is None else fields
+            at = place[1]
+            found[number], fields[at] = fields[at][1], (fields[at][0], _BLANK)
+        elif place[0] == "body":
+            if body.kind not in {"bytes", "multipart"}:
+                raise _UnlikeError
+            found[number] = body.value.decode("utf-8", "replace")
+            return None
+    return body.key() if fields is None else tuple(fields)
 
 
 @lru_cache(maxsize=4096)
@@ -150,7 +157,8 @@ def _cut_json(value: Any, tree: dict[Any, Any], found: list[Any]) -> Any:  # noq
     if isinstance(value, dict):
         copy = dict(value)
         if _NAMES in tree:
-            copy = _rename(copy, *tree[_NAMES], found)
+            literal, gaps = tree[_NAMES]
+            copy = _rename(copy, literal, gaps, found)
     elif isinstance(value, list):
         copy = list(value)
     else:

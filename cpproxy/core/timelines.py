@@ -84,7 +84,7 @@ class Timeline:
         states: dict[State, list[Seen]] = {}
         for one in sorted(self.seen, key=lambda one: one.start):
             before = find_state(self.writes, one.start)
-            until = frozenset(write.number for write in self.writes if write.start < one.end)
+            until = find_reach(self.writes, one.end)
             if before == until:
                 states.setdefault(before, []).append(one)
             else:
@@ -123,6 +123,11 @@ class Timeline:
 def find_state(writes: Iterable[Write], moment: float) -> State:
     """The writes that had ended when something was asked (rule 12)."""
     return frozenset(write.number for write in writes if write.end <= moment)
+
+
+def find_reach(writes: Iterable[Write], moment: float) -> State:
+    """The writes that had begun when something was told: any of them may show in it (rule 1)."""
+    return frozenset(write.number for write in writes if write.start < moment)
 
 
 def collapse(seen: Iterable[Seen]) -> tuple[Step, ...]:

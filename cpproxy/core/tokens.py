@@ -97,7 +97,7 @@ def read_time(text: str) -> float | None:
         return None
     if _EPOCH.fullmatch(text):
         whole = text.partition(".")[0]
-        return float(text) / 10 ** (len(whole) - 10)
+        return float(text) / float(10 ** (len(whole) - 10))
     return None
 
 

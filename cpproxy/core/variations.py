@@ -193,7 +193,7 @@ def _judge_times(place: Place, *, inside: bool) -> Judgement:
             return Kind.UNEXPLAINED, f"a time in {spot.wide}, which cannot be left out of the match", None
         return Kind.TIME, "outside the time of the recording", ("ignore", spot.wide)
     if inside:
-        return Kind.TIME, "no step of a poll", None
+        return Kind.TIME, "within the time of the recording: no step of a poll", None
     if place.entry.write:
         return Kind.TIME, "in the answer of a write: told once, compared with nothing", None
     return Kind.TIME, "outside the time of the recording", ("volatile", spot.wide)
@@ -257,9 +257,22 @@ def _judge_told(place: Place, study: Study) -> Judgement:
     lone = study.one.world.lone
     if all(str(value) in lone for _, value, _ in place.values):
         return Kind.NEW, "stands nowhere else: no step of a poll", None
+    if not _is_moving(place, study):
+        return Kind.NEW, "the same within each recording: told as it was recorded", None
     numbers = all(isinstance(value, int | float) for _, value, _ in place.values)
     kind = Kind.MEASURE if numbers else Kind.NEW
     return kind, "every value would be another step of a poll", ("volatile", spot.wide)
+
+
+def _is_moving(place: Place, study: Study) -> bool:
+    """Whether the answers to one request, within one recording, differ there."""
+    told: dict[object, set[Scalar]] = {}
+    for both, _, _ in place.values:
+        for entry, side in ((both.one, study.one), (both.other, study.other)):
+            if entry.line is not None:
+                values = [value for spot, value in side.leaves(entry).items() if spot == place.spot]
+                told.setdefault(entry.line, set()).update(values)
+    return any(len(values) > 1 for values in told.values())
 
 
 def _is_new(place: Place) -> bool:

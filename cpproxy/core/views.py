@@ -14,6 +14,7 @@ from cpproxy.core.index import Line
 from cpproxy.core.timelines import Seen, Timeline
 from cpproxy.core.worlds import Entry, Thing, World
 
+CREATED = 201
 ABSENT = None
 """The source of an answer in which a part is not there."""
 
@@ -63,7 +64,9 @@ def make_view(
     parts = tuple(_make_parts(taken, world))
     told = subject or _rest_identities(entries, taken)
     by_path = not told
-    writes = world.concerning_path(entries[0].path) if by_path else world.concerning(told)
+    writes = world.concerning(told)
+    if not subject:  # what merely stands in an answer may not be all that it is about
+        writes = tuple(sorted({*writes, *world.concerning_path(entries[0].path)}, key=lambda entry: entry.number))
     timeline = Timeline(writes, tuple(rest))
     return View(
         world=world,
@@ -83,7 +86,7 @@ def _rest_identities(entries: tuple[Entry, ...], taken: dict[Entry, documents.Pa
     for entry in entries:
         if entry not in taken or not taken[entry].parts:
             found |= entry.told
-    held = {step[1:] for one in taken.values() for steps in one.parts for step in steps if _is_part(step)}
+    held = {str(step)[1:] for one in taken.values() for steps in one.parts for step in steps if _is_part(step)}
     return frozenset(found - held) if not any(one.containers for one in taken.values()) else frozenset()
 
 
@@ -119,8 +122,9 @@ def _find_unseen(line: Line, parts: tuple[Part, ...], world: World) -> Iterable[
     creators = {part.creator for part in parts if part.creator is not None}
     kinds: set[Any] = {creator.line.bucket for creator in creators if creator.line is not None}
     path = line.entries[0].path
+    making = set(world.creators.values())
     for entry in world.entries:
-        if not entry.changes or entry in creators or entry.number not in world.introducing or entry.line is None:
+        if entry in creators or entry not in making or entry.line is None:
             continue
-        if entry.line.bucket in kinds or (entry.method == "POST" and entry.path == path):
+        if entry.line.bucket in kinds or (entry.status == CREATED and entry.path == path):
             yield entry

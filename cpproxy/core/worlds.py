@@ -6,7 +6,7 @@ what else the write's request names; an identity that writes of one kind hand on
 and introduced by none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ class Entry:
     number: int
     cassette: str
     id: str
-    raw: msgspec.Raw
+    json: bytes
     start: float
     end: float
     status: int
@@ -74,7 +74,7 @@ class Entry:
 
     def interaction(self) -> Interaction:
         """The interaction, decoded."""
-        return _INTERACTION.decode(self.raw)
+        return _INTERACTION.decode(self.json)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +92,10 @@ class World:
     """Identities that stand in one interaction alone."""
     _named: dict[Thing, list[Entry]] = field(default_factory=dict)
     _paths: dict[str, list[Entry]] = field(default_factory=dict)
+
+    def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
+        """The interactions in recorded order, as the file had them but for its white space."""
+        return ((msgspec.Raw(entry.json), entry.interaction()) for entry in self.entries)
 
     def learn(self) -> None:
         """Finds out who introduced what; to be called once all entries are there, with their lines."""
@@ -111,18 +115,8 @@ class World:
             self._paths.setdefault(entry.path, []).append(entry)
 
     def _find_creators(self) -> None:
-        known: dict[Identity, float] = {}
-        count: dict[Identity, int] = {}
-        for entry in self.entries:
-            for identity in entry.asked | entry.told:
-                count[identity] = count.get(identity, 0) + 1
-            if entry.write:
-                continue
-            if entry.status not in MISSING:
-                for identity in entry.asked:
-                    known[identity] = min(known.get(identity, entry.start), entry.start)
-            for identity in entry.told - entry.asked:
-                known[identity] = min(known.get(identity, entry.end), entry.end)
+        """The first write that shows what nobody knew when it began; what a 404 asked for was not known."""
+        known, count = self._find_known()
         for entry in self.entries:
             if not entry.changes:
                 continue
@@ -130,9 +124,22 @@ class World:
                 first = self.creators.get(identity)
                 if (first is None or entry.start < first.start) and known.get(identity, entry.start) >= entry.start:
                     self.creators[identity] = entry
-                elif first is None:
-                    known[identity] = -1.0
         self.lone = frozenset(identity for identity, number in count.items() if number == 1)
+
+    def _find_known(self) -> tuple[dict[Identity, float], dict[Identity, int]]:
+        """When a read first showed each identity, and in how many interactions each stands."""
+        known: dict[Identity, float] = {}
+        count: dict[Identity, int] = {}
+        for entry in self.entries:
+            for identity in entry.asked | entry.told:
+                count[identity] = count.get(identity, 0) + 1
+            if entry.write:
+                continue
+            asked = frozenset() if entry.status in MISSING else entry.asked
+            for moment, identities in ((entry.start, asked), (entry.end, entry.told - entry.asked)):
+                for identity in identities:
+                    known[identity] = min(known.get(identity, moment), moment)
+        return known, count
 
     def _drop_shared(self) -> None:
         """What writes of one kind hand on to several things was there before them (an org, a cluster)."""

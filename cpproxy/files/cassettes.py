@@ -188,13 +188,19 @@ def render(interaction: Interaction) -> Rendered:
     return _lay_out(raw)
 
 
-def write(folder: Path, name: str, cassette: CassetteOf[Interaction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> Path:
-    """Replace the cassette of that name by this one, whole or not at all, and give its file.
+def write(
+    folder: Path,
+    name: str,
+    cassette: CassetteOf[Interaction] | CassetteOf[Rendered] | CassetteOf[Raw],
+    *,
+    into: Path | None = None,
+) -> Path:
+    """Replace the cassette of that name by this one, whole or not at all, and give its file; or the file `into`.
 
     Interactions may have been rendered before, so that a recorder renders each once, or be as `load` gave them.
     CassetteError if the file cannot be written, or could not be read again.
     """
-    path = locate(folder, name)
+    path = into or locate(folder, name)
     if problem := validity.check_head(cassette):
         raise CassetteError(_show(path), f"${problem.path}", problem.expected)
     try:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cpproxy.core import jsonpath
-from cpproxy.core.config import DEFAULT, Config, RouteSettings
+from cpproxy.core.config import DEFAULT, Config, ReplaySettings, RouteSettings
 from cpproxy.core.routes import Place, Template, When
 from cpproxy.errors import UsageError
 
@@ -140,17 +140,23 @@ def _find_problems(config: Config) -> Problems:
     for index, route in enumerate(config.routes):
         yield from ((f"routes[{index}].{key}", problem) for key, problem in _find_route_problems(route))
     yield from _find_repetitions(config.routes)
-    for key in ("volatile", "identities", "not_identities"):
-        for index, text in enumerate(getattr(config.replay, key)):
-            yield from _try(f"replay.{key}[{index}]", jsonpath.parse, text)
+    yield from _find_replay_problems(config.replay)
     if config.state.path and not config.state.path.startswith("/"):
         yield "state.path", f"expected a path that begins with /, not {config.state.path!r}"
     if config.record.body_limit < 0:
         yield "record.body_limit", f"expected a size in bytes, 0 or more, not {config.record.body_limit}"
 
 
+def _find_replay_problems(replay: ReplaySettings) -> Problems:
+    for key in ("volatile", "identities", "not_identities"):
+        for index, text in enumerate(getattr(replay, key)):
+            yield from _try(f"replay.{key}[{index}]", jsonpath.parse, text)
+
+
 def _find_route_problems(route: RouteSettings) -> Problems:
     yield from _try("match", Template.parse, route.match)
+    if route.required == ():
+        yield "required", "expected true, false or the names of clients, not an empty list, which requires nothing"
     for index, text in enumerate(route.ignore):
         yield from _try(f"ignore[{index}]", Place.parse, text)
     for index, name in enumerate(route.compare):

@@ -1,16 +1,19 @@
 """The admin paths below `/__cpproxy/`: what scripts and the command line ask a running proxy. They are never calls."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import msgspec
 from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
 
 from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.server import DEFAULT_SESSION, STATE
 
+_LOG = logging.getLogger("cpproxy.front")
 _SESSION = "X-Cpproxy-Session"
 
 
@@ -92,12 +95,10 @@ class Admin:
             return response
         try:
             answer = await handler(http)
-        except UsageError as error:
-            return _refuse(404 if path.startswith("/call/") else 400, str(error))
-        except CpproxyError as error:
-            return _refuse(500, str(error))
-        except web.HTTPException as error:  # a body that is too large
-            return _refuse(error.status, error.reason)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 (what goes wrong here is no call: it gets an answer and no row)
+            return _explain(error, missing=404 if path.startswith("/call/") else 400)
         return answer if isinstance(answer, web.StreamResponse) else _respond(200, answer)
 
     async def _health(self, _: web.BaseRequest) -> object:
@@ -160,6 +161,24 @@ async def _read[T](http: web.BaseRequest, kind: type[T]) -> T:
         return msgspec.json.decode(await http.read() or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"the body of {http.method} {http.path}: {error}") from error
+
+
+def _explain(error: Exception, *, missing: int) -> web.Response:
+    """The answer to a question that failed; `missing` is the status for what the asker got wrong."""
+    match error:
+        case UsageError():
+            return _refuse(missing, str(error))
+        case CpproxyError():
+            return _refuse(500, str(error))
+        case web.HTTPException():  # a body that is too large
+            return _refuse(error.status, error.reason)
+        case RequestPayloadError():
+            response = _refuse(400, f"malformed body ({type(error.__cause__ or error).__name__})")
+            response.force_close()
+            return response
+        case _:
+            _LOG.error("internal error", exc_info=error)
+            return _refuse(500, f"internal error ({type(error).__name__}); run with -vv to see it whole, and report it")
 
 
 def _respond(status: int, answer: object) -> web.Response:

@@ -17,9 +17,10 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
+from msgspec import UNSET, Raw, UnsetType
 
-from cpproxy.core.calls import Call, Outcome
-from cpproxy.core.messages import Headers, Omitted, Request
+from cpproxy.core.calls import Call, Outcome, Way
+from cpproxy.core.messages import Headers, Omitted, Request, as_latin1, printable
 from cpproxy.front.wire import encode_head, has_body
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Exchange:
         "_sent",
         "_task",
         "began",
+        "client",
         "content",
         "headers",
         "host",
@@ -87,6 +89,7 @@ class Exchange:
         protocol: RequestHandler,
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
+        client: str,
     ) -> None:
         self._at = time.time()
         self._desk = desk
@@ -96,13 +99,15 @@ class Exchange:
         self.began = time.perf_counter()
         self.content = content
         self.headers: Headers = message.raw_headers
-        self.host = message.headers.get("Host", "")
+        self.host = as_latin1(message.headers.get("Host", ""))
         self.keep_alive = not message.should_close
         self.logged = False
         self.message = message
         self.method = message.method
         self.modern = message.version.minor >= 1
         """Whether the client speaks HTTP/1.1, and so understands chunks and interim answers."""
+        self.client = client
+        """The peer's address."""
         self.prefix = ""
         """What was taken off the path because it chose the session."""
         self.protocol = protocol
@@ -120,12 +125,6 @@ class Exchange:
             loop = asyncio.get_running_loop()
             self._http = web.BaseRequest(self.message, self.content, self.protocol, self.writer, self._task, loop)
         return self._http
-
-    @property
-    def client(self) -> str:
-        """The peer's address."""
-        peer = self.protocol.peername
-        return str(peer[0]) if isinstance(peer, tuple) else str(peer or "")
 
     @property
     def remote(self) -> str:
@@ -158,27 +157,32 @@ class Exchange:
 
     async def read(self, limit: int) -> Request:
         """The call with its body; of a body above `limit` bytes, its size and digest alone."""
-        body = b""
-        omitted = None
+        body, omitted = b"", None
         if self.has_body:
             if self.expects_continue:
                 self.inform(100, ())
-            content = self.content
-            digest = None
-            buffer = bytearray()
-            size = 0
-            while piece := await content.readany():
-                size += len(piece)
-                if digest is not None:
-                    digest.update(piece)
-                    continue
-                buffer += piece
-                if size > limit:
-                    digest = hashlib.sha256(buffer)
-                    buffer.clear()
-            body = bytes(buffer)
-            omitted = None if digest is None else Omitted(size, digest.hexdigest())
+            if self.content.is_eof():  # it came with the head
+                body = self.content.read_nowait()
+                if len(body) > limit:
+                    body, omitted = b"", Omitted(len(body), hashlib.sha256(body).hexdigest())
+            else:
+                body, omitted = await self._gather(limit)
         return Request(self.method, self.target, self.headers, body, self.client, omitted)
+
+    async def _gather(self, limit: int) -> tuple[bytes, Omitted | None]:
+        digest = None
+        buffer = bytearray()
+        size = 0
+        while piece := await self.content.readany():
+            size += len(piece)
+            if digest is not None:
+                digest.update(piece)
+                continue
+            buffer += piece
+            if size > limit:
+                digest = hashlib.sha256(buffer)
+                buffer.clear()
+        return bytes(buffer), None if digest is None else Omitted(size, digest.hexdigest())
 
     def inform(self, status: int, headers: Headers) -> None:
         """Sends an interim answer (1xx), which HTTP/1.0 clients do not understand and are spared."""
@@ -186,23 +190,46 @@ class Exchange:
             self._desk.flush()
             self.transport().write(encode_head(status, None, headers))
 
-    def log(self, outcome: Outcome, status: int, **row: Any) -> None:  # noqa: ANN401 (the fields of Call)
-        """Buffers the call's row; `row` holds further fields of `Call`."""
+    def log(
+        self,
+        outcome: Outcome,
+        status: int,
+        *,
+        route: str = "",
+        cassette: str = "",
+        interaction: str = "",
+        reason: str = "",
+        request_size: int = 0,
+        response_size: int = 0,
+        undetermined: bool = False,
+        used_up: bool = False,
+        body: Raw | UnsetType = UNSET,
+    ) -> None:
+        """Buffers the call's row; see `Call` for what its fields mean."""
         self.logged = True
         self._desk.log(
-            Call(
-                seq=self.seq,
-                at=self._at,
-                outcome=outcome,
-                method=self.method,
-                target=self.target,
-                status=status,
-                session=self.session,
-                scenario=self.scenario,
-                client=self.client,
-                host=self.host,
-                duration=int((time.perf_counter() - self.began) * 1e6) / 1e6,
-                **row,
+            Call(  # by position, which is five times as fast
+                self.seq,
+                self._at,
+                outcome,
+                self.method,
+                printable(self.target),
+                status,
+                Way.FRONT,
+                self.session,
+                self.scenario,
+                self.client,
+                self.host,
+                route,
+                int((time.perf_counter() - self.began) * 1e6) / 1e6,
+                request_size,
+                response_size,
+                cassette,
+                interaction,
+                reason,
+                undetermined,
+                used_up,
+                body,
             ),
         )
 
@@ -222,14 +249,33 @@ class Exchange:
         status: int,
         size: int | None = None,
         settle: "Callable[[bool], None] | None" = None,
-        **row: Any,  # noqa: ANN401 (the fields of Call)
+        route: str = "",
+        cassette: str = "",
+        interaction: str = "",
+        reason: str = "",
+        request_size: int = 0,
+        undetermined: bool = False,
+        used_up: bool = False,
+        body: Raw | UnsetType = UNSET,
     ) -> None:
         """Sends a whole answer once its row is in the journal.
 
         `head` is as `encode_head` makes it, without `Connection`; `payload` is the framed body, and `size` the body's
         without its framing, in bytes. `settle` is told whether the answer left whole.
         """
-        self.log(outcome, status, response_size=len(payload) if size is None else size, **row)
+        self.log(
+            outcome,
+            status,
+            route=route,
+            cassette=cassette,
+            interaction=interaction,
+            reason=reason,
+            request_size=request_size,
+            response_size=len(payload) if size is None else size,
+            undetermined=undetermined,
+            used_up=used_up,
+            body=body,
+        )
         self.started = True
         if not (self.keep_alive and self.modern):
             head = head[:-2] + b"%s: %s\r\n\r\n" % self.connection_headers()[0]

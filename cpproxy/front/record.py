@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from cpproxy.core import bodies, redaction
 from cpproxy.core.calls import Outcome
-from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header
+from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header, transfer_codings
 from cpproxy.core.recording import Answered, Arrival, Asked, Recording
 from cpproxy.front.exchange import OUTCOME_HEADER, Exchange
 from cpproxy.front.upstream import Head, Transfer, Upstream, UpstreamFailure
@@ -148,6 +148,10 @@ class Recorder:
         if exchange.method == "CONNECT":
             exchange.keep_alive = False
             await exchange.refuse(405, Outcome.ERROR, "CONNECT asks for a tunnel, and this is a reverse proxy")
+            return
+        if transfer_codings(exchange.headers):
+            exchange.keep_alive = False
+            await exchange.refuse(501, Outcome.ERROR, "no Transfer-Encoding but chunked can be passed on")
             return
         arrival = self._recording.arrive(exchange.method, exchange.target, self._now())
         call = _Call(self._recording, arrival, exchange, _Catch(self._limit), _Catch(self._limit), self._cassette)

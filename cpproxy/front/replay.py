@@ -1,11 +1,10 @@
 """Replay mode: answers calls with what core decides. Nothing here or below it can reach an upstream."""
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
+from msgspec import Struct
 
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
@@ -18,7 +17,7 @@ from cpproxy.front.wire import encode_chunks, encode_head, has_body
 if TYPE_CHECKING:
     from cpproxy.core.matching import Form
 
-_CACHE_SIZE = 12 * 1024 * 1024
+_CACHE_SIZE = 10 * 1024 * 1024
 _LARGEST_CACHED = 256 * 1024
 _LARGEST_DOCUMENT = 64 * 1024
 
@@ -40,7 +39,7 @@ class Replayer:
         else:
             request = Request(exchange.method, exchange.target, exchange.headers, b"", exchange.client)
             size = 0
-        decision = self._replay.decide(request, exchange.session, exchange.scenario, self._public(exchange))
+        decision = self._replay.decide(request, exchange.session, exchange.scenario, _public(exchange))
         match decision:
             case Serve():
                 await self._serve(exchange, decision, size)
@@ -55,11 +54,11 @@ class Replayer:
         key = None if serve.variant is None else (entry, serve.variant, accept, exchange.modern)
         prepared = None if key is None else self._cache.get(key)
         if prepared is None:
-            answer = serve.answer(None if accept is None else accept.encode())
+            answer = serve.answer(None if accept is None else accept.encode(errors="surrogateescape"))
             if self._latency and answer.chunks:
                 await _stream(exchange, serve, answer, size)
                 return
-            prepared = _prepare(exchange, answer, entry, _document(serve.form, size))
+            prepared = _prepare(exchange, answer, entry, _document(serve.form(), size))
             if key is not None:
                 self._cache.put(key, prepared)
         if prepared.closes:
@@ -80,9 +79,10 @@ class Replayer:
             body=prepared.document,
         )
 
-    def _public(self, exchange: Exchange) -> Public | None:
-        """Where this client reached the front: by the name that it used, and with its session's prefix."""
-        return Public("http", exchange.host, exchange.prefix) if exchange.host else None
+
+def _public(exchange: Exchange) -> Public | None:
+    """Where this client reached the front: by the name that it used, and with its session's prefix."""
+    return Public("http", exchange.host, exchange.prefix) if exchange.host else None
 
 
 async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
@@ -95,10 +95,9 @@ async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
     }
     if refuse.denial is not None:
         answer = refuse.denial.answer(find_header(exchange.headers, b"accept-encoding"))
-        headers = (*answer.headers, (OUTCOME_HEADER, refuse.outcome.encode()))
         body = answer.body if has_body(exchange.method, answer.status) else b""
-        if find_header(headers, b"content-length") is None:
-            headers = (*headers, (b"Content-Length", b"%d" % len(body)))
+        headers = tuple(pair for pair in answer.headers if pair[0].lower() != b"content-length")
+        headers += ((b"Content-Length", b"%d" % len(body)), (OUTCOME_HEADER, refuse.outcome.encode()))
         head = encode_head(answer.status, answer.reason, headers)
         await exchange.send(head, body, outcome=refuse.outcome, status=answer.status, **row)
         return
@@ -133,15 +132,14 @@ async def _stream(exchange: Exchange, serve: Serve, answer: Answer, size: int) -
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=_document(serve.form, size),
+            body=_document(serve.form(), size),
         )
         delivered = True
     finally:
         serve.settle(delivered)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(Struct, frozen=True):
     """An answer as it goes out: head and framed body, the body's size in bytes, and whether closing ends it.
 
     `document` is the request's JSON for the ledger: equal for all calls that get this answer.
@@ -190,17 +188,14 @@ type _CacheKey = tuple[Entry, object, str | None, bool]
 
 
 class _Cache:
-    """Prepared answers, the least recently used going first, within a bound on their bytes."""
+    """Prepared answers within a bound on their bytes; the oldest go first."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[_CacheKey, _Prepared] = OrderedDict()
+        self._held: dict[_CacheKey, _Prepared] = {}
         self._size = 0
 
     def get(self, key: _CacheKey) -> _Prepared | None:
-        prepared = self._held.get(key)
-        if prepared is not None:
-            self._held.move_to_end(key)
-        return prepared
+        return self._held.get(key)
 
     def put(self, key: _CacheKey, prepared: _Prepared) -> None:
         weight = _weigh(prepared)
@@ -209,8 +204,7 @@ class _Cache:
         self._held[key] = prepared
         self._size += weight
         while self._size > _CACHE_SIZE:
-            _, dropped = self._held.popitem(last=False)
-            self._size -= _weigh(dropped)
+            self._size -= _weigh(self._held.pop(next(iter(self._held))))
 
 
 def _weigh(prepared: _Prepared) -> int:

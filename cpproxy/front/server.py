@@ -18,8 +18,10 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
+from cpproxy.core.messages import as_latin1, printable
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
+from cpproxy.front.parser import RequestParser
 
 ADMIN_PREFIX = "/__cpproxy"
 SESSION_PREFIX = "/s/"
@@ -93,9 +95,20 @@ _CLOSES = _Done(keep_alive=False)
 class _Connection(RequestHandler):
     """A connection whose malformed requests get a row and an answer that does not repeat what the client sent."""
 
-    __slots__ = ("front",)
+    __slots__ = ("client", "front")
 
+    client: str
     front: "Front"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the peer's address, for the rows of calls that outlive their connection."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.client = str(peer[0]) if peer else ""
+
+    def use_any(self, limits: dict[str, Any]) -> None:
+        """Lets any method and any target pass."""
+        self._parser = cast("Any", RequestParser(self, self._parser, limits))
 
     def data_received(self, data: bytes) -> None:
         """Takes what came; a body whose framing broke ends with RequestPayloadError, and not never."""
@@ -121,18 +134,18 @@ class _Server(web.Server):
             cast("Any", front.handle), request_factory=cast("Any", front.accept), handler_cancellation=True
         )
         self._front = front
+        self._limits = {"max_line_size": _MAX_FIELD, "max_field_size": _MAX_FIELD, "max_headers": _MAX_HEADERS}
         self._settings: dict[str, Any] = {
             "access_log": None,
             "logger": _LOG,
             "auto_decompress": False,
-            "max_line_size": _MAX_FIELD,
-            "max_field_size": _MAX_FIELD,
-            "max_headers": _MAX_HEADERS,
+            **self._limits,
         }
 
     def __call__(self) -> RequestHandler:
         connection = _Connection(self, loop=self._loop, **self._settings)
         connection.front = self._front
+        connection.use_any(self._limits)
         return connection
 
 
@@ -201,7 +214,7 @@ class Front:
         task: "asyncio.Task[None]",
     ) -> Exchange:
         """The exchange for a request whose head has been read."""
-        return Exchange(self, message, content, protocol, writer, task)
+        return Exchange(self, message, content, protocol, writer, task, cast("_Connection", protocol).client)
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
@@ -255,7 +268,7 @@ class Front:
         exchange.method = exchange.target = exchange.host = ""
         exchange.keep_alive = False
         reason = f"malformed request ({type(error).__name__})"
-        head, payload = exchange.refusal(status, Outcome.ERROR, reason)
+        head, payload = exchange.refusal(status, Outcome.ERROR, reason, headers=exchange.connection_headers())
         exchange.log(Outcome.ERROR, status, reason=reason, response_size=len(payload))
         self.flush()
         exchange.transport().write(head + payload)
@@ -338,10 +351,10 @@ def _choose_session(exchange: Exchange) -> None:
     if exchange.target.startswith(SESSION_PREFIX):
         name, slash, rest = exchange.target[len(SESSION_PREFIX) :].partition("/")
         if slash and name and "?" not in name:
-            exchange.session, exchange.target = name, f"/{rest}"
-            exchange.prefix = f"{SESSION_PREFIX}{name}"
+            exchange.session, exchange.target = printable(name), f"/{rest}"
+            exchange.prefix = f"{SESSION_PREFIX}{printable(name)}"
             return
-    chosen = exchange.message.headers.get("X-Cpproxy-Session")
+    chosen = as_latin1(exchange.message.headers.get("X-Cpproxy-Session", ""))
     if chosen:
         exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != SESSION_HEADER)
     exchange.session = chosen or DEFAULT_SESSION

@@ -22,7 +22,7 @@ from aiohttp import ClientPayloadError, ServerDisconnectedError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, TransferEncodingError
 
-from cpproxy.core.messages import Headers, end_to_end
+from cpproxy.core.messages import Headers, end_to_end, transfer_codings
 from cpproxy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Origin:
         if not name or not url.isprintable() or " " in url:
             raise UsageError("--upstream is no URL of a server: expected http://HOST[:PORT][/BASE] or https://…")
         if parts.username is not None or parts.password is not None:
-            raise UsageError(f"--upstream holds a user name or password: give {parts.scheme}://{name} alone")
+            raise UsageError("--upstream holds a user name or a password: leave out what stands before the @")
         if parts.query or parts.fragment:
             raise UsageError(f"--upstream {url}: a base URL has no query and no fragment; leave them out")
         shown = f"[{name}]" if ":" in name else name
@@ -172,6 +172,8 @@ class Transfer:
                 message, self._content = await self._link.read()
         if message.code == 101:
             raise UpstreamFailure("the upstream switched protocols, which nobody had asked for")
+        if transfer_codings(message.raw_headers):
+            raise UpstreamFailure("the upstream coded its answer for the transfer, which nobody had asked for")
         if message.code < 200 and self.sent:
             self._link.start_timeout()
         return _describe(message)

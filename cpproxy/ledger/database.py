@@ -44,6 +44,7 @@ _ENCODE = msgspec.json.encode
 _DECODE_RUN = msgspec.json.Decoder(Run).decode
 _DECODE_EVENT: Callable[[str], Event] = msgspec.json.Decoder(Event).decode
 _CALL_FIELDS = tuple(Call.__struct_fields__)
+_FREE = tuple(name for name, kind in Call.__annotations__.items() if kind is str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,8 @@ def _connect(where: str) -> tuple[Engine, str]:
             raise LedgerError(f"ledger {path}: is not there yet; `cpproxy replay` or `cpproxy record` begins it")
         with contextlib.suppress(OSError):  # what is wrong with the place, SQLite says in a moment
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)), poolclass=NullPool)
+    # Whole, since SQLite takes names such as `:memory:` for something else than a file.
+    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path.absolute())), poolclass=NullPool)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine, str(path)
@@ -324,11 +326,11 @@ def _known_run(row: RowMapping) -> KnownRun:
 
 
 def _call_row(run: str, call: Call) -> dict[str, Any]:
-    row: dict[str, Any] = {"run": run}
-    for field in _CALL_FIELDS:
-        value = getattr(call, field)
-        # PostgreSQL holds no NUL in text, and a client may send one.
-        row[field] = value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+    row = msgspec.structs.asdict(call)
+    for field in _FREE:  # PostgreSQL holds no NUL in text, and a client may send one
+        if "\0" in row[field]:
+            row[field] = row[field].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    row["run"] = run
     row["outcome"], row["way"] = call.outcome.value, call.way.value
     row["body"] = bytes(call.body).decode() if isinstance(call.body, msgspec.Raw) else None
     return row

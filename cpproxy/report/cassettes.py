@@ -17,6 +17,7 @@ from cpproxy.core.cassette import Body, Cassette, Interaction
 from cpproxy.core.inventory import Identified
 from cpproxy.core.learning import Lesson
 from cpproxy.core.variations import Variation
+from cpproxy.report.terminal import escape
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
 _BYTES = 16  # of a body that is no text
@@ -180,13 +181,6 @@ def show_interaction(interaction: Interaction) -> Text:
     return text
 
 
-def escape(text: str) -> str:
-    """The text with what does not print, control characters among it, as backslash escapes."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
@@ -214,7 +208,8 @@ def _show_body(body: Body | UnsetType) -> Iterator[Text]:
     if body.coding:
         yield Text(f"[was coded with {', '.join(body.coding)}]", "dim")
     if body.omitted is not UNSET:
-        yield Text(f"[{body.omitted} bytes that were not recorded, SHA-256 {body.sha256}]", "dim")
+        digest = f", SHA-256 {body.sha256}" if body.sha256 else ""
+        yield Text(f"[{body.omitted} bytes that were not recorded{digest}]", "dim")
     elif body.json is not UNSET:
         pretty = msgspec.json.format(bytes(body.json), indent=2).decode()
         yield from (_highlight(escape(line)) for line in pretty.split("\n"))

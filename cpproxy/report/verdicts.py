@@ -23,11 +23,11 @@ class Form(StrEnum):
     MARKDOWN = "markdown"
 
 
-def render(verdict: Verdict, form: Form, *, colour: bool = False) -> str:
-    """The verdict in a format, ended by a line break."""
+def render(verdict: Verdict, form: Form, *, colour: bool = False, quiet: bool = False) -> str:
+    """The verdict in a format, ended by a line break; as text, `quiet` leaves out what does not fail the run."""
     match form:
         case Form.TEXT:
-            return as_text(verdict, Paint(colour=colour))
+            return as_text(verdict, Paint(colour=colour), quiet=quiet)
         case Form.JSON:
             return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode() + "\n"
         case Form.GITHUB:
@@ -52,13 +52,13 @@ def summarise(verdict: Verdict) -> str:
     return f"{end}{warned}{tolerated}; {what}; misroutes: {verdict.misroutes}"
 
 
-def as_text(verdict: Verdict, paint: Paint) -> str:
-    """A paragraph a finding, then one line with the counts."""
+def as_text(verdict: Verdict, paint: Paint, *, quiet: bool = False) -> str:
+    """A paragraph a finding, then one line with the counts; of a `quiet` one, only findings that fail the run."""
     lines = [
         f"{paint(f'{word}{one.kind}:', *styles)} {escape(_known(one))}"
         for findings, word, styles in (
-            (verdict.exempted, "exempted ", ("dim",)),
-            (verdict.warnings, "warning ", ("yellow",)),
+            (() if quiet else verdict.exempted, "exempted ", ("dim",)),
+            (() if quiet else verdict.warnings, "warning ", ("yellow",)),
             (verdict.findings, "", ("bold", "red")),
         )
         for one in findings

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import peers, product
-from tests.bench.load import Load, Rounds, Turn, median_rate, median_ratio, run_alone, run_rounds
+from tests.bench.load import Rounds, Turn, median_rate, median_ratio, run_alone, run_rounds
 from tests.bench.peers import Peer
 from tests.bench.plan import SIZES, Goal, Plan, Section
 from tests.bench.servers import BenchError, Launch, Server, launched
 from tests.bench.workload import Exchange, build_exchanges, write_wrk_script
 
 type Key = tuple[str, int]
-"""A server's name and how many interactions it holds; 0 where it answers a constant."""
+"""A server's name and how many interactions it is asked for."""
 
 RATIO_SIZE = 1_000
 
@@ -25,6 +25,7 @@ class Field:
         self._plan = plan
         self._stack = stack
         self._products: list[tuple[Server, product.Replay]] = []
+        self._constants: dict[str, Server] = {}
         self.turns: dict[Key, Turn] = {}
         self.failures: dict[Key, str] = {}
 
@@ -37,8 +38,14 @@ class Field:
         self._add_turn(key, server, script, optional=False)
 
     def add_peer(self, peer: Peer, exchanges: tuple[Exchange, ...], script: Path) -> None:
-        """A server beside it; one that fails is noted as failed, unless it is the base of the ratios."""
-        key = (peer.name, 0 if peer.constant else len(exchanges))
+        """A server beside it; one that fails is noted as failed, unless it is the base of the ratios.
+
+        One that answers a constant is started once and asked for each set, so that every ratio has a base of its own.
+        """
+        key = (peer.name, len(exchanges))
+        if (constant := self._constants.get(peer.name)) is not None:
+            self._add_turn(key, constant, script, optional=False)
+            return
         launch = peer.prepare(exchanges, self._plan.make_folder(*key))
         warming = self._plan.java_warming if peer.needs_warming else self._plan.warming
         try:
@@ -48,11 +55,15 @@ class Field:
                 raise
             self.failures[key] = str(error)
         else:
-            self._add_turn(key, server, script, optional=peer.name != peers.PLAIN)
+            self._add_turn(key, server, script, optional=not peer.constant)
+            if peer.constant:
+                self._constants[peer.name] = server
 
     def measure(self) -> Rounds[Key]:
         """All rounds; then every call that cpproxy answered must be on its ledger, else BenchError."""
-        measured = run_rounds(self.turns, self._plan.rounds)
+        # cpproxy and its base stand side by side, so that as little time as can be lies between them.
+        order = sorted(self.turns, key=lambda key: (key[0] not in (product.NAME, peers.PLAIN), key[1]))
+        measured = run_rounds({key: self.turns[key] for key in order}, self._plan.rounds)
         for server, replay in self._products:
             server.resume()
             answered = sum(load.answers for load in measured.loads[product.NAME, len(replay.exchanges)])
@@ -89,8 +100,7 @@ def measure_replay(plan: Plan) -> Section:
             exchanges, script = _prepare(plan, size)
             field.add_product(exchanges, script)
             for peer in able:
-                if not peer.constant or size == SIZES[0]:
-                    field.add_peer(peer, exchanges, script)
+                field.add_peer(peer, exchanges, script)
         measured = field.measure()
     return _build_section(plan, able, measured)
 
@@ -103,7 +113,7 @@ def measure_ratio(plan: Plan) -> float:
         field.add_peer(plain, exchanges, script)
         field.add_product(exchanges, script)
         loads = field.measure().loads
-    return median_ratio(loads[product.NAME, RATIO_SIZE], loads[peers.PLAIN, 0])
+    return median_ratio(loads[product.NAME, RATIO_SIZE], loads[peers.PLAIN, RATIO_SIZE])
 
 
 def _prepare(plan: Plan, size: int) -> tuple[tuple[Exchange, ...], Path]:
@@ -114,15 +124,14 @@ def _prepare(plan: Plan, size: int) -> tuple[tuple[Exchange, ...], Path]:
 
 
 def _build_section(plan: Plan, able: Sequence[Peer], measured: Rounds[Key]) -> Section:
-    base = measured.loads[peers.PLAIN, 0]
-    names = [(product.NAME, False), *((peer.name, peer.constant) for peer in able)]
-    rows = tuple(_build_row(name, measured, base, constant=constant) for name, constant in names)
+    names = [product.NAME, *(peer.name for peer in able)]
+    rows = tuple((name, *(_build_cell((name, size), measured) for size in SIZES)) for name in names)
     return Section(
         f"Replay: answers a second (median of {plan.rounds} rounds of {plan.seconds:g} s; in brackets the median ratio "
         "to the plain aiohttp application)",
         ("server", *(f"{size:,} interactions" for size in SIZES)),
         rows,
-        _build_goals(able, measured, base),
+        _build_goals(able, measured),
         tuple(f"{name} at {size:,}: failed: {why}" for (name, size), why in measured.failures.items()),
         {
             "rounds": [
@@ -132,23 +141,18 @@ def _build_section(plan: Plan, able: Sequence[Peer], measured: Rounds[Key]) -> S
     )
 
 
-def _build_row(name: str, measured: Rounds[Key], base: list[Load], *, constant: bool) -> tuple[str, ...]:
-    if constant:
-        cell = _build_cell((name, 0), measured, base)
-        return (name, cell, *("the same" for _ in SIZES[1:]))
-    return (name, *(_build_cell((name, size), measured, base) for size in SIZES))
-
-
-def _build_cell(key: Key, measured: Rounds[Key], base: list[Load]) -> str:
+def _build_cell(key: Key, measured: Rounds[Key]) -> str:
     loads = measured.loads.get(key)
-    return "failed" if loads is None else f"{median_rate(loads):,.0f} ({median_ratio(loads, base):.2f})"
+    if loads is None:
+        return "failed"
+    return f"{median_rate(loads):,.0f} ({median_ratio(loads, measured.loads[peers.PLAIN, key[1]]):.2f})"
 
 
-def _build_goals(able: Sequence[Peer], measured: Rounds[Key], base: list[Load]) -> tuple[Goal, ...]:
+def _build_goals(able: Sequence[Peer], measured: Rounds[Key]) -> tuple[Goal, ...]:
     own = {size: measured.loads[product.NAME, size] for size in SIZES}
     goals = []
     for size in SIZES:
-        ratio = median_ratio(own[size], base)
+        ratio = median_ratio(own[size], measured.loads[peers.PLAIN, size])
         goals.append(Goal(f"replay at {size:,}, to the plain application", "≥ 1.20", f"{ratio:.2f}", ratio >= 1.2))
     for peer in able:
         if peer.constant:

@@ -1,0 +1,32 @@
+"""What libraries and defects have to say while a proxy runs: one line on standard error, a traceback only for -v -v.
+
+Without -v that is errors alone. A line names the exception and not its text, which may quote what a client sent.
+"""
+
+import logging
+from typing import override
+
+
+class _Line(logging.Formatter):
+    """`cpproxy: error: message: ExceptionName`, in one line unless tracebacks are asked for."""
+
+    def __init__(self, *, tracebacks: bool) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"cpproxy: {record.levelname.lower()}: {' '.join(record.getMessage().split())}"
+        if record.exc_info and record.exc_info[0]:
+            if self._tracebacks:
+                return f"{line}\n{self.formatException(record.exc_info)}"
+            return f"{line}: {record.exc_info[0].__name__} (-v -v shows where it arose)"
+        return line
+
+
+def set_up_logging(verbosity: int) -> None:
+    """Begin to write the log: errors, with -v what libraries tell, with -v -v everything."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Line(tracebacks=verbosity > 1))
+    level = logging.ERROR if verbosity < 1 else logging.INFO if verbosity == 1 else logging.DEBUG
+    logging.basicConfig(handlers=[handler], level=level, force=True)

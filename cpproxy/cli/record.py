@@ -1,0 +1,258 @@
+"""`cpproxy record`: passes calls on to an upstream and makes a cassette of them."""
+
+import asyncio
+import contextlib
+import datetime
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cpproxy.cli.command import TakesCommand
+from cpproxy.cli.errors import print_error
+from cpproxy.cli.lifecycle import Address, find_address, serve
+from cpproxy.cli.options import Settings, common_options, listen_option
+from cpproxy.errors import CpproxyError, UpstreamError, UsageError
+
+if TYPE_CHECKING:
+    from cpproxy.cli.proxy import Proxy
+    from cpproxy.files.drafts import Draft
+    from cpproxy.front.record import Recorder
+    from cpproxy.front.upstream import Origin, Upstream
+
+CASSETTE = "recording"
+STALL_SECONDS = 120.0
+"""The tenants' provisioner waits as long for its answer."""
+
+SAVE_SECONDS = 2.0
+
+
+@click.command(cls=TakesCommand)
+@click.option(
+    "--upstream",
+    metavar="URL",
+    envvar="CPPROXY_UPSTREAM",
+    help="The control plane. [default: the config's cp.upstream]",
+)
+@click.option(
+    "--cassette",
+    "name",
+    metavar="NAME",
+    default=CASSETTE,
+    show_default=True,
+    envvar="CPPROXY_CASSETTE",
+    help="Record into this one; it is replaced only when the run ends well.",
+)
+@listen_option
+@click.option("--append", is_flag=True, help="Add to the cassette instead.")
+@click.option(
+    "--upstream-timeout",
+    "stall",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=STALL_SECONDS,
+    show_default=True,
+    help="How long the upstream may be silent.",
+)
+@click.option("--strict-exit", is_flag=True, help="On SIGTERM and SIGINT, exit with the verdict's code.")
+@common_options
+def record(
+    settings: Settings,
+    /,
+    *,
+    upstream: str | None,
+    name: str,
+    listen: str | None,
+    append: bool,
+    stall: float,
+    strict_exit: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Record an upstream's answers into a cassette.
+
+    With a COMMAND: run it with CPPROXY_URL and the clients' variables set, stop when it ends, and print the verdict.
+    """
+    url = upstream or settings.config.cp.upstream
+    if not url:
+        raise UsageError(
+            "no upstream: name the control plane with --upstream URL, or as `upstream` in [cp] of the config"
+        )
+    from cpproxy.files.drafts import Draft  # noqa: PLC0415 (the command line is checked first)
+    from cpproxy.front.upstream import Origin  # noqa: PLC0415 (aiohttp is heavy)
+
+    origin = Origin.parse(url)
+    address = find_address(listen, settings, command)
+    _refuse_loop(origin, address)
+    draft = Draft.open(settings.cassettes, name)
+    try:
+        session = _Session(settings, origin, name, draft, append=append, stall=stall)
+        try:
+            code = serve(
+                session.make,
+                listen=address,
+                banner=lambda at: f"cpproxy: recording {name} from {url} on {at}",
+                settings=settings,
+                command=command,
+                finish=lambda: 0,  # what follows needs to know the command's own code
+            )
+        except CpproxyError as error:
+            if session.begun:
+                session.end(str(error), judged=False)
+            raise
+        return _conclude(session, code, judged=bool(command) or strict_exit)
+    finally:
+        draft.close()
+
+
+def _conclude(session: "_Session", code: int, *, judged: bool) -> int:
+    """Saves, judges if asked to and finds the exit code: the command's own if it is not 0, else 4 or the verdict's."""
+    failure = session.recorder.failure
+    problem = failure or (f"the command ended with exit code {code}" if code else "")
+    try:
+        verdict = session.end(problem, judged=judged)
+        if failure:
+            raise UpstreamError(f"the upstream failed while recording: {failure}")
+    except CpproxyError as error:
+        if not code:
+            raise
+        print_error(str(error))
+    else:
+        code = code or verdict
+    return code
+
+
+def _refuse_loop(origin: "Origin", address: Address) -> None:
+    """UsageError when the upstream is the address that is to be listened on; later it is seen at each connection."""
+    if origin.port != address.port:
+        return
+    try:
+        upstream, front = (
+            {info[4][0] for info in socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM)}
+            for host in (origin.name, address.host)
+        )
+    except socket.gaierror:
+        return  # a name that does not resolve is reported where it is needed
+    if upstream & front:
+        raise UsageError(
+            f"--upstream {origin.url} is where this recorder is to listen; choose another --listen HOST:PORT"
+        )
+
+
+class _Front:
+    """The proxy as `serve` starts and stops it, with what goes on beside it: saving every few seconds."""
+
+    def __init__(self, session: "_Session", proxy: "Proxy", upstream: "Upstream") -> None:
+        self.failed = proxy.failed
+        self._session = session
+        self._proxy = proxy
+        self._upstream = upstream
+        self._stopping = asyncio.Event()
+        self._saving: asyncio.Task[None] | None = None
+
+    async def start(self, host: str, port: int) -> str:
+        url = await self._proxy.start(host, port)
+        self._session.begun = True
+        own, _, number = url.partition("//")[2].rpartition(":")
+        self._upstream.avoid = (own.strip("[]"), int(number))
+        self._saving = asyncio.create_task(self._save())
+        return url
+
+    async def stop(self, grace: float) -> None:
+        await self._proxy.stop(grace)
+        await self._upstream.close()
+        self._stopping.set()
+        if self._saving is not None:  # a file that is being written would replace the one that is to stay
+            await self._saving
+
+    async def _save(self) -> None:
+        saved = 0
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_SECONDS):
+                    await self._stopping.wait()
+            if len(self._session.recording) == saved or self._stopping.is_set():
+                continue
+            saved = len(self._session.recording)
+            try:
+                await asyncio.to_thread(self._session.save)
+            except CpproxyError as error:
+                if not self.failed.done():
+                    self.failed.set_exception(error)
+                return
+
+
+class _Session:
+    """One run of the recorder, from its first call to its cassette."""
+
+    recorder: "Recorder"
+    begun = False
+
+    def __init__(
+        self, settings: Settings, origin: "Origin", name: str, draft: "Draft", *, append: bool, stall: float
+    ) -> None:
+        from cpproxy.cli.desk import Desk  # noqa: PLC0415 (heavy imports wait until they are needed)
+        from cpproxy.core.cassette import Recorded  # noqa: PLC0415
+        from cpproxy.core.recording import Recording  # noqa: PLC0415
+        from cpproxy.core.routes import RouteTable  # noqa: PLC0415
+        from cpproxy.core.runs import Mode, Served  # noqa: PLC0415
+
+        now = datetime.datetime.now(datetime.UTC)
+        self._settings = settings
+        self._origin = origin
+        self._name = name
+        self._draft = draft
+        self._stall = stall
+        self.recording = Recording(
+            Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
+            RouteTable(settings.config.routes),
+            draft.previous if append else None,
+        )
+        self._desk = Desk(settings, mode=Mode.RECORD, cassettes=(Served(name),), upstream=origin.url)
+
+    def make(self) -> _Front:
+        """The front, within the event loop."""
+        from cpproxy.cli.proxy import Proxy  # noqa: PLC0415 (as above)
+        from cpproxy.front.admin import Admin  # noqa: PLC0415
+        from cpproxy.front.record import Recorder  # noqa: PLC0415
+        from cpproxy.front.server import Front  # noqa: PLC0415
+        from cpproxy.front.upstream import Upstream  # noqa: PLC0415
+
+        if self._draft.left is not None:
+            _say(f"an earlier recording of {self._name} had not come to its end: it is kept as {self._draft.left}")
+        config = self._settings.config
+        upstream = Upstream(self._origin, stall=self._stall)
+        self.recorder = Recorder(upstream, self.recording, limit=config.record.body_limit, cassette=self._name)
+        front = Front(self.recorder, self._desk.tally, Admin(self._desk), state_path=config.state.path)
+        return _Front(self, Proxy(front, self._desk), upstream)
+
+    def save(self) -> Path:
+        """Saves what was recorded so far. CassetteError when it cannot be."""
+        return self._draft.save(self.recording.cassette(self.recorder.failure))
+
+    def end(self, problem: str, *, judged: bool) -> int:
+        """Makes the cassette, or leaves it aside because of a `problem`; where it is `judged`, the verdict's code."""
+        from cpproxy.cli.proxy import conclude  # noqa: PLC0415 (as above)
+
+        if len(self.recording):
+            cassette = self.recording.cassette(problem)
+            path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
+            self._note(path, len(cassette.interactions), cassette.incomplete)
+            if problem:
+                kept = f"; {self._name} is as it was" if self._draft.previous else ""
+                _say(f"the recording is incomplete, and is left in {path}{kept}")
+        return conclude(self._desk, judged=judged, quiet=self._settings.verbosity < 0)
+
+    def _note(self, path: Path, interactions: int, incomplete: str) -> None:
+        import hashlib  # noqa: PLC0415 (as above)
+
+        from cpproxy.core.runs import CassetteSaved  # noqa: PLC0415
+
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self._desk.note(CassetteSaved(time.time(), self._name, interactions, digest, incomplete))
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"cpproxy: {message}\n")

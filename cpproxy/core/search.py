@@ -1,0 +1,173 @@
+"""What a live call fits: the lines of the recording, the best first, and why it does not fit the rest.
+
+Rules 5 to 9 of replay.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import structs
+
+from cpproxy.core.addresses import Public
+from cpproxy.core.bindings import Contradiction
+from cpproxy.core.credentials import Sent, judge
+from cpproxy.core.identities import Identity
+from cpproxy.core.index import Hit, Line
+from cpproxy.core.loading import Library
+from cpproxy.core.matching import ANY_BODY, Form
+from cpproxy.core.routes import Route
+from cpproxy.core.session import Session
+from cpproxy.core.worlds import Entry, Once
+
+_FEW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A live call as it is judged: what of it counts, by whom, in which session, and where it reached the front."""
+
+    form: Form
+    accept: str
+    route: Route | None
+    sent: Sent
+    session: Session
+    scenario: str
+    public: Public | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A line that a call fits, what it would bind, and those of its entries that it may get."""
+
+    line: Line
+    added: dict[Identity, str]
+    entries: tuple[Entry, ...]
+    free: int
+    contradicting: int
+
+
+@dataclass(slots=True)
+class Search:
+    """What a call fits, and why it does not fit the rest: each reason with the lines that it keeps away."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    contradictions: list[tuple[Line, Contradiction]] = field(default_factory=list)
+    conjured: list[tuple[Entry, Identity]] = field(default_factory=list)
+    lacking: list[Line] = field(default_factory=list)
+    spent: list[Line] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def search(asking: Asking, library: Library) -> Search:
+    """The lines that a call fits, the best first."""
+    found = Search()
+    _look(asking.form, asking, library, found)
+    if not found.candidates:
+        # What was answered before its body had come was recorded without it, and matches any.
+        _look(structs.replace(asking.form, body=ANY_BODY), asking, library, found)
+    if len(found.candidates) > 1:
+        found.candidates.sort(key=lambda one: rank(one, asking.session, asking.scenario))
+    return found
+
+
+def _look(form: Form, asking: Asking, library: Library, found: Search) -> None:
+    for hit in library.index.find(form):
+        for line in _lines(hit, asking.session, library):
+            if line.accept is not None and line.accept != asking.accept:
+                continue
+            candidate = _try(line, hit, asking, library, found)
+            if candidate is not None:
+                found.candidates.append(candidate)
+                if _is_best(candidate, hit, asking.scenario):
+                    break
+
+
+def _lines(hit: Hit, session: Session, library: Library) -> Iterator[Line]:
+    """The lines that the values may mean; of many writes, without those at the front that are used up."""
+    row = hit.bucket.candidates(hit.values, session.bindings, library.catalogue)
+    lines = row.lines
+    start = 0
+    if len(lines) > _FEW:
+        start = session.cursors.get(row, 0)
+        while start < len(lines) - 1 and _is_spent(lines[start], session):
+            start += 1
+        session.cursors[row] = start
+    for at in range(start, len(lines)):
+        yield lines[at]
+
+
+def _is_spent(line: Line, session: Session) -> bool:
+    return all(entry in session.taken and entry.once is Once.USED_UP for entry in line.entries)
+
+
+def _is_best(candidate: Candidate, hit: Hit, scenario: str) -> bool:
+    """Whether no later line of a bucket can be better; with few lines, each is looked at."""
+    return (
+        len(hit.bucket.row.lines) > _FEW
+        and candidate.entries[0].write
+        and not candidate.contradicting
+        and (not scenario or candidate.line.world.name == scenario)
+    )
+
+
+def _try(line: Line, hit: Hit, asking: Asking, library: Library, found: Search) -> Candidate | None:
+    first = line.entries[0]
+    session, sent = asking.session, asking.sent
+    entries = line.choose(sent.present)
+    if not entries:
+        found.lacking.append(line)
+        return None
+    if first.once is Once.USED_UP:
+        entries = tuple([entry for entry in entries if entry not in session.taken])
+        if not entries:
+            found.spent.append(line)
+            return None
+    added = session.bindings.unify(line.slots, hit.values, library.catalogue, firm=first.write)
+    if isinstance(added, Contradiction):
+        found.contradictions.append((line, added))
+        return None
+    conjured = find_conjured(line, entries, added, session)
+    if conjured is not None:
+        found.conjured.append(conjured)
+        return None
+    judged = judge(entries, sent, session.secrets, strict=library.settings.strict_credentials)
+    if isinstance(judged, str):
+        found.refused.append(judged)
+        return None
+    free = sum(identity != value for identity, value in added.items())
+    return Candidate(line, added, judged.entries, free, judged.contradicting)
+
+
+def rank(candidate: Candidate, session: Session, scenario: str) -> tuple[Any, ...]:
+    """How candidates are ordered (rule 9): never by chance, and never by a distance."""
+    entry = candidate.entries[0]
+    world = candidate.line.world
+    played = 0 if entry.write else -max((session.played.get(one.number, 0) for one in _about(candidate)), default=0)
+    return (world.name != scenario, candidate.free, candidate.contradicting, played, entry.number)
+
+
+def _about(candidate: Candidate) -> tuple[Entry, ...]:
+    return candidate.line.world.concerning([slot.identity for slot in candidate.line.slots if not slot.secret])
+
+
+def find_conjured(
+    line: Line, entries: tuple[Entry, ...], added: dict[Identity, str], session: Session
+) -> tuple[Entry, Identity] | None:
+    """The write that makes what a call would bind, and that nobody has played (rule 7); None where all is well.
+
+    What was recorded before that write began (a 404) may be asked before it, too.
+    """
+    for identity, value in added.items():
+        creator = line.world.creators.get(identity)
+        if creator is None or value == identity or creator in entries or session.is_played(creator):
+            continue
+        if min(entry.start for entry in entries) >= creator.start:
+            return creator, identity
+    return None
+
+
+def find_loose(candidate: Candidate, *, missing: bool) -> frozenset[Identity]:
+    """What a read binds of things that are not there, or not yet: a write may bind it anew."""
+    creators = candidate.line.world.creators
+    return frozenset(one for one in candidate.added if missing or one in creators)

@@ -1,0 +1,114 @@
+"""httpbin through three clients: recorded, then replayed once the origin is gone, and compared byte for byte."""
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import brotli  # type: ignore[import-untyped]
+import pytest
+
+from tests.processes import Running, finish, running
+from tests.real.exchanges import Seen
+from tests.real.httpbin_calls import CALLS, clients_of
+from tests.real.origins import httpbin_origin
+
+NAME = "real/httpbin"
+
+type Answers = dict[str, list[Seen]]
+
+
+def test_httpbin_is_passed_on_as_it_answers_and_replayed_as_it_was_recorded(
+    subtests: pytest.Subtests, tmp_path: Path
+) -> None:
+    with httpbin_origin() as origin:
+        direct = _ask_all(origin.url, bare=True)  # as a proxy asks: httpbin tells each header that it was sent
+        with running(["record", "--upstream", origin.url, *_where(tmp_path, "record")], cwd=tmp_path) as recorder:
+            recorded = _ask_all(recorder.url)
+            _stop_clean(recorder)
+        origin.stop()
+        with running(["replay", *_where(tmp_path, "replay")], cwd=tmp_path) as proxy:
+            replayed = _ask_all(proxy.url)
+            _stop_clean(proxy)
+
+    for call in CALLS:
+        with subtests.test("passed on", call=call.name):
+            for said, passed in zip(direct[call.name], recorded[call.name], strict=True):
+                assert passed.outcome == "recorded"
+                assert _stable(passed, moving=call.moving) == _stable(said, moving=call.moving)
+        with subtests.test("replayed", call=call.name):
+            for before, now in zip(recorded[call.name], replayed[call.name], strict=True):
+                was = _move(before, origin.url, proxy.url)
+                assert now.outcome == "replayed"
+                assert (now.status, now.reason) == (was.status, was.reason)
+                assert now.end_to_end == was.end_to_end
+                assert now.decoded == was.decoded
+                if not was.coding:
+                    assert now.framed == was.framed  # the chunks too, where curl showed them
+
+    asked = sum(len(answers) for answers in replayed.values())
+    with subtests.test("ledger"):
+        assert _outcomes(tmp_path, "record") == {"recorded": asked}
+        assert _outcomes(tmp_path, "replay") == {"replayed": asked}
+    with subtests.test("verdict"):
+        verdict = finish(["verify", *_ledger(tmp_path, "replay"), "--cassettes", str(tmp_path / "cassettes")])
+        assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+    with subtests.test("cassette"):
+        lint = finish(["cassette", "lint", "--cassettes", str(tmp_path / "cassettes")])
+        left = [line for line in lint.stdout.splitlines() if "holds the upstream's address" not in line]
+        assert (left, lint.stderr) == ([], "")  # httpbin tells its own address, and lint says so
+
+
+def test_the_table_covers_what_it_says() -> None:
+    assert len({call.name for call in CALLS}) == len(CALLS)
+    assert len({call.endpoint for call in CALLS}) >= 60
+
+
+def _ask_all(url: str, *, bare: bool = False) -> Answers:
+    with clients_of(url, bare=bare) as clients:
+        return {call.name: call.ask(clients) for call in CALLS}
+
+
+def _ledger(folder: Path, run: str) -> list[str]:
+    return ["--ledger", str(folder / f"{run}.db")]
+
+
+def _where(folder: Path, run: str) -> list[str]:
+    cassette = ["--cassettes", str(folder / "cassettes"), "--cassette", NAME]
+    return [*cassette, *_ledger(folder, run), "--listen", "127.0.0.1:0"]
+
+
+def _stop_clean(proxy: Running) -> None:
+    assert proxy.stop() == 0, proxy.describe()
+    assert "Traceback" not in proxy.stderr, proxy.describe()
+
+
+def _move(seen: Seen, upstream: str, front: str) -> Seen:
+    """What was seen when it was recorded, as replay is to tell it: with its own address for the upstream's."""
+    old, new = upstream.partition("//")[2], front.partition("//")[2]
+    headers = tuple((name, value.replace(old, new)) for name, value in seen.headers)
+    if seen.coding:
+        return replace(seen, headers=headers, body=_recode(seen, old, new))
+    framed = None if seen.framed is None else seen.framed.replace(old.encode(), new.encode())
+    return replace(seen, headers=headers, body=seen.body.replace(old.encode(), new.encode()), framed=framed)
+
+
+def _recode(seen: Seen, old: str, new: str) -> bytes:
+    encode = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}[seen.coding]
+    return encode(seen.decoded.replace(old.encode(), new.encode())) if seen.body else b""
+
+
+def _stable(seen: Seen, *, moving: bool) -> tuple[object, ...]:
+    """What of two answers of the origin to one question is equal: not its clock, and of moving ones only their kind."""
+    if moving:
+        return seen.status, seen.reason, [name for name, _ in seen.end_to_end], bool(seen.body)
+    headers = [pair for pair in seen.end_to_end if pair[0] != "Date"]
+    return seen.status, seen.reason, headers, seen.decoded
+
+
+def _outcomes(folder: Path, run: str) -> Counter[str]:
+    calls = finish(["calls", *_ledger(folder, run), "--format", "json"])
+    assert calls.returncode == 0, calls.stderr
+    return Counter(call["outcome"] for call in json.loads(calls.stdout))

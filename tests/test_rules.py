@@ -1,0 +1,362 @@
+"""Single rules of replay that no case shows alone, and the proof that each rule is held by tests."""
+
+# ruff: noqa: ARG005 - what stands in for a rule takes what the rule takes
+
+import inspect
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from cpproxy.core import (
+    bindings,
+    credentials,
+    documents,
+    identities,
+    loading,
+    matching,
+    reading,
+    search,
+    serving,
+    session,
+    timelines,
+    worlds,
+)
+from cpproxy.core.addresses import Public
+from cpproxy.core.messages import Request
+from cpproxy.core.replay import Refuse
+from tests import test_cases
+from tests.moving import Tape, play
+
+W1 = "0b9d1c52-6c1e-4a54-9d8a-3f2f6a1b7c01"
+W2 = "7f3e8a90-11c2-4d3e-8b4a-90ab12cd34ef"
+
+
+def new() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.mark.parametrize("seen", ["old", "new"])
+def test_01_an_answer_within_a_write_belongs_to_neither_side(seen: str) -> None:
+    tape = Tape()
+    tape.add(f"GET /ws/{W1}", {"state": "old"})
+    tape.add(f"PUT /ws/{W1}", {"ok": 1}, body={"size": 2}, at=(10, 14))
+    tape.add(f"GET /ws/{W1}", {"state": seen}, at=(11, 12))
+    tape.add(f"GET /ws/{W1}", {"state": "new"}, at=(20, 21))
+    player = play(tape)
+    assert [player.state(f"GET /ws/{W1}") for _ in range(3)] == ["old"] * 3
+    player.ask(f"PUT /ws/{W1}", body={"size": 2})
+    assert [player.state(f"GET /ws/{W1}") for _ in range(3)] == ["new"] * 3
+
+
+def test_02_what_the_cassette_names_is_an_identity_and_what_the_config_excludes_is_none() -> None:
+    tape = Tape(identities=("blue",))
+    tape.add(
+        "POST /paint", {"colour": "blue", "image": "img-0a1b2c3d4e"}, body={"colour": "blue", "image": "img-0a1b2c3d4e"}
+    )
+    image = {"image": "img-0a1b2c3d4e"}
+    assert play(tape).ask("POST /paint", body={"colour": "red", **image}).json == {"colour": "red", **image}
+    assert play(tape).ask("POST /paint", body={"colour": "red", "image": "img-999999"}).status == 200
+    player = play(tape, not_identities=("$.image",))
+    assert player.ask("POST /paint", body={"colour": "red", "image": "img-999999"}).outcome == "miss"
+
+
+def test_03_a_list_that_is_handed_to_several_things_is_a_parent_of_each() -> None:
+    org = "5a1d2c3b-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+    tape = Tape()
+    for workspace in (W1, W2):
+        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace, "org": org})
+        tape.add(f"GET /ws/{workspace}", {"state": "running"})
+    tape.add(f"DELETE /orgs/{org}", {"ok": 1})
+    for workspace in (W1, W2):
+        tape.add(f"GET /ws/{workspace}", {"state": "gone"})
+    player = play(tape)
+    live = new()
+    one, two = new(), new()
+    for workspace in (one, two):
+        player.ask("POST /ws", body={"id": workspace, "org": live})
+    assert [player.state(f"GET /ws/{workspace}") for workspace in (two, one)] == ["running", "running"]
+    player.ask(f"DELETE /orgs/{live}")
+    assert [player.state(f"GET /ws/{workspace}") for workspace in (two, one)] == ["gone", "gone"]
+
+
+def test_05_a_contradiction_is_named_in_the_miss() -> None:
+    tape = Tape()
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
+    tape.add(f"GET /ws/{W1}", {"state": "running"})
+    player = play(tape)
+    live = new()
+    player.ask("POST /ws", body={"id": live})
+    told = player.ask(f"GET /ws/{new()}")
+    assert told.outcome == "miss"
+    assert live in told.reason
+
+
+def test_06_a_duplicate_authorization_is_refused() -> None:
+    tape = Tape()
+    tape.add("GET /x", {"state": "a"}, by="ann")
+    told = play(tape).ask("GET /x", by="ann", headers=(("Authorization", "Bearer other"),))
+    assert told.outcome == "unauthorized"
+    assert "more than one Authorization" in told.reason
+
+
+def test_06_a_change_of_secret_is_noted_and_refused_only_where_that_is_wanted() -> None:
+    tape = Tape()
+    tape.add("GET /x", {"state": "a"}, by="ann", headers=(("X-Admin-Token", "{{cpproxy:x-admin-token:1}}"),))
+    headers = (("X-Admin-Token", "of one caller"),)
+    for strict, outcome in ((False, "replayed"), (True, "unauthorized")):
+        player = play(tape, strict_credentials=strict)
+        assert player.ask("GET /x", by="ann", headers=headers).note == ""
+        told = player.ask("GET /x", by="changed", headers=headers)
+        assert told.outcome == outcome
+        assert "changed" in told.note + told.reason
+
+
+def test_07_a_delete_conjures_nothing_either() -> None:
+    tape = Tape()
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
+    tape.add(f"DELETE /ws/{W1}", {"ok": 1})
+    player = play(tape)
+    assert player.ask(f"DELETE /ws/{new()}").outcome == "miss"
+    live = new()
+    assert player.ask("POST /ws", body={"id": live}).status == 201
+    assert player.ask(f"DELETE /ws/{live}").status == 200
+
+
+def test_09_a_tie_goes_to_the_fewest_free_values() -> None:
+    tape = Tape()
+    tape.add(f"GET /x/{W1}", {"state": "made"})
+    tape.add("GET /x/alpha", {"state": "named"})
+    player = play(tape)
+    assert [player.state(call) for call in ("GET /x/alpha", f"GET /x/{new()}")] == ["named", "made"]
+
+
+def test_10_times_and_nonces_are_left_out_and_the_miss_says_so() -> None:
+    tape = Tape()
+    for second in range(3):
+        body = {"at": f"2026-11-23T10:00:0{second}Z", "nonce": new(), "what": "report"}
+        tape.add("POST /beat", {"state": second}, body=body)
+        tape.add(f"GET /x?fresh={new()}", {"state": "a"})
+    player = play(tape)
+    sent = {"at": "2027-01-01T00:00:00Z", "nonce": new(), "what": "report"}
+    assert [player.state("POST /beat", body=sent | {"nonce": new()}) for _ in range(3)] == [0, 1, 2]
+    assert {player.state(f"GET /x?fresh={new()}") for _ in range(5)} == {"a"}
+    left_out = player.replay.library.left_out
+    assert left_out.keys() == {"$.at", "$.nonce", "query:fresh"}
+
+
+def test_10_accept_counts_where_answers_differ_by_it() -> None:
+    tape = Tape()
+    tape.add("GET /x", {"state": "json"}, headers=(("Accept", "application/json"),))
+    tape.add("GET /x", "plain", headers=(("Accept", "text/plain"),))
+    player = play(tape)
+    told = [
+        player.ask("GET /x", headers=(("Accept", f"{kind}"),)).text for kind in ("text/plain", "application/json") * 2
+    ]
+    assert told == ["plain", '{"state":"json"}'] * 2
+
+
+def test_11_a_state_that_nobody_recorded_is_doubtful() -> None:
+    tape = Tape()
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
+    tape.add(f"GET /ws/{W1}", {"state": "running"})
+    tape.add(f"PUT /ws/{W1}/size", {"ok": 1}, body={"size": 3})
+    player = play(tape)
+    live = new()
+    player.ask("POST /ws", body={"id": live})
+    assert player.state(f"GET /ws/{live}") == "running"
+    player.ask(f"PUT /ws/{live}/size", body={"size": 3})
+    assert player.state(f"GET /ws/{live}") == "running?"
+
+
+def test_14_what_no_list_read_saw_is_doubtful_and_never_invented() -> None:
+    tape = Tape()
+    for workspace in (W1, W2):
+        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
+        if workspace == W1:
+            tape.add("GET /ws", {"items": [{"id": W1}]})
+    player = play(tape)
+    one, two = new(), new()
+    player.ask("POST /ws", body={"id": one})
+    told = player.ask("GET /ws")
+    assert (told.json, told.doubt) == ({"items": [{"id": one}]}, "")
+    player.ask("POST /ws", body={"id": two})
+    told = player.ask("GET /ws")
+    assert told.json == {"items": [{"id": one}]}
+    assert "was never seen in it" in told.doubt
+
+
+def test_15_the_polls_of_one_caller_never_move_another() -> None:
+    tape = Tape()
+    for state in "abc":
+        tape.add("GET /x", {"state": state})
+    player = play(tape)
+    told = [player.state("GET /x", by=by) for by in ("ann", "ann", "ann", "bob", "bob")]
+    assert told == ["a", "b", "c", "a", "b"]
+    assert [player.state("GET /x", client=f"10.0.0.{n}") for n in (8, 9, 8)] == ["a", "a", "b"]
+
+
+FORMS = [
+    ("https://staging.example.com/cp", "http://front:9090/s/a/cp"),
+    ("https:\\/\\/staging.example.com\\/cp", "http:\\/\\/front:9090\\/s\\/a\\/cp"),
+    ("https%3A%2F%2Fstaging.example.com%2Fcp", "http%3A%2F%2Ffront%3A9090%2Fs%2Fa%2Fcp"),
+    ("wss://staging.example.com:443/live", "ws://front:9090/s/a/live"),
+    ("//staging.example.com/x", "//front:9090/s/a/x"),
+    ("host staging.example.com.", "host front:9090."),
+    ('<a href="https:&#x2F;&#x2F;STAGING.example.com">', '<a href="http:&#x2F;&#x2F;front:9090&#x2F;s&#x2F;a">'),
+    ("https://staging.example.com:8443/x", "https://staging.example.com:8443/x"),
+    ("my-staging.example.com", "my-staging.example.com"),
+    ("staging.example.com.evil.org", "staging.example.com.evil.org"),
+]
+
+
+@pytest.mark.parametrize(("recorded", "served"), FORMS)
+def test_17_the_upstreams_address_becomes_the_fronts_in_every_form(recorded: str, served: str) -> None:
+    tape = Tape()
+    told = (("Location", "/elsewhere"), ("Link", f"<{recorded}>"), ("Set-Cookie", "a=b; Domain=staging.example.com"))
+    tape.add("GET /x", recorded, told=told)
+    player = play(tape)
+    player.public = Public("http", "front:9090", "/s/a")
+    got = player.ask("GET /x")
+    assert got.text == served
+    assert got.headers[:3] == (
+        ("Location", "/s/a/elsewhere"),
+        ("Link", f"<{served}>"),
+        ("Set-Cookie", "a=b; Domain=front"),
+    )
+
+
+def test_17_the_fronts_address_in_a_request_stands_for_the_upstreams() -> None:
+    tape = Tape()
+    tape.add("GET /auth?redirect_uri=https%3A%2F%2Fstaging.example.com%2Fback", {"state": "a"})
+    tape.add("POST /auth", {"state": "b"}, body={"back": "https://staging.example.com/back"})
+    player = play(tape)
+    player.public = Public("http", "front:9090", "/s/a")
+    assert player.state("GET /auth?redirect_uri=http%3A%2F%2Ffront%3A9090%2Fs%2Fa%2Fback") == "a"
+    assert player.state("POST /auth", body={"back": "http://front:9090/s/a/back"}) == "b"
+
+
+def test_a_cassette_is_a_world_of_its_own() -> None:
+    one, two = Tape("one"), Tape("two")
+    for tape, last in ((one, "running"), (two, "failed")):
+        tape.add("POST /ws", {"ok": tape.name}, 201, body={"id": W1})
+        tape.add(f"GET /ws/{W1}", {"state": last})
+    player = play(one, two)
+    first, second = new(), new()
+    player.ask("POST /ws", body={"id": first})
+    assert player.state(f"GET /ws/{first}") == "running"
+    assert player.ask("POST /ws", body={"id": second}).outcome == "used up"
+    player.scenario = "two"
+    assert player.ask("POST /ws", body={"id": first}).json == {"ok": "two"}
+    assert player.state(f"GET /ws/{first}") == "failed"
+
+
+def test_a_missed_call_is_told_what_to_write_into_the_config() -> None:
+    tape = Tape()
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1, "env": {"BUILD": 41}})
+    player = play(tape)
+    decision = player.replay.decide(
+        Request("POST", "/ws", (), b'{"id":"%b","env":{"BUILD":42}}' % new().encode()), "default", ""
+    )
+    assert isinstance(decision, Refuse)
+    assert decision.miss is not None
+    details = decision.miss.details()
+    assert details["nearest"][0]["differences"] == [{"where": "$.env.BUILD", "expected": "41", "found": "42"}]
+    assert details["advice"] == '[[routes]] match = "POST /ws", ignore = ["$.env.BUILD"]'
+
+
+def nothing(*_arguments: Any, **_more: Any) -> None:
+    return None
+
+
+def whole_texts_alone(find: Any) -> Any:
+    return lambda self, text: [one for one in find(self, text) if (one.start, one.end) == (0, len(text))]
+
+
+def every_step(seen: Any) -> Any:
+    return tuple(timelines.Step(one, one.start, one.end) for one in seen)
+
+
+RULES: dict[str, list[tuple[Any, str, Any]]] = {
+    "1 start and end": [
+        (timelines, "find_reach", lambda writes, moment: frozenset(one.number for one in writes if one.end <= moment)),
+    ],
+    "2 inside strings": [(identities.Catalogue, "find", whole_texts_alone(identities.Catalogue.find))],
+    "3 parents": [(worlds.World, "ancestors", lambda self, things: set())],
+    "4 what concerns": [
+        (worlds.World, "concerning", lambda self, subject: tuple(one for one in self.entries if one.changes))
+    ],
+    "5 bijection": [(bindings, "_equal", lambda expected, value: True)],
+    "6 credentials": [
+        (search, "judge", lambda entries, sent, secrets, *, strict: credentials.Judged(entries, 0)),
+    ],
+    "7 nothing is conjured": [(search, "find_conjured", nothing)],
+    "8 a write answers once": [(loading, "repeats", lambda route: True)],
+    "9 ties": [(search, "rank", lambda candidate, session, scenario: candidate.entries[0].number)],
+    "10 headers that count": [(matching, "conditions", lambda headers: ())],
+    "10 what is left out": [(loading, "_volatile", lambda *_: frozenset())],
+    "11 states": [(session.Session, "state", lambda self, timeline: timeline.numbers)],
+    "12 before a read": [
+        (timelines, "find_state", lambda writes, moment: frozenset(one.number for one in writes if one.start < moment)),
+    ],
+    "13 equal neighbours": [(timelines, "collapse", every_step)],
+    "13 times": [(documents.Stable, "_still", lambda self, value: value)],
+    "14 composed lists": [(documents, "find_layout", lambda *_: documents.Layout())],
+    "15 progress by caller": [(reading, "Reading", None)],
+    "16 one time": [(session, "_is_past", lambda step, moment: False)],
+    "17 serving": [
+        (
+            serving.Text,
+            "write",
+            lambda self, bound: (
+                self.pieces[0]
+                + "".join(identity + piece for (identity, _), piece in zip(self.gaps, self.pieces[1:], strict=True))
+            ),
+        )
+    ],
+    "17 addresses": [(serving, "render", lambda text, public: text)],
+}
+
+
+def every_test() -> Iterator[tuple[str, Callable[[], None]]]:
+    """The tests of the cases and of single rules, each with each of its parameters."""
+    here = inspect.getmodule(every_test)
+    for module in (test_cases, here):
+        for name, test in inspect.getmembers(module, inspect.isfunction):
+            if name.startswith("test_") and "rule" not in name:
+                yield from ((name, lambda test=test, more=more: test(**more)) for more in parameters(test))
+
+
+def parameters(test: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{}]
+    for mark in getattr(test, "pytestmark", []):
+        names = mark.args[0] if isinstance(mark.args[0], tuple) else (mark.args[0],)
+        rows = [row if isinstance(row, tuple) and len(names) > 1 else (row,) for row in mark.args[1]]
+        found = [one | dict(zip(names, row, strict=True)) for one in found for row in rows]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_is_held_by_a_test(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if rule.startswith("15"):
+        plain = session.Session.tell
+        monkeypatch.setattr(session.Session, "tell", lambda self, caller, *more: plain(self, (), *more))
+        monkeypatch.setattr(
+            session.Session, "remember", lambda self, told, caller, *more: remember(self, told, (), *more)
+        )
+    else:
+        for owner, name, instead in RULES[rule]:
+            monkeypatch.setattr(owner, name, instead)
+    fallen = []
+    for name, test in every_test():
+        try:
+            test()
+        except Exception:  # noqa: BLE001 (whatever breaks)
+            fallen.append(name)
+    print(f"{rule}: {', '.join(dict.fromkeys(fallen))}")  # noqa: T201 (the table)
+    assert fallen
+
+
+remember = session.Session.remember
