@@ -102,20 +102,52 @@ def pair(one: Side, other: Side) -> Pairing:
     known: dict[Scalar, Scalar] = {}
     for writes in (True, False):
         ours, theirs = _group(one, writes=writes), _group(other, writes=writes)
+        left, other_left = [], []
         for key in dict.fromkeys((*ours, *theirs)):
-            mine, others = ours.get(key, []), list(theirs.get(key, []))
-            for strand in mine:
-                best = _choose(strand[0], others, one, other, known)
-                if best is None:
-                    pairing.only_one += strand
-                    continue
-                others.remove(best)
-                for found in _align(strand, best, one, other, pairing) if not writes else _zip(strand, best):
-                    pairing.pairs.append(found)
-                    _learn(found, one, other, known)
-            pairing.only_other += [entry for strand in others for entry in strand]
+            mine, others = ours.get(key, []), theirs.get(key, [])
+            left += _match(mine, others, one, other, pairing, known)
+            other_left += others
+        for strand in left:
+            path = strand[0].path
+            likely = [candidate for candidate in other_left if _is_same_path(path, candidate[0].path, known)]
+            taken = list(likely)
+            pairing.only_one += [
+                entry for lone in _match([strand], taken, one, other, pairing, known) for entry in lone
+            ]
+            other_left = [candidate for candidate in other_left if candidate not in likely or candidate in taken]
+        pairing.only_other += [entry for strand in other_left for entry in strand]
     pairing.pairs.sort(key=lambda pair: pair.one.number)
     return pairing
+
+
+def _match(  # noqa: PLR0917 (both recordings, and what is known of them)
+    strands: Iterable[list[Entry]],
+    others: list[list[Entry]],
+    one: Side,
+    other: Side,
+    pairing: Pairing,
+    known: dict[Scalar, Scalar],
+) -> list[list[Entry]]:
+    """Pairs strands with those of the other recording, which are taken out; those that found none come back."""
+    left = []
+    for strand in strands:
+        best = _choose(strand[0], others, one, other, known)
+        if best is None:
+            left.append(strand)
+            continue
+        others.remove(best)
+        for found in _zip(strand, best) if strand[0].write else _align(strand, best, one, other, pairing):
+            pairing.pairs.append(found)
+            _learn(found, one, other, known)
+    return left
+
+
+def _is_same_path(path: str, other: str, known: dict[Scalar, Scalar]) -> bool:
+    """Whether two paths differ in nothing but what is known to stand for each other."""
+    ours, theirs = path.split("/"), other.split("/")
+    return len(ours) == len(theirs) and all(
+        mine == their or known.get(mine) == their for mine, their in zip(ours, theirs, strict=True)
+    )
 
 
 def _group(side: Side, *, writes: bool) -> dict[object, list[list[Entry]]]:

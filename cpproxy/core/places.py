@@ -111,7 +111,7 @@ def _walk_json(value: Any, spot: Spot, catalogue: Catalogue) -> Iterator[Leaf]: 
             made = 0
             for name, member in value.items():
                 if catalogue.find(name):
-                    below = Spot(spot.side, f"{spot.path}.{{{made}}}", f"{spot.wide}.*", name)
+                    below = Spot(spot.side, f"{spot.path}.{{{made}}}", f"{spot.wide}.*")
                     made += 1
                     yield replace(below, key=True), name
                 else:
