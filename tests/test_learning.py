@@ -1,4 +1,4 @@
-"""What `cassette learn` concludes from two recordings of one scenario: what each value is that varies, and the remedy."""
+"""What `cassette learn` concludes from two recordings of one scenario: what each value that varies is."""
 
 import json
 import tomllib
