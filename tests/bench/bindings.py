@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from cpproxy.core.loading import as_request
+from cpproxy.core.matching import normalise
 from cpproxy.core.replay import Replay
 from cpproxy.core.routes import RouteTable
 from cpproxy.files import cassettes
@@ -78,19 +80,21 @@ def _make_round(plan: Plan, server: Server, script: Path, seconds: float) -> Cal
 
 
 def _measure_inference(plan: Plan) -> float:
-    """Seconds that all of loading takes beyond decoding, for the largest cassette whose every interaction has an id."""
+    """Seconds of loading beyond what an exact match needs, for the largest cassette, whose every interaction has an id."""
     folder = plan.make_folder("bindings", "inference")
     product.prepare_replay(name_items(build_exchanges(SIZES[-1]), _RECORDED), folder)
     config, _ = read_config(folder / "cpproxy.toml")
+    routes = RouteTable(config.routes)
     taken = []
     for _ in range(plan.rounds):
         loaded = cassettes.load(folder / "cassettes", product.CASSETTE)
         began = time.perf_counter()
-        for _ in loaded.interactions():
-            pass
-        decoded = time.perf_counter()
-        Replay([loaded], RouteTable(config.routes), config.replay)
-        taken.append(time.perf_counter() - decoded - (decoded - began))
+        for _, interaction in loaded.interactions():
+            request = as_request(interaction)
+            normalise(request, routes.find(request.method, request.path, request)).key()
+        exact = time.perf_counter()
+        Replay([loaded], routes, config.replay)
+        taken.append(time.perf_counter() - exact - (exact - began))
     return statistics.median(taken)
 
 
