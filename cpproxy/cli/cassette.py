@@ -1,4 +1,4 @@
-"""`cpproxy cassette`: lists, shows and checks cassettes."""
+"""`cpproxy cassette`: lists, shows, checks and compares cassettes."""
 
 import difflib
 import io
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.group()
 @accept_common_options
 def cassette() -> None:
-    """List, show and check cassettes."""
+    """List, show, check and compare cassettes."""
 
 
 @cassette.command("ls")

@@ -80,7 +80,7 @@ def _make_round(plan: Plan, server: Server, script: Path, seconds: float) -> Cal
 
 
 def _measure_inference(plan: Plan) -> float:
-    """Seconds of loading beyond what an exact match needs, for the largest cassette, whose every interaction has an id."""
+    """Seconds of loading beyond what an exact match needs, for the largest cassette with an id in every interaction."""
     folder = plan.make_folder("bindings", "inference")
     product.prepare_replay(name_items(build_exchanges(SIZES[-1]), _RECORDED), folder)
     config, _ = read_config(folder / "cpproxy.toml")
