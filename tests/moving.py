@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from cpproxy.core.config import ReplaySettings, RouteSettings
 from cpproxy.core.messages import Answer, Request, find_header
 from cpproxy.core.replay import Refuse, Replay, Serve
 from cpproxy.core.routes import RouteTable
+from cpproxy.files import cassettes
 
 type Pairs = tuple[tuple[str, str], ...]
 
@@ -27,6 +29,7 @@ class Tape:
 
     name: str = "tape"
     identities: tuple[str, ...] = ()
+    not_identities: tuple[str, ...] = ()
     upstream: str = UPSTREAM
     documents: list[dict[str, Any]] = field(default_factory=list)
     _clock: float = 0.0
@@ -34,7 +37,8 @@ class Tape:
 
     @property
     def head(self) -> CassetteOf[msgspec.Raw]:
-        return CassetteOf(1, Recorded(BEGAN, self.upstream), (), identities=self.identities)
+        recorded = Recorded(BEGAN, self.upstream)
+        return CassetteOf(1, recorded, (), identities=self.identities, not_identities=self.not_identities)
 
     def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
         for document in self.documents:
@@ -88,6 +92,11 @@ class Tape:
         }
         self.documents.append(document)
         return str(document["id"])
+
+    def write(self, folder: Path) -> None:
+        """Writes it to a folder of cassettes."""
+        every = tuple(interaction for _, interaction in self.interactions())
+        cassettes.write(folder, self.name, msgspec.structs.replace(self.head, interactions=every))
 
 
 def _body(value: Any) -> dict[str, Any]:

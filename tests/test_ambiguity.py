@@ -1,61 +1,260 @@
-"""Each row of what cannot be made right has its warning, and an ordinary recording has none."""
+"""What `cassette lint` says about a recording that leaves something open: a remark a row, none where all is well."""
 
+import base64
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cpproxy.core.ambiguity import find_doubts
-from tests.moving import Tape, play
+from cpproxy.cli.main import run
+from cpproxy.core.advice import find_advice
+from cpproxy.core.ambiguity import find_ambiguities
+from cpproxy.core.config import Kind, Repeat, ReplaySettings, RouteSettings
+from cpproxy.core.ground import survey
+from cpproxy.core.lint import Remark
+from cpproxy.core.loading import load
+from cpproxy.core.routes import RouteTable
+from cpproxy.errors import Exit
+from tests.moving import Tape
 
-W1 = "0b9d1c52-6c1e-4a54-9d8a-3f2f6a1b7c01"
-W2 = "7f3e8a90-11c2-4d3e-8b4a-90ab12cd34ef"
+ONE = "0b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a10"
+TWO = "5d0c1f7e-9a63-4b0c-8d1f-2f6b7a8c9d01"
+NOW = 1_795_428_000.0  # 2026-11-23T10:00:00Z, when tapes were recorded
+HOSTS = ("api.example.com", "staging.example.com")
 
 
-def alike(tape: Tape) -> None:
-    for workspace in (W1, W2):
-        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
-        tape.add(f"GET /ws/{workspace}", {"state": workspace == W1})
+def lint(tape: Tape, *routes: RouteSettings, **settings: Any) -> list[Remark]:
+    ground = survey(load([tape], RouteTable(routes), ReplaySettings(**settings)), tape.name)
+    return [*find_ambiguities(ground), *find_advice(ground, HOSTS, NOW)]
 
 
-def polled(tape: Tape) -> None:
+def provision(workspace: str, tape: Tape, at: float, *, by: str, state: str) -> None:
+    tape.add("POST /workspaces", {"state": "pending"}, 201, body={"id": workspace}, at=(at, at + 0.5), by=by)
+    tape.add(f"GET /workspaces/{workspace}", {"state": state}, at=(at + 9, at + 9.1), by=by)
+
+
+def alike_writes() -> Tape:
+    tape = Tape()
+    provision(ONE, tape, 0, by="alpha", state="running")
+    provision(TWO, tape, 0.2, by="beta", state="failed")
+    return tape
+
+
+def told_by_credential() -> Tape:
+    tape = Tape()
+    tape.add("GET /me", {"name": "alpha"}, by="alpha")
+    tape.add("GET /me", {"name": "beta"}, by="beta")
+    return tape
+
+
+def told_by_header() -> Tape:
+    tape = Tape()
+    for org, by in (("org-one", "alpha"), ("org-two", "beta"), ("org-one", "alpha")):
+        tape.add("GET /config", {"MODE": org}, by=by, headers=(("X-Org-Id", org),))
+    return tape
+
+
+def told_by_header_alone() -> Tape:
+    tape = Tape()
+    for org in ("org-one", "org-two", "org-one"):
+        tape.add("GET /config", {"MODE": org}, by="alpha", headers=(("X-Org-Id", org), ("Accept", "*/*")))
+    return tape
+
+
+def never_asked_after() -> Tape:
+    tape = Tape()
+    tape.add("POST /workspaces", {}, 201, body={"id": ONE})
+    tape.add(f"GET /workspaces/{ONE}", {"state": "pending"})
+    tape.add(f"GET /workspaces/{ONE}", {"state": "running"})
+    tape.add(f"DELETE /workspaces/{ONE}", status=204)
+    return tape
+
+
+def element_never_seen_after() -> Tape:
+    tape = Tape()
+    tape.add("GET /workspaces", {"items": []})
+    tape.add("POST /workspaces", {"id": ONE}, 201, body={"name": "a"})
+    tape.add("GET /workspaces", {"items": [{"id": ONE, "state": "up"}]})
+    tape.add(f"DELETE /workspaces/{ONE}", status=204)
+    return tape
+
+
+def element_never_seen() -> Tape:
+    tape = element_seen()
+    tape.add("POST /workspaces", {"id": TWO}, 201, body={"name": "b"})
+    tape.add(f"GET /workspaces/{TWO}", {"state": "up"})
+    return tape
+
+
+def element_seen() -> Tape:
+    tape = Tape()
+    tape.add("GET /workspaces", {"items": []})
+    tape.add("POST /workspaces", {"id": ONE}, 201, body={"name": "a"})
+    tape.add("GET /workspaces", {"items": [{"id": ONE, "state": "up"}]})
+    return tape
+
+
+def totals() -> Tape:
+    tape = Tape()
+    tape.add("GET /workspaces", {"items": [], "total": 0})
+    tape.add("POST /workspaces", {"id": ONE}, 201, body={"name": "a"})
+    tape.add("GET /workspaces", {"items": [{"id": ONE}], "total": 1}, told=(("ETag", '"2"'),))
+    return tape
+
+
+def newest_first() -> Tape:
+    tape = element_seen()
+    tape.add("POST /workspaces", {"id": TWO}, 201, body={"name": "b"})
+    tape.add("GET /workspaces", {"items": [{"id": TWO, "state": "up"}, {"id": ONE, "state": "up"}]})
+    return tape
+
+
+def expired() -> Tape:
+    tape = Tape()
+    tape.add("POST /login", {"expires_at": "2026-11-23T09:59:00Z"}, body={"user": "a"})
+    return tape
+
+
+def expired_token() -> Tape:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": 1_700_000_000}).encode()).decode().rstrip("=")
+    tape = Tape()
+    tape.add("GET /session", {"cookie": f"eyJhbGciOiJub25lIn0.{claims}."})
+    return tape
+
+
+def one_token_at_once() -> Tape:
+    tape = Tape()
+    for at, state in ((0, "pending"), (0.1, "pending"), (1, "running"), (1.1, "running")):
+        tape.add("GET /job", {"state": state}, by="both", at=(at, at + 0.3))
+    return tape
+
+
+def one_token_for_two_orgs() -> Tape:
+    tape = Tape()
+    for org in ("org-one", "org-two"):
+        tape.add("GET /config", {"MODE": org}, by="both", headers=(("X-Org-Id", org),))
+    return tape
+
+
+def many_steps() -> Tape:
+    tape = Tape()
+    for number in range(21):
+        tape.add("GET /job", {"state": "busy", "load": number / 7})
+    return tape
+
+
+def another_host() -> Tape:
+    tape = Tape()
+    tape.add("GET /config", {"CP_URL": "https:\\/\\/API.example.com/cp"})
+    return tape
+
+
+def another_host_in_a_header() -> Tape:
+    tape = Tape()
+    tape.add("GET /old", status=302, told=(("Location", "https://api.example.com/new"),))
+    return tape
+
+
+def short_form_of_two() -> Tape:
+    tape = Tape()
+    tape.add("POST /workspaces", {}, 201, body={"id": ONE})
+    tape.add("POST /workspaces", {}, 201, body={"id": f"{ONE[:8]}{TWO[8:]}"})
+    tape.add("GET /nodes", {"name": f"node {ONE[:8]}"})
+    return tape
+
+
+def polls_that_are_posts() -> Tape:
+    tape = Tape()
     for state in ("pending", "running"):
-        tape.add("POST /describe", {"state": state}, body={"what": "all"})
+        tape.add("POST /query", {"state": state}, body={"action": "describe"}, by="alpha")
+    return tape
 
 
-def moving(tape: Tape) -> None:
-    for number in range(25):
-        tape.add("GET /load", {"load": number})
+def heartbeats() -> Tape:
+    tape = Tape()
+    for _ in range(3):
+        tape.add("POST /heartbeat", {"ok": True}, body={"up": True}, by="alpha")
+    return tape
 
 
-def personal(tape: Tape) -> None:
-    for who in ("ann", "bob"):
-        tape.add("GET /me", {"name": who}, by=who)
+COMPARED = RouteSettings(match="GET /config", compare=("X-Org-Id",))
+ROWS: dict[str, tuple[Callable[[], Tape], tuple[RouteSettings, ...], str, str]] = {
+    "writes that nothing tells apart": (alike_writes, (), "$.interactions[2]", "nothing tells it from 1"),
+    "reads that differ by credential": (told_by_credential, (), "$.interactions[0]", "first call of an unknown token"),
+    "a header that tells them apart": (told_by_header, (), "$.interactions[0]", 'compare = ["X-Org-Id"]'),
+    "a header that answers go with": (told_by_header_alone, (), "$.interactions[0]", "go with the values of X-Org-Id"),
+    "a state that nobody recorded": (
+        never_asked_after,
+        (),
+        "$.interactions[1]",
+        "it was never asked for (2, 3) after 4",
+    ),
+    "an element's state": (element_never_seen_after, (), "$.interactions[0]", "an element of its list was never asked"),
+    "an element that no list showed": (element_never_seen, (), "$.interactions[0]", "shows what 4 made"),
+    "totals and validators": (totals, (), "$.interactions[0]", "$.total, ETag is given as it was recorded"),
+    "the order of a list": (newest_first, (), "$.interactions[0]", "not in the order in which"),
+    "a time of expiry": (expired, (), "$.interactions[0].response", "$.expires_at is a time of expiry"),
+    "the expiry of a token": (expired_token, (), "$.interactions[0].response", "$.cookie is a time of expiry"),
+    "one token at the same time": (one_token_at_once, (), "$.interactions[1]", "share their progress"),
+    "one token for two orgs": (one_token_for_two_orgs, (COMPARED,), "$.interactions[1]", "share their progress"),
+    "more than 20 steps": (many_steps, (), "$.interactions[0]", 'volatile = ["$.load"] in [replay]'),
+    "a host in a body": (another_host, (), "$.interactions[0].response.body", "holds api.example.com"),
+    "a host in a header": (another_host_in_a_header, (), "$.interactions[0].response.headers[0][1]", "holds api.exam"),
+    "a short form of two": (short_form_of_two, (), "$.interactions[2].response", "a short form of 2 identities"),
+    "polls that are posts": (polls_that_are_posts, (), "$.interactions[0]", 'kind = "read"'),
+    "heartbeats": (heartbeats, (), "$.interactions[0]", 'repeat = "last"'),
+}
 
 
-def counted(tape: Tape) -> None:
-    tape.add("GET /ws", {"items": [{"id": W1}], "total": 1})
+@pytest.mark.parametrize("row", ROWS)
+def test_what_is_left_open_is_said_and_nothing_else(row: str) -> None:
+    make, routes, path, text = ROWS[row]
+    remarks = lint(make(), *routes)
+    assert [remark.path for remark in remarks] == [path], remarks
+    assert text in remarks[0].text
 
 
-def ordinary(tape: Tape) -> None:
-    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
-    for state in ("pending", "running"):
-        tape.add(f"GET /ws/{W1}", {"state": state})
+def test_writes_whose_things_fare_alike_are_no_remark() -> None:
+    tape = Tape()
+    provision(ONE, tape, 0, by="alpha", state="running")
+    provision(TWO, tape, 0.2, by="beta", state="running")
+    assert not lint(tape)
+
+
+def test_writes_of_one_caller_after_each_other_are_no_remark() -> None:
+    tape = Tape()
+    provision(ONE, tape, 0, by="alpha", state="running")
+    provision(TWO, tape, 10, by="alpha", state="failed")
+    assert not lint(tape)
+
+
+def test_writes_that_a_value_tells_apart_are_no_remark() -> None:
+    tape = Tape()
+    for at, (workspace, tier, state) in enumerate(((ONE, 1, "running"), (TWO, 2, "failed"))):
+        tape.add("POST /workspaces", {}, 201, body={"id": workspace, "tier": tier}, at=(at / 9, at + 0.5), by=str(at))
+        tape.add(f"GET /workspaces/{workspace}", {"state": state}, by=str(at))
+    assert not lint(tape)
 
 
 @pytest.mark.parametrize(
-    ("fill", "said"),
+    ("make", "routes", "settings"),
     [
-        (alike, "nothing tells these POST /ws apart"),
-        (polled, 'kind = "read"'),
-        (moving, "25 steps in one state"),
-        (personal, "differs by credential alone"),
-        (counted, "$.total beside a list"),
-        (ordinary, ""),
+        pytest.param(told_by_header, (COMPARED,), {}, id="a compared header"),
+        pytest.param(many_steps, (), {"volatile": ("$.load",)}, id="a volatile place"),
+        pytest.param(polls_that_are_posts, (RouteSettings(match="POST /query", kind=Kind.READ),), {}, id="a read"),
+        pytest.param(heartbeats, (RouteSettings(match="POST /heartbeat", repeat=Repeat.LAST),), {}, id="a repetition"),
+        pytest.param(element_seen, (), {}, id="a list that was asked for"),
     ],
 )
-def test_what_a_recording_does_not_determine_is_said(fill: Callable[[Tape], None], said: str) -> None:
-    tape = Tape()
-    fill(tape)
-    doubts = list(find_doubts(play(tape).replay.library))
-    assert bool(doubts) == bool(said)
-    assert all(said in doubt.text for doubt in doubts)
+def test_the_remedy_silences_the_remark(
+    make: Callable[[], Tape], routes: tuple[RouteSettings, ...], settings: dict[str, tuple[str, ...]]
+) -> None:
+    assert not lint(make(), *routes, **settings)
+
+
+def test_the_command_has_them_among_its_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    never_asked_after().write(tmp_path)
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.FINDINGS
+    assert "tape.json: $.interactions[1]: it was never asked for" in capsys.readouterr().out

@@ -1,16 +1,23 @@
-"""`cpproxy cassette`: lists, shows and checks cassettes."""
+"""`cpproxy cassette`: lists, shows, checks and compares cassettes."""
 
 import difflib
 import io
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from cpproxy.cli.errors import print_error
 from cpproxy.cli.options import Settings, accept_common_options, common_options, format_option
 from cpproxy.core import lint as linting
+from cpproxy.core.advice import find_advice
+from cpproxy.core.ambiguity import find_ambiguities
+from cpproxy.core.ground import survey
+from cpproxy.core.inventory import list_identities
+from cpproxy.core.loading import Library, load
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import CassetteError, Exit, UsageError
 from cpproxy.files import cassettes
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 @click.group()
 @accept_common_options
 def cassette() -> None:
-    """List, show and check cassettes."""
+    """List, show, check and compare cassettes."""
 
 
 @cassette.command("ls")
@@ -68,12 +75,25 @@ def ls(settings: Settings, format: str) -> int:  # noqa: A002 - the flag's name
 @cassette.command("show")
 @click.argument("name")
 @click.argument("interaction_id", metavar="[ID]", required=False)
+@click.option("--identities", is_flag=True, help="Show what names things: where, who made it, and why.")
 @format_option("text", "json")
 @common_options
-def show(settings: Settings, name: str, interaction_id: str | None, format: str) -> int:  # noqa: A002 - the flag's name
-    """Show the cassette NAME: all of it, or the interaction ID."""
+def show(
+    settings: Settings,
+    name: str,
+    interaction_id: str | None,
+    identities: bool,  # noqa: FBT001 - click hands flags over like this
+    format: str,  # noqa: A002 - the flag's name
+) -> int:
+    """Show the cassette NAME: all of it, or the interaction ID, or what names things in it."""
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
+    if identities:
+        if interaction_id is not None:
+            raise UsageError("--identities is about a whole cassette: leave the interaction out")
+        listed = list_identities(_load(settings, name), name)
+        _write(report.list_identities(listed, format))
+        return Exit.CLEAN
     read = cassettes.read(settings.cassettes, name)
     chosen = read.interactions if interaction_id is None else (_find(read, name, interaction_id),)
     if format == "json":
@@ -98,12 +118,50 @@ def lint(settings: Settings, names: tuple[str, ...], format: str) -> int:  # noq
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
     chosen = cassettes.choose(settings.cassettes, names)
-    routes = RouteTable(settings.config.routes)
-    comments = [comment for name in chosen for comment in _comment(settings, name, routes)]
+    comments = [comment for name in chosen for comment in _comment(settings, name)]
     _write(report.list_comments(comments, format))
     if any(comment.level == "error" for comment in comments):
         return Exit.CASSETTE
     return Exit.FINDINGS if comments else Exit.CLEAN
+
+
+@cassette.command("learn")
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@click.option("--write", is_flag=True, help="Name in both cassettes the identities that were not seen.")
+@format_option("text", "json")
+@common_options
+def learn(
+    settings: Settings,
+    one: str,
+    other: str,
+    write: bool,  # noqa: FBT001 - click hands flags over like this
+    format: str,  # noqa: A002 - the flag's name
+) -> int:
+    """Compare two recordings of one scenario, A and B: what varies, and which lines of config replay needs for it.
+
+    Exits 1 if something varies that nothing explains.
+    """
+    from cpproxy.core import learning  # noqa: PLC0415 - no other command compares
+    from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
+
+    if one == other:
+        raise UsageError(f"learn compares two recordings: {one} is named twice")
+    config = settings.config
+
+    def compare() -> learning.Lesson:
+        loaded = [cassettes.load(settings.cassettes, name) for name in (one, other)]
+        return learning.learn(loaded[0], loaded[1], config.routes, config.replay)
+
+    lesson = compare()
+    if write and any(lesson.values):
+        for name, values in zip((one, other), lesson.values, strict=True):
+            read = cassettes.read(settings.cassettes, name)
+            named = tuple(dict.fromkeys((*read.identities, *values)))
+            cassettes.write(settings.cassettes, name, msgspec.structs.replace(read, identities=named))
+        lesson = compare()
+    _write(report.show_lesson(lesson, one, other, format))
+    return Exit.FINDINGS if lesson.unexplained else Exit.CLEAN
 
 
 @cassette.command("digest")
@@ -117,6 +175,12 @@ def digest(settings: Settings) -> int:
     return Exit.CLEAN
 
 
+def _load(settings: Settings, name: str, *more: str) -> Library:
+    """What replay makes of cassettes, under the config's routes and rules."""
+    loaded = [cassettes.load(settings.cassettes, one) for one in (name, *more)]
+    return load(loaded, RouteTable(settings.config.routes), settings.config.replay)
+
+
 def _find(read: "Cassette", name: str, interaction_id: str) -> "Interaction":
     for interaction in read.interactions:
         if interaction.id == interaction_id:
@@ -126,7 +190,7 @@ def _find(read: "Cassette", name: str, interaction_id: str) -> "Interaction":
     raise UsageError(f"cassette {name} has no interaction {interaction_id!a}: {hint}")
 
 
-def _comment(settings: Settings, name: str, routes: RouteTable) -> "Iterator[Comment]":
+def _comment(settings: Settings, name: str) -> "Iterator[Comment]":
     from cpproxy.report.cassettes import Comment  # noqa: PLC0415 - as above
 
     try:
@@ -136,7 +200,10 @@ def _comment(settings: Settings, name: str, routes: RouteTable) -> "Iterator[Com
         yield Comment("error", error.where, error.path, error.expected)
         return
     where = str(cassettes.locate(settings.cassettes, name))
-    for remark in (*linting.find_repeated(text), *linting.lint(read, routes)):
+    own = linting.lint(read, RouteTable(settings.config.routes))
+    ground = survey(_load(settings, name), name)
+    advice = find_advice(ground, settings.config.cp.hosts, time.time())
+    for remark in (*linting.find_repeated(text), *own, *find_ambiguities(ground), *advice):
         yield Comment("warning", where, remark.path, remark.text)
 
 

@@ -6,6 +6,7 @@ A cassette is one JSON file a scenario. Its members, in the order in which they 
     recorded        when (UTC, RFC 3339) and from what upstream
     incomplete      why the recording must not be trusted whole; absent where it can be
     identities      values that name things, where they were named by hand
+    not_identities  values that name nothing, whatever they look like, named by hand too
     placeholders    what stands for a secret in this file, by role; never a value
     interactions    request and response pairs, in the order in which the requests arrived
 """
@@ -112,6 +113,7 @@ class CassetteOf[T](Struct, frozen=True, forbid_unknown_fields=True):
     incomplete: str = ""
     identities: tuple[str, ...] = ()
     placeholders: tuple[Placeholder, ...] = ()
+    not_identities: tuple[str, ...] = ()
 
 
 type Cassette = CassetteOf[Interaction]

@@ -112,6 +112,7 @@ class _Reader:
         """What is kept of a cassette."""
         head = source.head
         self.named += head.identities
+        self.excluded.update(head.not_identities)
         world = World(source.name, head.recorded.upstream)
         for raw, interaction in source.interactions():
             one = _read(len(self.found), source.name, raw, interaction, self.routes, world.upstream)

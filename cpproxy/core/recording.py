@@ -175,6 +175,7 @@ class Recording:
             interactions=(*self._earlier, *interactions),
             incomplete=incomplete or self._previous_incomplete,
             identities=self._previous.identities if self._previous else (),
+            not_identities=self._previous.not_identities if self._previous else (),
             placeholders=redactor.placeholders,
         )
 

@@ -58,9 +58,10 @@ def check_head[T](cassette: CassetteOf[T]) -> Problem | None:
             ".recorded.upstream",
             f"expected a URL that begins with http:// or https://, got {_show(cassette.recorded.upstream)}",
         )
-    for index, identity in enumerate(cassette.identities):
-        if not identity:
-            return Problem(f".identities[{index}]", "expected a value that is not empty")
+    for member, values in (("identities", cassette.identities), ("not_identities", cassette.not_identities)):
+        for index, value in enumerate(values):
+            if not value:
+                return Problem(f".{member}[{index}]", "expected a value that is not empty")
     markers = set()
     for index, placeholder in enumerate(cassette.placeholders):
         if not placeholder.marker or placeholder.marker in markers:

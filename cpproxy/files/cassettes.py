@@ -159,6 +159,7 @@ def read(folder: Path, name: str) -> Cassette:
         interactions=interactions,
         incomplete=head.incomplete,
         identities=head.identities,
+        not_identities=head.not_identities,
         placeholders=head.placeholders,
     )
 
@@ -230,7 +231,7 @@ def combine_digests(digests: Iterable[tuple[str, str]]) -> str:
 
 def _assemble(cassette: CassetteOf[Interaction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
     members: dict[str, object] = {"cpproxy": cassette.cpproxy, "recorded": cassette.recorded}
-    for member in ("incomplete", "identities", "placeholders"):
+    for member in ("incomplete", "identities", "not_identities", "placeholders"):
         if value := getattr(cassette, member):
             members[member] = value
     head = _lay_out(msgspec.json.encode(members)).removesuffix(b"\n}")

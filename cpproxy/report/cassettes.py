@@ -14,6 +14,9 @@ from rich.text import Text
 
 from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction
+from cpproxy.core.inventory import Identified
+from cpproxy.core.learning import Lesson
+from cpproxy.core.variations import Variation
 from cpproxy.report.terminal import escape
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
@@ -89,6 +92,49 @@ def list_comments(comments: Iterable[Comment], form: str) -> str:
     return "".join(f"{one.file}: {one.path}: {one.message}\n" for one in comments)
 
 
+def list_identities(identities: Iterable[Identified], form: str) -> str:
+    """What `cassette show --identities` prints: a paragraph for each identity, or JSON."""
+    if form == "json":
+        return _as_json(list(identities))
+    return "\n".join("".join(f"{line}\n" for line in _show_identity(one)) for one in identities)
+
+
+def _show_identity(one: Identified) -> Iterator[str]:
+    yield f"{escape(one.value)}  {one.why}"
+    made = f"  made by the {one.made_by}, first in {escape(one.first)}"
+    yield f"{made}, introduced by {escape(one.introduced)}" if one.introduced else made
+    for place in one.places:
+        forms = [form for form in place.forms if form != one.value]
+        spelled = f" as {', '.join(map(escape, forms))}" if forms else ""
+        yield f"  {escape(place.where)}{spelled}: {', '.join(map(escape, place.interactions))}"
+
+
+def show_lesson(lesson: Lesson, one: str, other: str, form: str) -> str:
+    """What `cassette learn` found: a line for each place that varies, then the lines that the config lacks; or JSON."""
+    if form == "json":
+        return _as_json(lesson)
+    text = f"{one} and {other}: {_count(lesson.pairs, 'pair')} of interactions\n"
+    text += "".join(f"{_show_variation(variation)}\n" for variation in lesson.variations)
+    if lesson.toml:
+        text += f"\nThe config lacks:\n\n{_escape_lines(lesson.toml)}"
+    if any(lesson.values):
+        named = ", ".join(escape(f"{mine} ({theirs})") for mine, theirs in zip(*lesson.values, strict=False))
+        text += f"\nor, with --write, both cassettes name: {named}\n"
+    return text
+
+
+def _escape_lines(text: str) -> str:
+    """The text escaped line by line."""
+    return "".join(f"{escape(line)}\n" for line in text.splitlines())
+
+
+def _show_variation(one: Variation) -> str:
+    times = f", {one.count} times" if one.count > 1 else ""
+    example = f" [{one.one} | {one.other}]" if one.one or one.other else ""
+    state = "" if one.covered else " -- not explained" if one.remedy is None else f" -- needs {one.remedy[0]}"
+    return escape(f"{one.kind}: {one.route}: {one.place}{times}: {one.why}{example}{state}")
+
+
 def show_json(value: Cassette | Interaction) -> str:
     """A cassette or one of its interactions as it stands in the file."""
     return _as_json(value)
@@ -105,6 +151,8 @@ def show_head(name: str, cassette: Cassette) -> Text:
         text.append(f"incomplete: {escape(cassette.incomplete)}\n", "bold red")
     if cassette.identities:
         text.append(f"identities: {', '.join(map(escape, cassette.identities))}\n")
+    if cassette.not_identities:
+        text.append(f"no identities: {', '.join(map(escape, cassette.not_identities))}\n")
     for placeholder in cassette.placeholders:
         text.append(f"placeholder: {escape(placeholder.marker)} stands for {escape(placeholder.role)}\n")
     return text

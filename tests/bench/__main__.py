@@ -2,7 +2,7 @@
 
     python -m tests.bench                         everything; about ten minutes
     python -m tests.bench --quick                 a few short rounds: to see that it works, not to quote
-    python -m tests.bench --only replay,start     some of replay, start, memory, record
+    python -m tests.bench --only replay,start     some of replay, bindings, start, memory, record
     python -m tests.bench --json FILE             the same numbers, every round of them, as JSON too
     python -m tests.bench --ratio [--least 1.2]   for a pipeline: replay to the plain application alone, about 20 s
 
@@ -36,6 +36,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from tests.bench.bindings import measure_bindings
 from tests.bench.load import CONNECTIONS, find_wrk
 from tests.bench.memory import measure_memory
 from tests.bench.peers import list_peers
@@ -49,6 +50,7 @@ from tests.bench.tools import NO_TOOLS, find_tools
 
 MEASUREMENTS: dict[str, Callable[[Plan], Section]] = {
     "replay": measure_replay,
+    "bindings": measure_bindings,
     "start": measure_start,
     "memory": measure_memory,
     "record": measure_record,

@@ -1,0 +1,110 @@
+"""One cassette as replay has it, with what the checks of `ambiguity` and `advice` look up in it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from cpproxy.core import tokens
+from cpproxy.core.cassette import Interaction
+from cpproxy.core.index import Line
+from cpproxy.core.loading import Library
+from cpproxy.core.places import Leaf, walk_answer
+from cpproxy.core.timelines import Timeline
+from cpproxy.core.views import View, make_view
+from cpproxy.core.worlds import Entry, World
+
+
+@dataclass(slots=True)
+class Ground:
+    """One cassette as replay has it, and what several checks look up in it."""
+
+    library: Library
+    world: World
+    lines: list[Line]
+    views: dict[Line, View]
+    """Of the reads."""
+    _leaves: dict[int, list[Leaf]] = field(default_factory=dict)
+    _blank: dict[int, bytes] = field(default_factory=dict)
+    _interactions: dict[int, Interaction] = field(default_factory=dict)
+
+    def interaction(self, entry: Entry) -> Interaction:
+        """An interaction, decoded once."""
+        return self._interactions.setdefault(entry.number, entry.interaction())
+
+    def leaves(self, entry: Entry) -> list[Leaf]:
+        """The values of its answer."""
+        if entry.number not in self._leaves:
+            self._leaves[entry.number] = list(walk_answer(self.interaction(entry), self.library.catalogue))
+        return self._leaves[entry.number]
+
+    def blank(self, entry: Entry) -> bytes:
+        """Equal for answers that differ in nothing but which things they speak of, and when."""
+        if entry.number not in self._blank:
+            said = [(spot.path, self._rub_out(value)) for spot, value in self.leaves(entry) if not spot.key]
+            self._blank[entry.number] = msgspec.json.encode([entry.status, *said])
+        return self._blank[entry.number]
+
+    def _rub_out(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        if tokens.is_time(value, self.world.window):
+            return "\0time"
+        if not isinstance(value, str):
+            return value
+        for one in reversed(self.library.catalogue.find(value)):
+            value = f"{value[: one.start]}\0{value[one.end :]}"
+        return value
+
+    def rub_out_all(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        """A document without what names its things."""
+        match value:
+            case dict():
+                return {str(self._rub_out(name)): self.rub_out_all(member) for name, member in value.items()}
+            case list():
+                return [self.rub_out_all(element) for element in value]
+            case _:
+                return self._rub_out(value)
+
+    def entry(self, number: int) -> Entry:
+        """The interaction of a number."""
+        return self.world.entries[number - self.world.entries[0].number]
+
+    def where(self, entry: Entry) -> str:
+        """Its place in the file."""
+        return f"$.interactions[{entry.number - self.world.entries[0].number}]"
+
+    def name(self, entries: Iterable[Entry]) -> str:
+        """Interactions by their ids."""
+        return ", ".join(entry.id for entry in entries)
+
+
+def survey(library: Library, cassette: str) -> Ground:
+    """What is to be known of one cassette of a library."""
+    world = library.worlds[cassette]
+    lines = [line for bucket in library.index.buckets() for line in bucket.row.lines if line.world is world]
+    views = {
+        line: make_view(line, tuple(line.entries), library.catalogue, library.volatile)
+        for line in lines
+        if not line.entries[0].write
+    }
+    return Ground(library, world, lines, views)
+
+
+def may_swap(one: Entry, other: Entry) -> bool:
+    """Whether another run could make these two the other way round: at the same time, or by different callers."""
+    return one.secrets != other.secrets or (one.start < other.end and other.start < one.end)
+
+
+def timelines(view: View) -> Iterator[Timeline]:
+    """Those of the document and of its parts."""
+    yield view.rest
+    for part in view.parts:
+        yield part.timeline
+
+
+def count_steps(view: View) -> int:
+    """The most steps of one state."""
+    return max(
+        (len(found.steps.steps) for line in timelines(view) for state in line.states() if (found := line.find(state))),
+        default=0,
+    )
