@@ -113,6 +113,28 @@ def test_06_a_change_of_secret_is_noted_and_refused_only_where_that_is_wanted() 
         assert "changed" in told.note + told.reason
 
 
+def test_06_a_challenge_gives_way_to_the_answer_that_followed_it_however_often_that_is_asked() -> None:
+    tape = Tape()
+    cookie = (("Cookie", "{{cpproxy:cookie:1}}"),)
+    tape.add("GET /x", None, 401, headers=cookie)
+    tape.documents[-1]["credentials"] = [{"header": "cookie"}]
+    tape.add("GET /x", {"state": "a"}, by="ann", headers=cookie)
+    tape.documents[-1]["credentials"].append({"header": "cookie"})
+    player = play(tape)
+    live = (("Cookie", "session=1"),)
+    told = [player.state("GET /x", by=by, headers=live) for by in ("", "first nonce", "", "second nonce")]
+    assert told == [401, "a", 401, "a"]
+
+
+def test_06_a_caller_gets_what_was_told_to_one_with_as_many_credentials() -> None:
+    tape = Tape()
+    for by in ("", "", "ann"):
+        tape.add("GET /x", {"state": f"{by or 'nobody'} {len(tape.documents)}"}, by=by)
+    player = play(tape)
+    assert player.state("GET /x", by="ann") == "ann 2"
+    assert [player.state("GET /x") for _ in range(2)] == ["nobody 0", "nobody 1"]
+
+
 def test_07_a_delete_conjures_nothing_either() -> None:
     tape = Tape()
     tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
@@ -185,6 +207,70 @@ def test_14_what_no_list_read_saw_is_doubtful_and_never_invented() -> None:
     told = player.ask("GET /ws")
     assert told.json == {"items": [{"id": one}]}
     assert "was never seen in it" in told.doubt
+
+
+def test_14_a_list_that_was_asked_while_a_thing_was_there_is_certain_without_it() -> None:
+    tape = Tape()
+    for workspace in (W1, W2):
+        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
+    tape.add("GET /ws", {"items": [{"id": W1}]})
+    player = play(tape)
+    one = new()
+    for workspace in (one, new()):
+        player.ask("POST /ws", body={"id": workspace})
+    told = player.ask("GET /ws")
+    assert (told.json, told.doubt) == ({"items": [{"id": one}]}, "")
+
+
+def test_14_a_list_that_was_asked_after_a_thing_was_deleted_says_nothing_of_it_before() -> None:
+    tape = Tape()
+    for workspace in (W1, W2):
+        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
+    tape.add(f"DELETE /ws/{W2}", {"ok": 1})
+    tape.add("GET /ws", {"items": [{"id": W1}]})
+    player = play(tape)
+    for workspace in (W1, W2):
+        player.ask("POST /ws", body={"id": workspace})
+    told = player.ask("GET /ws")
+    assert told.json == {"items": [{"id": W1}]}
+    assert "was never seen in it" in told.doubt
+
+
+def record_numbers(tape: Tape, *reads: tuple[str, Any]) -> None:
+    """Reads, and after them writes and paths by which small numbers name things."""
+    for call, answer in reads:
+        tape.add(call, answer)
+    for rows in ([{"id": 1}, {"id": 2}], [{"id": 3}]):
+        tape.add("POST /rows", {"rows": rows}, body={"rows": rows})
+    for number in (1, 2, 3):
+        tape.add(f"GET /pages/{number}", {"state": number})
+
+
+def test_14_numbers_in_a_list_of_no_ids_are_no_parts_of_it() -> None:
+    echo = {"args": {"a": ["1", "2", ""]}, "matrix": [[1, 2], [3]]}
+    tape = Tape()
+    record_numbers(tape)
+    tape.add("GET /echo?a=1&a=2&a=", echo)
+    told = play(tape).ask("GET /echo?a=1&a=2&a=")
+    assert (told.json, told.doubt) == (echo, "")
+
+
+def test_14_numbers_in_a_list_of_ids_are_parts_of_it() -> None:
+    tape = Tape()
+    record_numbers(tape)
+    tape.add("GET /all", {"row_ids": [1, 2, 3]})
+    player = play(tape)
+    assert player.ask("GET /all").json == {"row_ids": []}
+    player.ask("POST /rows", body={"rows": [{"id": 1}, {"id": 2}]})
+    assert player.ask("GET /all").json == {"row_ids": [1, 2]}
+
+
+def test_14_what_an_answer_held_before_a_write_was_not_made_by_it() -> None:
+    tape = Tape()
+    record_numbers(tape, ("GET /all", {"row_ids": [1, 2]}))
+    player = play(tape)
+    told = player.ask("GET /all")
+    assert (told.text, told.doubt) == ('{"row_ids":[1,2]}', "")
 
 
 def test_15_the_polls_of_one_caller_never_move_another() -> None:

@@ -68,24 +68,25 @@ class Judged:
 def judge(entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, *, strict: bool) -> Judged | str:
     """Those whose recorded caller is the likeliest to be this one; why not, where a served secret did not come back.
 
-    The likeliest has the fewest contradicting values, then the most that agree, and was recorded first.
+    The likeliest has the fewest contradicting values, then the most that agree, then the most of the credentials that
+    the call has, and was recorded first.
     """
     kinds: dict[tuple[tuple[str, str], ...], Entry] = {}
     for entry in entries:
         kinds.setdefault(entry.secrets, entry)
     if len(kinds) == 1 and not entries[0].secrets:
         return Judged(entries, 0)
-    ranked: list[tuple[int, int, int]] = []
+    ranked: list[tuple[int, int, int, int]] = []
     refused = ""
     for entry in kinds.values():
         wrong, contradicting, agreeing = _weigh(entry, sent, secrets, strict=strict)
         if wrong:
             refused = f"{entry.method} {entry.path}: its {wrong}"
         else:
-            ranked.append((contradicting, -agreeing, entry.number))
+            ranked.append((contradicting, -agreeing, -len(entry.credentials), entry.number))
     if not ranked:
         return refused
-    contradicting, _, number = min(ranked)
+    contradicting, _, _, number = min(ranked)
     best = next(kind for kind, entry in kinds.items() if entry.number == number)
     return Judged(tuple([entry for entry in entries if entry.secrets == best]), contradicting)
 

@@ -111,7 +111,7 @@ def find_layout(documents: Iterable[Any], catalogue: Catalogue, subject: frozens
         _gather(document, (), groups, members, catalogue)
     layout = Layout()
     for kind, lists in groups.items():
-        name = _choose_name(lists, catalogue, subject)
+        name = _choose_name(kind, lists, catalogue, subject)
         if name:
             layout.keys[kind] = name
     for kind in members:
@@ -138,7 +138,7 @@ def _gather(
             _gather(member, (*kind, "[]" if named else name), groups, members, catalogue)
 
 
-def _choose_name(lists: list[list[Any]], catalogue: Catalogue, subject: frozenset[Identity]) -> str:
+def _choose_name(kind: Kind, lists: list[list[Any]], catalogue: Catalogue, subject: frozenset[Identity]) -> str:
     """The member whose identity tells the elements apart, or nothing."""
     values: dict[str, set[Identity]] = {}
     unfit: set[str] = set()
@@ -147,7 +147,7 @@ def _choose_name(lists: list[list[Any]], catalogue: Catalogue, subject: frozense
         seen: dict[str, set[Identity]] = {}
         for element in elements:
             for name, leaf in element.items() if isinstance(element, dict) else ((_WHOLE, element),):
-                identity = identify(name, leaf, catalogue)
+                identity = identify(_name_of(kind) if name == _WHOLE else name, leaf, catalogue)
                 if identity is None:
                     continue
                 if identity in seen.setdefault(name, set()):
@@ -168,10 +168,15 @@ def identify(name: str, leaf: Any, catalogue: Catalogue) -> Identity | None:  # 
     if isinstance(leaf, bool) or not isinstance(leaf, str | int):
         return None
     text = str(leaf)
-    if text.isdigit() and (name == _WHOLE or name.lower().endswith("id")):
+    if text.isdigit() and name.lower().endswith(("id", "ids")):
         return catalogue.number(text)
     found = catalogue.find(text) if isinstance(leaf, str) else []
     return found[0].identity if found else None
+
+
+def _name_of(kind: Kind) -> str:
+    """The name under which a container stands."""
+    return kind[-1] if kind else ""
 
 
 def take_apart(document: Any, layout: Layout, catalogue: Catalogue, stable: Stable) -> Parts:  # noqa: ANN401 (JSON)
@@ -198,7 +203,7 @@ def _take(  # noqa: PLR0917 (it walks four descriptions of one place at once)
     if isinstance(value, list):
         left = []
         for index, element in enumerate(value):
-            identity = _identity_of(element, key, catalogue)
+            identity = _identity_of(element, key, kind, catalogue)
             inner = (*steps, f"#{identity}" if identity else index)
             rest = _take(element, (*kind, "[]"), inner, (*place, index), layout, catalogue, stable, parts)
             if identity and inner not in parts.parts:
@@ -222,12 +227,17 @@ def _take(  # noqa: PLR0917 (it walks four descriptions of one place at once)
     return value
 
 
-def _identity_of(element: Any, key: str | None, catalogue: Catalogue) -> Identity | None:  # noqa: ANN401 (JSON)
+def _identity_of(
+    element: Any,  # noqa: ANN401 (JSON)
+    key: str | None,
+    kind: Kind,
+    catalogue: Catalogue,
+) -> Identity | None:
     if key is None or key == _BY_NAME:
         return None
     if isinstance(element, dict):
         return identify(key, element[key], catalogue) if key in element else None
-    return identify(_WHOLE, element, catalogue) if key == _WHOLE else None
+    return identify(_name_of(kind), element, catalogue) if key == _WHOLE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +286,7 @@ class _Composer:
         key = self._layout.keys.get(kind)
         made: dict[Steps, Any] = {}
         for index, element in enumerate(value):
-            identity = _identity_of(element, key, self._catalogue)
+            identity = _identity_of(element, key, kind, self._catalogue)
             inner = (*steps, f"#{identity}" if identity else index)
             if not identity:
                 made[inner] = self.compose(element, (*kind, "[]"), inner)

@@ -34,13 +34,19 @@ class Line:
     views: dict[tuple[Entry, ...], "View"] = field(default_factory=dict)
 
     def choose(self, credentials: frozenset[Credential]) -> tuple[Entry, ...]:
-        """Those that a call with these credentials may get (rule 6)."""
+        """Those that a call with these credentials may get (rule 6).
+
+        What was denied gives way to what more of the call's credentials were answered: the challenge to its answer.
+        """
         found = self.eligible.get(credentials)
         if found is None:
+            fitting = [entry for entry in self.entries if entry.credentials <= credentials]
+            answered = {entry.credentials for entry in fitting if not entry.denied}
             found = self.eligible[credentials] = tuple(
                 entry
-                for entry in self.entries
-                if entry.credentials <= credentials and not (entry.denied and not entry.credentials and credentials)
+                for entry in fitting
+                if not entry.denied
+                or ((entry.credentials or not credentials) and not any(entry.credentials < more for more in answered))
             )
         return found
 

@@ -3,6 +3,7 @@
 A view belongs to one line and to the entries that a caller may get; it is made when it is first asked for.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +76,7 @@ def make_view(
         by_path=by_path,
         layout=layout,
         parts=parts,
-        unseen=tuple(_find_unseen(line, parts, world)) if layout.keys else (),
+        unseen=tuple(_find_unseen(entries, parts, world)) if layout.keys else (),
         keys={entry: {steps: value for steps, (value, _) in one.parts.items()} for entry, one in taken.items()},
     )
 
@@ -109,22 +110,40 @@ def _make_parts(taken: dict[Entry, documents.Parts], world: World) -> Iterable[P
             elif container in one.containers:
                 seen.append(Seen(entry.start, entry.end, ABSENT, ABSENT))
         identity = str(steps[-1])[1:]
-        writes = world.concerning([identity])
-        yield Part(steps, Timeline(writes, tuple(seen)), world.creators.get(identity), world.specific([identity]))
+        timeline = Timeline(world.concerning([identity]), tuple(seen))
+        yield Part(steps, timeline, _find_creator(identity, seen, world), world.specific([identity]))
+
+
+def _find_creator(identity: Identity, seen: Iterable[Seen], world: World) -> Entry | None:
+    """The write that made a part; none where an answer showed the part before that write began."""
+    creator = world.creators.get(identity)
+    if creator is None or any(one.source is not ABSENT and one.end <= creator.start for one in seen):
+        return None
+    return creator
 
 
 def _container(steps: Steps) -> Steps:
     return steps[:-1]
 
 
-def _find_unseen(line: Line, parts: tuple[Part, ...], world: World) -> Iterable[Entry]:
-    """Writes of the kinds that made the parts, whose own things no answer showed."""
+def _find_unseen(entries: tuple[Entry, ...], parts: tuple[Part, ...], world: World) -> Iterable[Entry]:
+    """Writes of the kinds that made the parts, after which nobody asked while what they made was there."""
     creators = {part.creator for part in parts if part.creator is not None}
     kinds: set[Any] = {creator.line.bucket for creator in creators if creator.line is not None}
-    path = line.entries[0].path
-    making = set(world.creators.values())
-    for entry in world.entries:
-        if entry in creators or entry not in making or entry.line is None:
+    path = entries[0].path
+    for write, until in _find_lifetimes(world):
+        if write in creators or write.line is None:
             continue
-        if entry.line.bucket in kinds or (entry.status == CREATED and entry.path == path):
-            yield entry
+        alike = write.line.bucket in kinds or (write.status == CREATED and write.path == path)
+        if alike and not any(write.end <= entry.start and entry.end <= until for entry in entries):
+            yield write
+
+
+def _find_lifetimes(world: World) -> Iterable[tuple[Entry, float]]:
+    """Each write that made something, and when the deletion of what it made began."""
+    made: dict[Entry, list[Identity]] = {}
+    for identity, creator in world.creators.items():
+        made.setdefault(creator, []).append(identity)
+    for creator, identities in made.items():
+        deleted = (entry.start for entry in world.concerning(identities) if entry.method == "DELETE")
+        yield creator, min(deleted, default=math.inf)

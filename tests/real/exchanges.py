@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import brotli  # type: ignore[import-untyped]
 import httpx
@@ -20,8 +21,12 @@ ADDED = "x-cpproxy-"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One answer as it reached a client: the body as it came, still coded; ``framed`` with its chunks, where known."""
+    """One answer as it reached a client: the body as it came, still coded; ``framed`` with its chunks, where known.
 
+    ``asked`` is the method and target that it answers, of a redirect that was followed those of each of its calls.
+    """
+
+    asked: str
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...]
@@ -61,7 +66,7 @@ _DECODERS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-def ask_curl(base: str, target: str, *options: str, body: bytes = b"") -> list[Seen]:
+def ask_curl(base: str, method: str, target: str, *options: str, body: bytes = b"") -> list[Seen]:
     """What curl saw: every answer of the call, those that it followed included and interim ones left out.
 
     ``target`` goes out exactly as it stands. ``body`` is standard input, for ``--data-binary @-`` and the like.
@@ -75,11 +80,12 @@ def ask_curl(base: str, target: str, *options: str, body: bytes = b"") -> list[S
         check=False,
     )
     assert finished.returncode == 0, f"curl {options} {target}: {finished.returncode} {finished.stderr!r}"
-    answers = _split_answers(finished.stdout, headless="--head" in options, following="--location" in options)
+    following = "--location" in options
+    answers = _split_answers(method, target, finished.stdout, headless="--head" in options, following=following)
     return [seen for seen in answers if seen.status >= 200]
 
 
-def _split_answers(stream: bytes, *, headless: bool, following: bool) -> Iterator[Seen]:
+def _split_answers(method: str, target: str, stream: bytes, *, headless: bool, following: bool) -> Iterator[Seen]:
     while stream:
         head, separator, stream = stream.partition(b"\r\n\r\n")
         assert separator, f"no end of the headers in {head!r}"
@@ -96,7 +102,19 @@ def _split_answers(stream: bytes, *, headless: bool, following: bool) -> Iterato
             length = int(fields.get("content-length", len(stream)))
             body = framed = stream[:length]
             stream = stream[length:]
-        yield Seen(int(status), reason, headers, body, framed)
+        yield Seen(_spell(method, target), int(status), reason, headers, body, framed)
+        if following and "location" in fields:
+            method, target = "GET", _target_of(fields["location"])
+
+
+def _spell(method: str, target: str) -> str:
+    """A request in one spelling: a query that is empty is none."""
+    return f"{method} {target.removesuffix('?')}"
+
+
+def _target_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _read_chunks(stream: bytes) -> tuple[bytes, bytes, bytes]:
@@ -129,7 +147,14 @@ class Requests:
             body = last.raw.read(decode_content=False)
             answers = [(answer, answer.content) for answer in last.history] + [(last, body)]
         return [
-            Seen(answer.status_code, answer.reason, tuple(answer.raw.headers.items()), body) for answer, body in answers
+            Seen(
+                _spell(str(answer.request.method), answer.request.path_url),
+                answer.status_code,
+                answer.reason,
+                tuple(answer.raw.headers.items()),
+                body,
+            )
+            for answer, body in answers
         ]
 
     def close(self) -> None:
@@ -149,7 +174,8 @@ class Httpx:
         with self._client.stream(method, target, **options) as response:
             body = b"".join(response.iter_raw())
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
-        return [Seen(response.status_code, response.reason_phrase, headers, body)]
+        asked = _spell(method, response.request.url.raw_path.decode("ascii"))
+        return [Seen(asked, response.status_code, response.reason_phrase, headers, body)]
 
     def close(self) -> None:
         self._client.close()

@@ -59,7 +59,7 @@ def curl(target: str, *options: str, name: str = "", body: bytes = b"", moving: 
         f"curl {name or f'{method} {target}'}",
         method,
         target,
-        lambda clients: ask_curl(clients.base, target, *options, body=body),
+        lambda clients: ask_curl(clients.base, method, target, *options, body=body),
         moving,
     )
 
