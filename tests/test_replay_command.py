@@ -173,8 +173,6 @@ def test_a_missing_credential_is_an_empty_401_and_the_ledger_names_it(proxy: Run
 @pytest.mark.parametrize(
     ("target", "header"),
     [
-        ("/s/\xff/plain", "X-D: 1"),
-        ("/plain", "X-Cpproxy-Session: \xff"),
         ("/plain", "Accept-Encoding: \xff"),
         ("/plain?", "Host: \xff"),
     ],
@@ -184,6 +182,13 @@ def test_bytes_that_are_no_text_are_no_reason_to_fail(proxy: Running, target: st
     answer = raw.exchange(proxy.url, "\r\n".join([*lines, "", ""]).encode("latin-1"))
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"\r\n\r\nhello")
+
+
+@pytest.mark.parametrize(("target", "header"), [("/s/\xff/plain", "X-D: 1"), ("/plain", "X-Cpproxy-Session: \xff")])
+def test_bytes_that_are_no_text_are_no_session(proxy: Running, target: str, header: str) -> None:
+    request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{header}\r\n\r\n"
+    assert raw.exchange(proxy.url, request.encode("latin-1")).startswith(b"HTTP/1.1 400 ")
+    assert raw.get(proxy.url, "/plain")[1] == b"hello"
 
 
 def test_sessions_keep_their_own_progress(proxy: Running) -> None:
