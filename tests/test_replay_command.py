@@ -125,6 +125,14 @@ def test_pipelined_calls_are_answered_in_order_on_one_connection(proxy: Running)
     assert answer.index(b"hello") < answer.index(b'{"n":1}') < answer.index(b"/gone") < answer.rindex(b"hello")
 
 
+def test_a_call_that_asks_for_another_protocol_is_answered_and_its_connection_closed(proxy: Running) -> None:
+    upgrade = b"GET /plain HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    head, _, body = raw.exchange(proxy.url, upgrade).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert head.endswith(b"\r\nConnection: close")
+    assert body == b"hello"
+
+
 def test_a_client_that_waits_for_100_continue_gets_it(proxy: Running) -> None:
     body = b'{"org":"o","tier":2}'
     with raw.connected(proxy.url) as connection:

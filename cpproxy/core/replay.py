@@ -261,6 +261,8 @@ class Replay:
         if entry is Shortage.USED_UP:
             return _used_up(line, credentials, normalise(request, route), _name(route))
         if entry.omitted:
+            if len(line) == 1:  # so that the reason is told as often as it is asked for
+                state.release(entry)
             reason = (
                 f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
                 "which is over the limit; raise body_limit of [record] and record it again"

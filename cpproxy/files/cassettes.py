@@ -373,6 +373,8 @@ def _find_fault(name: str) -> str | None:
         return "holds no white space, quotes, backslashes or control characters, and is UTF-8"
     if any(part in {"", ".", ".."} for part in parts):
         return "is a path below the cassettes folder"
+    if name.endswith(SUFFIX):
+        return f"leaves the ending {SUFFIX} out"
     if any(len(part.encode()) > _PART_LIMIT for part in parts):
         return f"has at most {_PART_LIMIT} bytes between slashes"
     return None

@@ -56,10 +56,10 @@ class _Catch:
                 self.kept.clear()
 
     def body(self, headers: Headers) -> "Body | UnsetType":
-        """What a cassette holds of it; of a body that did not come whole, the size that its headers gave."""
+        """What a cassette holds of it; of a body that did not come whole, the size that its headers gave, or 0."""
         if not self.whole:
             length = find_header(headers, b"content-length")
-            return bodies.omitted(self.size if length is None else int(length), "")
+            return bodies.omitted(0 if length is None else int(length), "")
         if self.digest is not None:
             return bodies.omitted(self.size, self.digest.hexdigest())
         return bodies.store(

@@ -224,6 +224,8 @@ class Front:
         if self._state_path and target.startswith(self._state_path) and target.partition("?")[0] == self._state_path:
             return await self._administer(exchange, STATE)
         _choose_session(exchange)
+        if exchange.message.upgrade:  # which is declined; what follows it on the connection is nobody's to read
+            exchange.keep_alive = False
         exchange.seq = self.number()
         exchange.scenario = self._tally.scenario(exchange.session)
         try:
