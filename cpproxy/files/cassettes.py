@@ -316,6 +316,8 @@ def _describe_missing(path: Path, folder: Path) -> str:
 
 
 def _decode(data: bytes, where: str) -> CassetteOf[Raw]:
+    if not data.strip():
+        raise CassetteError(where, "$", "expected a cassette, got an empty file")
     if data.startswith(codecs.BOM_UTF8):
         raise CassetteError(where, "$", "expected JSON without a byte order mark")
     try:
