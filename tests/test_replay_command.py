@@ -234,6 +234,22 @@ def test_garbage_gets_one_clear_error_or_a_closed_connection_and_repeats_nothing
     assert "Traceback" not in proxy.stderr
 
 
+@pytest.mark.parametrize(
+    ("request_line", "header", "words"),
+    [
+        (b"GET / HTTP/1.1", b"X: " + b"a" * 300_000, "the request line or a header is longer than 262144 bytes"),
+        (b"\x16\x03\x01 /", b"Host: x", "it does not begin with a method, as HTTP without TLS does"),
+        (b"GET /a b HTTP/1.1", b"Host: x", "its first line is not that of an HTTP/1.1 request"),
+        (b"GET a HTTP/1.1", b"Host: x", "its target is neither a path nor a URL"),
+        (b"GET / HTTP/1.1", b"X: a", "its headers cannot be read, lack Host, contradict each other, or are too many"),
+        (b"GET / HTTP/1.1", b"Host: a\r\nHost: b", "its headers cannot be read, lack Host, contradict each other, or"),
+    ],
+)
+def test_a_malformed_request_is_told_in_words(proxy: Running, request_line: bytes, header: bytes, words: str) -> None:
+    answer = raw.exchange(proxy.url, request_line + b"\r\n" + header + b"\r\n\r\n")
+    assert f'"error":"cpproxy: malformed request: {words}' in answer.decode()
+
+
 def test_recorded_latency_is_kept_on_request(folder: Path, tmp_path: Path) -> None:
     arguments = ["replay", "--cassettes", str(folder), "--ledger", str(tmp_path / "l.db"), "--listen", "127.0.0.1:0"]
     with running([*arguments, "--latency", "recorded"]) as started, raw.connected(started.url) as connection:
