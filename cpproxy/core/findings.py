@@ -97,6 +97,15 @@ def describe_absent(name: str) -> str:
     )
 
 
+def describe_begun(name: str, near: str) -> str:
+    """The paragraph on a scenario that has begun and has no cassette; `near` is the nearest name that has, or empty."""
+    hint = f": is it {near}?" if near else "."
+    return (
+        f"scenario {_plain(name)} has begun, and no cassette of that name is served{hint} Record it with "
+        f"`cpproxy record --cassette {_plain(name)}`, or let `cpproxy replay` serve it."
+    )
+
+
 def describe_untouched(name: str, why: str) -> str:
     """The paragraph on a cassette that answered nobody; `why` says why it should have."""
     return (

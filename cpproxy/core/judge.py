@@ -4,6 +4,7 @@ The calls are looked at once, in order, and none is kept, so that a run of a mil
 """
 
 import datetime
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -188,6 +189,7 @@ def _judge_cassettes(facts: Facts, seen: _Seen) -> Iterator[Finding]:
     if facts.run.mode is Mode.RECORD:
         return
     yield from _judge_suite(facts, {name for name, _ in seen.played})
+    yield from _judge_begun(facts)
     yield from _compare_digests(facts)
     for name, planned in facts.plan.items():
         asked = {(one.method, one.target) for one in planned if (name, one.id) in seen.played}
@@ -221,6 +223,17 @@ def _judge_suite(facts: Facts, touched: set[str]) -> Iterator[Finding]:
         if name not in touched:
             text = findings.describe_untouched(name, why)
             yield Finding(kind=Kind.UNTOUCHED_CASSETTE, text=text, scenario=name)
+
+
+def _judge_begun(facts: Facts) -> Iterator[Finding]:
+    """Scenarios that began and have no cassette: a mistyped name would pass as any other. An xfail fails by itself."""
+    served = [one.name for one in facts.run.cassettes]
+    known = {*served, *facts.config.suite.scenarios}
+    begun = [one for one in facts.events if isinstance(one, ScenarioBegun) and one.name not in known and not one.xfail]
+    for name in dict.fromkeys(one.name for one in begun if facts.session in {"", one.session}):
+        near = difflib.get_close_matches(name, served, 1)
+        text = findings.describe_begun(name, near[0] if near else "")
+        yield Finding(kind=Kind.ABSENT_CASSETTE, text=text, scenario=name)
 
 
 def _compare_digests(facts: Facts) -> Iterator[Finding]:
