@@ -417,9 +417,22 @@ def test_unplayed_writes_and_reads_that_nobody_asked_for_are_warnings() -> None:
     assert (
         "harness/boot: 1 of its 1 recorded writes were played by nobody: POST /provision." in verdict.warnings[0].text
     )
-    assert (
-        "harness/canary: 1 of its 1 recorded reads were asked for by nobody: GET /health." in verdict.warnings[1].text
+    assert verdict.warnings[1].text == "cassette harness/canary: its only interaction (1 read) was not played."
+
+
+def test_a_cassette_of_which_nothing_was_played_is_one_warning_of_the_graver_kind() -> None:
+    health = [Planned(name, "GET", "/health", write=False) for name in "34"]
+    plan = PLAN | {"harness/canary": [*PLAN["harness/boot"], *health]}
+    verdict = judged(ALL[:2], plan=plan)
+    assert [(one.kind, one.count, one.scenario) for one in verdict.warnings] == [
+        (Kind.UNPLAYED_WRITE, 4, "harness/canary")
+    ]
+    assert verdict.warnings[0].text == (
+        "cassette harness/canary: none of its 4 interactions (1 write, 3 reads) was played."
     )
+    assert kinds(judged(ALL[:2], plan=plan, fail_on=frozenset({Kind.UNPLAYED_WRITE}))) == ["unplayed_write"]
+    plan = PLAN | {"harness/canary": health}
+    assert warned(judged(ALL[:2], plan=plan)) == ["unasked_read"]
 
 
 def test_a_later_answer_of_a_read_that_was_asked_is_no_warning() -> None:
