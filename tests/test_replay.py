@@ -12,8 +12,9 @@ from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Interaction
 from cpproxy.core.config import Kind, Repeat, RouteSettings
 from cpproxy.core.messages import Request, find_header
-from cpproxy.core.replay import Refuse, Replay, Serve, as_answer
+from cpproxy.core.replay import Refuse, Replay, Serve
 from cpproxy.core.routes import RouteTable
+from cpproxy.core.serving import as_answer
 
 type Pairs = tuple[tuple[bytes, bytes], ...]
 

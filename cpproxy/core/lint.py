@@ -13,8 +13,8 @@ from msgspec import UNSET, UnsetType
 from cpproxy.core.cassette import Body, Cassette, Interaction
 from cpproxy.core.matching import normalise
 from cpproxy.core.redaction import MARKER, names_secret
-from cpproxy.core.replay import as_request
 from cpproxy.core.routes import RouteTable, is_write, repeats
+from cpproxy.core.serving import as_request
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,27 +7,26 @@ cassette of the session's scenario goes first, the others stay behind it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct, structs
 
-from cpproxy.core import bodies, redaction
+from cpproxy.core import redaction
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Body, Credential, Interaction
 from cpproxy.core.matching import ANY_BODY, Form, Key, conditions, digest, normalise
-from cpproxy.core.messages import Answer, Chunk, Headers, Omitted, Request, as_wire, find_header
+from cpproxy.core.messages import Headers, Request, find_header
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
+from cpproxy.core.serving import as_request
+from cpproxy.core.session import Entry, Line, Once, Session, Shortage
 
-_INTERACTION = msgspec.json.Decoder(Interaction)
 _DENIED = frozenset({401, 403})
 _REMEMBERED = 16_384
 _LONGEST_REMEMBERED = 64 * 1024  # bytes of a body
-_BODILESS = frozenset({204, 304})
 
 
 class Source(Protocol):
@@ -39,111 +38,6 @@ class Source(Protocol):
 
     def interactions(self) -> Iterable[tuple[msgspec.Raw, Interaction]]:
         """The interactions in recorded order; raises CassetteError at the first that is not valid."""
-
-
-class Once(Enum):
-    """What a recorded interaction does after it was played."""
-
-    STAYS = "stays"
-    USED_UP = "used up"
-
-
-class Entry(Struct, frozen=True, eq=False):
-    """One recorded interaction, in little memory: it is decoded anew when its answer is asked for."""
-
-    cassette: str
-    id: str
-    json: bytes
-    credentials: frozenset[Credential]
-    denied: bool
-    once: Once
-    route: str
-    omitted: int = 0
-    """The size in bytes of an answer that was too large to be recorded, and so cannot be given."""
-
-    def interaction(self) -> Interaction:
-        """The interaction, decoded."""
-        return _INTERACTION.decode(self.json)
-
-    def fits(self, credentials: frozenset[Credential]) -> bool:
-        """Whether a call with these credentials may get it."""
-        if self.denied and not self.credentials:
-            return not credentials
-        return self.credentials <= credentials
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Eligible:
-    """Those of a line that a call may get, the first `own` of them from its scenario's cassette."""
-
-    entries: tuple[Entry, ...]
-    own: int
-
-
-type Line = tuple[Entry, ...]
-"""The interactions of equal requests, in recorded order."""
-
-
-class Shortage(Enum):
-    """Why a line has no answer for a call."""
-
-    CREDENTIALS = "no interaction fits the call's credentials"
-    USED_UP = "those that fit were played, and none stays"
-
-
-@dataclass(slots=True, eq=False)
-class Session:
-    """One isolated state of replay: what was played, and how far each choice of entries has come."""
-
-    taken: set[Entry] = field(default_factory=set)
-    choices: dict[tuple[Entry, frozenset[Credential], str], Eligible] = field(default_factory=dict)
-    next: dict[Eligible, int] = field(default_factory=dict)
-
-    def take(self, line: Line, credentials: frozenset[Credential], scenario: str) -> Entry | Shortage:
-        """The first entry that fits and is not taken; else the last that stays, the scenario's own before others."""
-        if len(line) == 1:  # nearly every line: what follows, without a memory of its own
-            entry = line[0]
-            if not entry.fits(credentials):
-                return Shortage.CREDENTIALS
-            if entry.once is Once.USED_UP and entry in self.taken:
-                return Shortage.USED_UP
-        else:
-            eligible = self._choose(line, credentials, scenario)
-            if not eligible.entries:
-                return Shortage.CREDENTIALS
-            found = self._step(eligible)
-            if found is None:
-                return Shortage.USED_UP
-            entry = found
-        self.taken.add(entry)
-        return entry
-
-    def _choose(self, line: Line, credentials: frozenset[Credential], scenario: str) -> Eligible:
-        key = (line[0], credentials, scenario)
-        found = self.choices.get(key)
-        if found is None:
-            fitting = [entry for entry in line if entry.fits(credentials)]
-            fitting.sort(key=lambda entry: entry.cassette != scenario)
-            own = sum(entry.cassette == scenario for entry in fitting)
-            found = self.choices[key] = Eligible(tuple(fitting), own)
-        return found
-
-    def _step(self, eligible: Eligible) -> Entry | None:
-        entries, own = eligible.entries, eligible.own
-        position = self.next.get(eligible, 0)
-        while position < len(entries) and entries[position] in self.taken:
-            position += 1
-        self.next[eligible] = position
-        if position >= own > 0 and entries[own - 1].once is Once.STAYS:
-            return entries[own - 1]
-        if position < len(entries):
-            return entries[position]
-        return entries[-1] if entries[-1].once is Once.STAYS else None
-
-    def release(self, entry: Entry) -> None:
-        """Undoes a `take`."""
-        self.taken.discard(entry)
-        self.next.clear()
 
 
 class Serve(Struct, frozen=True, eq=False):
@@ -389,62 +283,3 @@ def _examine(headers: Headers) -> Traits:
         find_header(headers, b"content-type"),
         find_header(headers, b"content-encoding"),
     )
-
-
-def as_request(interaction: Interaction) -> Request:
-    """The recorded request as it came, but for its credentials."""
-    recorded = interaction.request
-    headers = as_wire(recorded.headers)
-    body = recorded.body
-    if not isinstance(body, Body):
-        return Request(recorded.method, recorded.target, headers, b"")
-    if isinstance(body.omitted, int):
-        return Request(recorded.method, recorded.target, headers, b"", omitted=Omitted(body.omitted, body.sha256))
-    if body.coding:  # what is stored has been decoded already
-        headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
-    return Request(recorded.method, recorded.target, headers, bodies.restore(body))
-
-
-def as_answer(interaction: Interaction, accept_encoding: bytes | None) -> Answer:
-    """The recorded answer for a call that accepts these content codings (None where it did not say).
-
-    A body that was coded is coded again for a client that asks as the recorded one did, or accepts the coding; for any
-    other it goes out plain (RFC 9110 section 12.5.3). `Content-Length` is made anew where there was one.
-    """
-    recorded = interaction.response
-    headers = as_wire(recorded.headers)
-    if interaction.request.method == "HEAD" or recorded.status in _BODILESS or not isinstance(recorded.body, Body):
-        return Answer(recorded.status, recorded.reason, headers, b"")
-    body = bodies.restore(recorded.body)
-    coding = recorded.body.coding
-    if coding:
-        asked = find_header(as_wire(interaction.request.headers), b"accept-encoding")
-        if asked == accept_encoding or _accepts(accept_encoding, coding):
-            body = bodies.recode(body, coding)
-        else:
-            headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
-    headers = tuple(
-        (name, b"%d" % len(body)) if name.lower() == b"content-length" else (name, value) for name, value in headers
-    )
-    return Answer(
-        recorded.status,
-        recorded.reason,
-        headers,
-        body,
-        tuple(Chunk(at / 1000, size) for at, size in recorded.chunks),
-    )
-
-
-def _accepts(accept_encoding: bytes | None, coding: tuple[str, ...]) -> bool:
-    """Whether a client takes all of these codings (RFC 9110 section 12.5.3); one that did not say takes none."""
-    accepted: dict[str, bool] = {}
-    for item in (accept_encoding or b"").decode("latin-1").lower().split(","):
-        name, _, weight = item.partition(";")
-        quality = weight.replace(" ", "").removeprefix("q=")
-        accepted[name.strip().removeprefix("x-")] = quality.strip("0.") != "" or not quality
-    return all(accepted.get(name, accepted.get("*", False)) for name in coding)
-
-
-def document(form: Form) -> Any:  # noqa: ANN401 (JSON)
-    """The JSON of a call's body, masked for the ledger; None where the body is none or not JSON."""
-    return redaction.mask(form.body.value) if form.body.kind == "json" else None

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 from msgspec import Struct
 
+from cpproxy.core import redaction
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
-from cpproxy.core.replay import Entry, Refuse, Replay, Serve, as_answer, document
+from cpproxy.core.replay import Refuse, Replay, Serve
+from cpproxy.core.serving import as_answer
+from cpproxy.core.session import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
 from cpproxy.front.wire import encode_chunks, encode_head, has_body
 
@@ -159,9 +162,10 @@ def _prepare(exchange: Exchange, answer: Answer, entry: Entry, document: msgspec
 
 
 def _document(form: "Form", size: int) -> msgspec.Raw | msgspec.UnsetType:
-    """The call's JSON for the ledger, where it has some and it is no larger than a requirement would look into."""
-    value = document(form) if 0 < size <= _LARGEST_DOCUMENT else None
-    return msgspec.UNSET if value is None else msgspec.Raw(msgspec.json.encode(value))
+    """The call's JSON, masked, where it has some and it is no larger than a requirement would look into."""
+    if form.body.kind != "json" or size > _LARGEST_DOCUMENT:
+        return msgspec.UNSET
+    return msgspec.Raw(msgspec.json.encode(redaction.mask(form.body.value)))
 
 
 type _CacheKey = tuple[Entry, str | None, bool]
