@@ -156,3 +156,10 @@ def format_option(*formats: str) -> Decorator:
         show_default=True,
         help="How to print.",
     )
+
+
+def strict_exit_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--strict-exit`, as `strict_exit: bool`, for `cpproxy.cli.lifecycle.serve`."""
+    return click.option("--strict-exit", is_flag=True, help="On SIGTERM and SIGINT, exit with the verdict's code.")(
+        function
+    )

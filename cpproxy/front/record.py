@@ -26,7 +26,6 @@ CONTINUE_SECONDS = 1.0
 
 _OWN_HEADERS = b"x-cpproxy-"
 _CHUNKED: Headers = ((b"Transfer-Encoding", b"chunked"),)
-_LARGEST_DOCUMENT = 64 * 1024  # bytes of a request's JSON on the ledger
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -315,9 +314,9 @@ def _without_own(headers: Headers) -> Headers:
 
 def _document(catch: _Catch) -> Raw | UnsetType:
     """The request's JSON, masked, where it has some that is no larger than a requirement would look into."""
-    if not catch.whole or catch.size > _LARGEST_DOCUMENT or not catch.kept.startswith((b"{", b"[")):
+    if not catch.whole or catch.size > redaction.LARGEST_DOCUMENT or not catch.kept.startswith((b"{", b"[")):
         return UNSET
     try:
-        return Raw(msgspec.json.encode(redaction.mask(msgspec.json.decode(bytes(catch.kept)))))
+        return redaction.mask_document(msgspec.json.decode(bytes(catch.kept)))
     except (msgspec.MsgspecError, RecursionError):
         return UNSET  # no JSON after all

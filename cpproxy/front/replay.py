@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _CACHE_SIZE = 10 * 1024 * 1024
 _LARGEST_CACHED = 256 * 1024
-_LARGEST_DOCUMENT = 64 * 1024
 
 
 class Replayer:
@@ -163,9 +162,9 @@ def _prepare(exchange: Exchange, answer: Answer, entry: Entry, document: msgspec
 
 def _document(form: "Form", size: int) -> msgspec.Raw | msgspec.UnsetType:
     """The call's JSON, masked, where it has some and it is no larger than a requirement would look into."""
-    if form.body.kind != "json" or size > _LARGEST_DOCUMENT:
+    if form.body.kind != "json" or size > redaction.LARGEST_DOCUMENT:
         return msgspec.UNSET
-    return msgspec.Raw(msgspec.json.encode(redaction.mask(form.body.value)))
+    return redaction.mask_document(form.body.value)
 
 
 type _CacheKey = tuple[Entry, str | None, bool]

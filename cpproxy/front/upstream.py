@@ -289,7 +289,8 @@ class Upstream:
         transfer = Transfer(self, head, link, bodiless=method == "HEAD", resendable=resendable)
         try:
             if link.transport is not None and not link.transport.is_closing():
-                await transfer.send(head)  # what fails on a reused connection is seen, and repaired, by `receive`
+                # What fails on a reused connection is seen by `receive`, and repaired if it may be.
+                await transfer.send(head)
             if body is not None:
                 transfer.end()
         except BaseException:
