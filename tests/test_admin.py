@@ -179,7 +179,7 @@ async def test_wait_ends_at_once_when_a_call_misses(proxy: Standing) -> None:
 
 async def test_wait_gives_up_in_time_and_when_the_proxy_stops(proxy: Standing) -> None:
     _, waited = await proxy.admin("POST", "wait", json={"calls": ["GET /config"], "timeout": 0.05})
-    assert waited == {"met": False, "counts": {"GET /config": 0}, "reason": "not there after 0.05 s"}
+    assert waited == {"met": False, "counts": {"GET /config": 0}, "reason": "not there after 0.05 s", "late": True}
     waiting = asyncio.create_task(proxy.admin("POST", "wait", json={"calls": ["GET /config"], "timeout": 30}))
     await asyncio.sleep(0)
     proxy.desk.stop_waiting()
@@ -237,7 +237,7 @@ async def test_a_question_whose_body_breaks_is_refused_and_is_no_call(proxy: Sta
     answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"malformed body" in answer
+    assert b"malformed body: it is not framed as its headers say" in answer
     assert (await proxy.admin("GET", "calls"))[1]["calls"] == []
 
 

@@ -208,8 +208,8 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 # The file's bytes, the JSON path that is named, and part of what is expected there.
 WRONG_BYTES: dict[str, tuple[bytes, str, str]] = {
-    "empty": (b"", "$", "it is cut off"),
-    "white space": (b" \n", "$", "it is cut off"),
+    "empty": (b"", "$", "expected a cassette, got an empty file"),
+    "white space": (b" \n", "$", "expected a cassette, got an empty file"),
     "cut off": (VALID[:-40], "$", "it is cut off"),
     "cut off in a string": (VALID[: VALID.index(b"hello") + 2], "$", "it is cut off"),
     "no JSON": (b"interactions:\n- id: a\n", "$", "(line 1, byte 0)"),
@@ -365,9 +365,10 @@ def test_a_device_is_refused(tmp_path: Path) -> None:
 def test_a_missing_cassette_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "harness").mkdir()
     (tmp_path / "harness/boot.json").write_bytes(VALID)
-    for name in ("harness/boots", "harness/boot.json"):
-        with pytest.raises(CassetteError, match=r"found none; is it harness/boot\?"):
-            cassettes.read(tmp_path, name)
+    with pytest.raises(CassetteError, match=r"found none; is it harness/boot\?"):
+        cassettes.read(tmp_path, "harness/boots")
+    with pytest.raises(UsageError, match=r"leaves the ending \.json out, such as harness/boot$"):
+        cassettes.read(tmp_path, "harness/boot.json")
 
 
 def test_a_folder_that_is_missing_or_empty_holds_no_cassettes(tmp_path: Path) -> None:

@@ -135,6 +135,8 @@ def test_a_file_that_was_named_must_be_there(folder: Path) -> None:
         ),
         ('[[expect]]\nscenario = "a"\nissue = "b"', "expect[0].until: missing"),
         ('[state]\npath = "a"', "state.path: expected a path that begins with /, not 'a'"),
+        ('[state]\npath = "/__cpproxy"', "state.path: expected a path of its own: the proxy answers all below"),
+        ('[state]\npath = "/__cpproxy/x"', "state.path: expected a path of its own: the proxy answers all below"),
         ("[record]\nbody_limit = -1", "record.body_limit: expected a size in bytes"),
         ('[record]\nbody_limit = "4 MiB"', "record.body_limit: expected a whole number, got text"),
     ],

@@ -25,7 +25,9 @@ from cpproxy.errors import LedgerError, UsageError
 from cpproxy.ledger import journal
 from cpproxy.ledger.database import Filter, Ledger
 from cpproxy.ledger.journal import Journal
+from tests import tapes
 from tests.postgresql import find_binaries, running_postgresql
+from tests.processes import finish
 
 END = RunEnded(at=9.0, reason="SIGTERM")
 BINARIES = find_binaries()
@@ -324,31 +326,94 @@ def make_strange(path: Path) -> None:
 
 
 def make_newer(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE cpproxy_schema (version INTEGER)")
-    connection.execute("INSERT INTO cpproxy_schema VALUES (7)")
-    connection.commit()
+    make_ledger(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE cpproxy_schema SET version = 7")
+        connection.execute("PRAGMA user_version=7")
     connection.close()
+
+
+def make_cut_off(path: Path) -> None:
+    make_ledger(path)
+    os.truncate(path, path.stat().st_size - 4096)
+
+
+def make_cut_short(path: Path) -> None:
+    make_ledger(path)
+    os.truncate(path, 50)
+
+
+def make_ledger(path: Path) -> None:
+    write(str(path), [call(1)])
+    sequence(str(path))
 
 
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        pytest.param(lambda _: None, "is not there yet; `cpproxy replay` or `cpproxy record` begins it", id="nothing"),
         pytest.param(Path.mkdir, "is a folder; name a file in it", id="folder"),
         pytest.param(make_text, "is not an SQLite database; choose another with --ledger", id="text"),
-        pytest.param(make_broken, "file is not a database", id="broken"),
-        pytest.param(make_strange, "holds tables of something else (accounts)", id="another database"),
+        pytest.param(make_broken, "is not an SQLite database; choose another with --ledger", id="broken"),
+        pytest.param(make_strange, "is a database of something else; choose", id="another database"),
         pytest.param(make_newer, "has version 7, and this cpproxy knows version 1; upgrade cpproxy", id="newer"),
+        pytest.param(make_cut_off, "is cut off, and cannot be read; choose another with --ledger", id="cut off"),
+        pytest.param(make_cut_short, "is cut off, and cannot be read; choose another with --ledger", id="cut short"),
     ],
 )
-def test_what_is_no_ledger_is_refused_in_one_line(sqlite: str, make: Any, complaint: str) -> None:
+@pytest.mark.parametrize("begin", [Ledger.open, lambda path: Journal.create(path, make_run("2"))], ids=["asked", "run"])
+def test_what_is_no_ledger_is_refused_in_one_line(sqlite: str, make: Any, complaint: str, begin: Any) -> None:
     make(Path(sqlite))
     with pytest.raises(LedgerError) as caught:
-        Ledger.open(sqlite)
+        begin(sqlite)
     assert complaint in str(caught.value)
     assert str(caught.value).startswith(f"ledger {sqlite}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_ledger_that_nobody_began_is_not_there(sqlite: str) -> None:
+    with pytest.raises(LedgerError, match="is not there yet; `cpproxy replay` or `cpproxy record` begins it"):
+        Ledger.open(sqlite)
+
+
+def test_a_ledger_whose_pages_stand_in_its_log_is_whole(sqlite: str) -> None:
+    make_ledger(Path(sqlite))
+    other = sqlite3.connect(sqlite)  # which keeps the log beside the file
+    other.execute("INSERT INTO events SELECT run, position + 1, event FROM events")
+    other.commit()
+    write(sqlite, [call(1)], run=make_run("run-2"))
+    assert sequence(sqlite, "run-2") == [1]
+    other.close()
+
+
+def test_an_empty_database_becomes_a_ledger(sqlite: str) -> None:
+    connection = sqlite3.connect(sqlite)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    assert Path(sqlite).stat().st_size > 0
+    make_ledger(Path(sqlite))
+
+
+@pytest.mark.parametrize("begin", [Ledger.open, lambda url: Journal.create(url, make_run())], ids=["asked", "run"])
+def test_postgresql_without_its_driver_is_refused_at_once(
+    begin: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(LedgerError) as caught:
+        begin("postgresql://me:secret@127.0.0.1:1/x")
+    expected = "ledger postgresql://…: needs psycopg; install it with `pip install 'cpproxy[postgresql]'`"
+    assert str(caught.value) == expected
+
+
+def test_a_proxy_refuses_another_ledger_before_it_serves(tmp_path: Path) -> None:
+    make_strange(tmp_path / "other.db")
+    tapes.write(tmp_path / "cassettes", "one", tapes.interaction("GET /a"))
+    done = finish(["replay", "--ledger", "other.db", "--listen", "127.0.0.1:0"], cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr
+        == "cpproxy: error: ledger other.db: is a database of something else; choose another with --ledger\n"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")

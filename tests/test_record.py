@@ -12,7 +12,7 @@ from msgspec import UNSET
 from cpproxy.core import bodies
 from cpproxy.core.calls import Outcome
 from cpproxy.core.config import RouteSettings
-from tests.origin import Peer, ask, connected, http_origin, raw_origin, until
+from tests.origin import Peer, Script, ask, connected, http_origin, raw_origin, until
 from tests.recorder import recorder
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -501,27 +501,42 @@ async def test_a_row_says_what_was_recorded(tmp_path: Path) -> None:
         assert msgspec.json.decode(bytes(row.body)) == {"org_id": "a", "env": {"TOKEN": "***"}}
 
 
-async def test_reuses_a_connection_for_reads_and_none_for_writes(tmp_path: Path) -> None:
+async def test_reuses_a_connection_for_writes_only_while_it_is_fresh(tmp_path: Path) -> None:
     async with raw_origin(Answering()) as origin, recorder(origin.url, tmp_path) as proxy:
         for _ in range(3):
             await ask(proxy.url, b"GET / HTTP/1.1\r\n" + CLOSE)
-        assert origin.connections == 1
-        for _ in range(3):
             await ask(proxy.url, b"POST / HTTP/1.1\r\n" + CLOSE)
-        assert origin.connections == 4
+        assert origin.connections == 1
+        for link in proxy.upstream._idle:
+            link.idle_since -= 2
+        await ask(proxy.url, b"POST / HTTP/1.1\r\n" + CLOSE)
+        assert origin.connections == 2
 
 
-async def test_a_read_outlives_the_upstreams_closing_of_an_idle_connection(tmp_path: Path) -> None:
-    asked: list[bytes] = []
+def crossing(asked: list[bytes]) -> Script:
+    """Answers once and meets the next request with a reset, as when an idle timeout and a request cross."""
 
     async def script(peer: Peer) -> None:
         await peer.head()
         await peer.send(OK)
-        # The next request is met with a reset, as when an upstream's idle timeout and a request cross.
         asked.append(await peer.head())
         peer.reset()
 
-    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy:
+    return script
+
+
+async def test_a_write_is_never_sent_twice_though_its_connection_was_closed(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    async with raw_origin(crossing(asked)) as origin, recorder(origin.url, tmp_path) as proxy:
+        await ask(proxy.url, b"GET / HTTP/1.1\r\n" + CLOSE)
+        assert (await ask(proxy.url, b"POST / HTTP/1.1\r\n" + CLOSE)).startswith(b"HTTP/1.1 502 ")
+        assert len(asked) == 1
+        assert origin.connections == 1
+
+
+async def test_a_read_outlives_the_upstreams_closing_of_an_idle_connection(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    async with raw_origin(crossing(asked)) as origin, recorder(origin.url, tmp_path) as proxy:
         for _ in range(2):
             assert (await ask(proxy.url, b"GET / HTTP/1.1\r\n" + CLOSE)).endswith(b"ok")
         assert len(asked) == 1

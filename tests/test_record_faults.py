@@ -245,18 +245,19 @@ async def test_a_write_is_never_sent_twice(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_leaves_in_its_request_leaves_no_interaction(tmp_path: Path) -> None:
-    left = asyncio.Event()
+    asked, left = asyncio.Event(), asyncio.Event()
 
     async def script(peer: Peer) -> None:
         await peer.head()
         await peer.exactly(3)
+        asked.set()
         await peer.is_left()
         left.set()
 
     async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy:
         async with connected(proxy.url) as client:
             await client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
-            await until(lambda: origin.connections == 1)
+            await asyncio.wait_for(asked.wait(), 10)
         await asyncio.wait_for(left.wait(), 10)
         row = await proxy.row()
         assert (row.outcome, row.reason, row.client) == (Outcome.ERROR, "the client went away", "127.0.0.1")

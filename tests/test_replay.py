@@ -230,9 +230,11 @@ def test_what_is_remembered_of_a_call_never_answers_one_that_differs() -> None:
 
 
 def test_an_answer_that_was_too_large_to_be_recorded_is_refused_with_its_size() -> None:
-    document = recorded("large", "GET /large")
+    document = recorded("large", "POST /large")
     document["response"]["body"] = {"omitted": 5_000_000, "sha256": "ab"}
-    refuse = refusal(replay_of(document), call("GET /large"))
+    replay = replay_of(document)
+    assert not refusal(replay, call("POST /large")).used_up
+    refuse = refusal(replay, call("POST /large"))
     assert refuse.outcome is Outcome.MISS
     assert "5000000 bytes" in refuse.reason
     assert "body_limit" in refuse.reason

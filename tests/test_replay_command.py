@@ -125,6 +125,14 @@ def test_pipelined_calls_are_answered_in_order_on_one_connection(proxy: Running)
     assert answer.index(b"hello") < answer.index(b'{"n":1}') < answer.index(b"/gone") < answer.rindex(b"hello")
 
 
+def test_a_call_that_asks_for_another_protocol_is_answered_and_its_connection_closed(proxy: Running) -> None:
+    upgrade = b"GET /plain HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    head, _, body = raw.exchange(proxy.url, upgrade).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert head.endswith(b"\r\nConnection: close")
+    assert body == b"hello"
+
+
 def test_a_client_that_waits_for_100_continue_gets_it(proxy: Running) -> None:
     body = b'{"org":"o","tier":2}'
     with raw.connected(proxy.url) as connection:
@@ -229,6 +237,22 @@ def test_garbage_gets_one_clear_error_or_a_closed_connection_and_repeats_nothing
     assert raw.get(proxy.url, "/plain")[1] == b"hello"
     assert "s3cr3t" not in proxy.stderr
     assert "Traceback" not in proxy.stderr
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "words"),
+    [
+        (b"GET / HTTP/1.1", b"X: " + b"a" * 300_000, "the request line or a header is longer than 262144 bytes"),
+        (b"\x16\x03\x01 /", b"Host: x", "it does not begin with a method, as HTTP without TLS does"),
+        (b"GET /a b HTTP/1.1", b"Host: x", "its first line is not that of an HTTP/1.1 request"),
+        (b"GET a HTTP/1.1", b"Host: x", "its target is neither a path nor a URL"),
+        (b"GET / HTTP/1.1", b"X: a", "its headers cannot be read, lack Host, contradict each other, or are too many"),
+        (b"GET / HTTP/1.1", b"Host: a\r\nHost: b", "its headers cannot be read, lack Host, contradict each other, or"),
+    ],
+)
+def test_a_malformed_request_is_told_in_words(proxy: Running, request_line: bytes, header: bytes, words: str) -> None:
+    answer = raw.exchange(proxy.url, request_line + b"\r\n" + header + b"\r\n\r\n")
+    assert f'"error":"cpproxy: malformed request: {words}' in answer.decode()
 
 
 def test_recorded_latency_is_kept_on_request(folder: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import pty
 import re
+import termios
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,8 +17,8 @@ from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.runs import Mode
 from cpproxy.core.verdict import Finding, Kind, Verdict
 from cpproxy.report import calls as call_report
-from cpproxy.report.terminal import Paint, escape, shows_colour
-from cpproxy.report.verdicts import Form, render
+from cpproxy.report.terminal import Paint, columns, escape, shows_colour
+from cpproxy.report.verdicts import Form, render, render_for
 
 NASTY = "100% of\r\nit, <b>&amp; ]]> \x1b[31mred\x00 `x` |*_[a](b)"
 MISS = Finding(kind=Kind.MISS, text=f"GET /x: {NASTY}. See `cpproxy call r:1`.", call="r:1", scenario="harness/boot")
@@ -73,6 +75,35 @@ def test_text_holds_no_control_characters_of_others() -> None:
 def test_colours_are_there_when_asked_for() -> None:
     assert "\x1b[1;31mmiss:\x1b[0m" in render(FULL, Form.TEXT, colour=True)
     assert "\x1b[1;32mclean\x1b[0m" in render(verdict(), Form.TEXT, colour=True)
+
+
+def test_text_is_broken_between_words_at_the_width_of_a_terminal() -> None:
+    miss = Finding(kind=Kind.MISS, text="GET /x from 10.0.0.1: nothing\x1b[0m is recorded for it. " + "/long" * 20)
+    narrow = verdict(miss, exempted=(EXEMPT,))
+    lines = render(narrow, Form.TEXT, width=40).splitlines()
+    assert lines[:4] == [
+        "exempted xfail_scenario: xfail (known as",
+        "  #1 until 2026-12-31)",
+        r"miss: GET /x from 10.0.0.1:",
+        r"  nothing\x1b[0m is recorded for it.",
+    ]
+    assert lines[4] == "  " + "/long" * 20
+    assert lines[5] == "cpproxy: 1 finding, 1 exempted; run r: 3"
+    assert [line.removeprefix("  ") for line in lines[5:]] == [line.strip() for line in lines[5:]]
+    coloured = render(narrow, Form.TEXT, width=40, colour=True)
+    assert re.sub(r"\x1b\[[\d;]+m", "", coloured).splitlines() == lines
+    assert len(render(narrow, Form.TEXT).splitlines()) == 3
+
+
+def test_the_width_is_that_of_the_stream() -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 40))
+    with open(ours, "rb"), open(theirs, "w") as terminal:  # noqa: PTH123 (descriptors)
+        assert columns(terminal) == 40
+        assert len(render_for(terminal, FULL, Form.TEXT).splitlines()) > len(render(FULL, Form.TEXT).splitlines())
+        termios.tcsetwinsize(theirs, (0, 0))
+        assert columns(terminal) == 0
+    assert columns(io.StringIO()) == 0
 
 
 class Terminal(io.StringIO):

@@ -241,7 +241,20 @@ def test_a_recording_is_held_to_requirements_too() -> None:
             id="begun",
         ),
         pytest.param(
-            [BOOT, CANARY], [ScenarioBegun(at=1.0, name="has none")], [], None, [], id="scenario without a cassette"
+            [BOOT],
+            [ScenarioBegun(at=1.0, name="harness/bot")],
+            [],
+            None,
+            [("absent_cassette", "harness/bot", "no cassette of that name is served: is it harness/boot?")],
+            id="begun without a cassette",
+        ),
+        pytest.param(
+            [BOOT],
+            [ScenarioBegun(at=1.0, name="else"), ScenarioBegun(at=2.0, name="else")],
+            [],
+            None,
+            [("absent_cassette", "else", "Record it with `cpproxy record --cassette else`")],
+            id="begun twice without a cassette",
         ),
         pytest.param(
             [BOOT],
@@ -304,28 +317,31 @@ def test_cassettes_that_differ_from_the_checkout(
 @pytest.mark.parametrize(
     ("events", "expected", "words"),
     [
-        pytest.param([ScenarioBegun(1.0, "s"), ScenarioEnded(2.0, "s", exit=0)], [], "", id="passed"),
-        pytest.param([ScenarioBegun(1.0, "s")], [], "", id="still goes on"),
+        pytest.param([ScenarioBegun(1.0, BOOT.name), ScenarioEnded(2.0, BOOT.name, exit=0)], [], "", id="passed"),
+        pytest.param([ScenarioBegun(1.0, BOOT.name)], [], "", id="still goes on"),
         pytest.param(
-            [ScenarioBegun(1.0, "s"), ScenarioEnded(2.0, "s", exit=3)], ["failed_scenario"], "exit code 3", id="failed"
+            [ScenarioBegun(1.0, BOOT.name), ScenarioEnded(2.0, BOOT.name, exit=3)],
+            ["failed_scenario"],
+            "exit code 3",
+            id="failed",
         ),
         pytest.param(
-            [ScenarioBegun(1.0, "s", xfail="#1"), ScenarioEnded(2.0, "s", exit=3)],
+            [ScenarioBegun(1.0, BOOT.name, xfail="#1"), ScenarioEnded(2.0, BOOT.name, exit=3)],
             ["xfail_scenario"],
             "marked as an expected failure (#1), and ended with exit code 3.",
             id="failed as expected",
         ),
         pytest.param(
-            [ScenarioBegun(1.0, "s", xfail="#1"), ScenarioEnded(2.0, "s", exit=0)],
+            [ScenarioBegun(1.0, BOOT.name, xfail="#1"), ScenarioEnded(2.0, BOOT.name, exit=0)],
             ["xfail_scenario"],
             "It passes: take the mark off.",
             id="passed against expectation",
         ),
         pytest.param(
-            [ScenarioBegun(1.0, "s", xfail="#1")], ["xfail_scenario"], "never ended", id="xfail without an end"
+            [ScenarioBegun(1.0, BOOT.name, xfail="#1")], ["xfail_scenario"], "never ended", id="xfail without an end"
         ),
         pytest.param(
-            [ScenarioBegun(1.0, "s"), ScenarioEnded(2.0, "s", exit=3), ScenarioBegun(3.0, "s")],
+            [ScenarioBegun(1.0, BOOT.name), ScenarioEnded(2.0, BOOT.name, exit=3), ScenarioBegun(3.0, BOOT.name)],
             [],
             "",
             id="the last time counts",
@@ -373,6 +389,11 @@ def test_an_exemption_holds_until_its_day_is_over(until: datetime.date, exempt: 
         assert all(one.text.endswith(f"Its exemption (#2863) ended on {until}.") for one in verdict.findings)
 
 
+def test_a_recording_may_begin_what_has_no_cassette_yet() -> None:
+    recorded = call(outcome=Outcome.RECORDED)
+    assert judged([recorded], ScenarioBegun(1.0, "new"), mode=Mode.RECORD).exit == 0
+
+
 def test_an_exemption_is_of_its_own_scenario_alone() -> None:
     config = {"expect": [{"scenario": "s", "issue": "#1", "until": "2030-01-01"}]}
     assert kinds(judged([*ALL, call(7, target="/x", outcome=Outcome.MISS)], config=config)) == ["miss"]
@@ -396,9 +417,22 @@ def test_unplayed_writes_and_reads_that_nobody_asked_for_are_warnings() -> None:
     assert (
         "harness/boot: 1 of its 1 recorded writes were played by nobody: POST /provision." in verdict.warnings[0].text
     )
-    assert (
-        "harness/canary: 1 of its 1 recorded reads were asked for by nobody: GET /health." in verdict.warnings[1].text
+    assert verdict.warnings[1].text == "cassette harness/canary: its only interaction (1 read) was not played."
+
+
+def test_a_cassette_of_which_nothing_was_played_is_one_warning_of_the_graver_kind() -> None:
+    health = [Planned(name, "GET", "/health", write=False) for name in "34"]
+    plan = PLAN | {"harness/canary": [*PLAN["harness/boot"], *health]}
+    verdict = judged(ALL[:2], plan=plan)
+    assert [(one.kind, one.count, one.scenario) for one in verdict.warnings] == [
+        (Kind.UNPLAYED_WRITE, 4, "harness/canary")
+    ]
+    assert verdict.warnings[0].text == (
+        "cassette harness/canary: none of its 4 interactions (1 write, 3 reads) was played."
     )
+    assert kinds(judged(ALL[:2], plan=plan, fail_on=frozenset({Kind.UNPLAYED_WRITE}))) == ["unplayed_write"]
+    plan = PLAN | {"harness/canary": health}
+    assert warned(judged(ALL[:2], plan=plan)) == ["unasked_read"]
 
 
 def test_a_later_answer_of_a_read_that_was_asked_is_no_warning() -> None:

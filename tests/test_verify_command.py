@@ -183,6 +183,12 @@ def test_calls_are_listed_filtered_and_shown(folder: Path) -> None:
     assert finish(["call", "9"], cwd=folder).returncode == 2
 
 
+def test_no_variable_sets_a_format_that_some_commands_do_not_know(folder: Path) -> None:
+    write_run(folder, *ALL)
+    done = finish(["calls"], cwd=folder, env={"CPPROXY_FORMAT": "junit"})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_all_calls_are_listed_however_many(folder: Path) -> None:
     write_run(folder, *(played(seq, "0001", "GET", "/config") for seq in range(1, 2502))).close(END)
     assert len(json.loads(finish(["calls", "--format", "json"], cwd=folder).stdout)) == 2501
@@ -328,6 +334,12 @@ async def test_wait_fails_at_once_when_a_call_misses(proxy: Standing) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("cpproxy: error: wait: miss: GET /nothing: ")
     assert done.stderr.endswith("arrived: 0 of `GET /config`\n")
+
+
+async def test_wait_in_vain_tells_the_time_that_it_was_given(proxy: Standing) -> None:
+    done = await proxy.run("wait", "--url", proxy.url, "--for", "GET /config", "--timeout", "0.5")
+    assert done.returncode == 1
+    assert done.stderr == "cpproxy: error: wait: not there after 0.5 s; arrived: 0 of `GET /config`\n"
 
 
 async def test_what_is_no_proxy_is_told(tmp_path: Path) -> None:

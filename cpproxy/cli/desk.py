@@ -292,5 +292,6 @@ class Desk:
             if self._stopping:
                 return Waited(met=False, counts=counts, reason="the proxy stops")
             if time.monotonic() >= deadline:
-                return Waited(met=False, counts=counts, reason=f"not there after {wait.timeout:.3g} s")
+                reason = f"not there after {wait.timeout:.3g} s"
+                return Waited(met=False, counts=counts, reason=reason, late=True)
             await asyncio.sleep(_POLL)

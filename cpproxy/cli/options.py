@@ -145,12 +145,21 @@ def listen_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def format_option(*formats: str) -> Decorator:
-    """`--format` with the given choices, the first of them the default, as `format: str` (CPPROXY_FORMAT)."""
+    """`--format` with the given choices, the first of them the default, as `format: str`.
+
+    It has no variable, since one for all commands would name a format that some do not know.
+    """
     return click.option(
         "--format",
         type=click.Choice([str(form) for form in formats]),  # an enum would be shown by its members' names
         default=str(formats[0]),
         show_default=True,
-        envvar="CPPROXY_FORMAT",
         help="How to print.",
+    )
+
+
+def strict_exit_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--strict-exit`, as `strict_exit: bool`, for `cpproxy.cli.lifecycle.serve`."""
+    return click.option("--strict-exit", is_flag=True, help="On SIGTERM and SIGINT, exit with the verdict's code.")(
+        function
     )

@@ -40,8 +40,7 @@ def conclude(desk: "Desk", *, judged: bool, quiet: bool) -> int:
     if not judged:
         return 0
     from cpproxy.report import verdicts  # noqa: PLC0415 (a proxy that is not judged does without it)
-    from cpproxy.report.terminal import shows_colour  # noqa: PLC0415 (as above)
 
     verdict = desk.judge()
-    sys.stderr.write(verdicts.render(verdict, verdicts.Form.TEXT, colour=shows_colour(sys.stderr), quiet=quiet))
+    sys.stderr.write(verdicts.render_for(sys.stderr, verdict, verdicts.Form.TEXT, quiet=quiet))
     return verdict.exit

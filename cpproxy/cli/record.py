@@ -14,7 +14,7 @@ import click
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.errors import print_error
 from cpproxy.cli.lifecycle import Address, find_address, serve
-from cpproxy.cli.options import Settings, common_options, listen_option
+from cpproxy.cli.options import Settings, common_options, listen_option, strict_exit_option
 from cpproxy.errors import CpproxyError, UpstreamError, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ SAVE_SECONDS = 2.0
     show_default=True,
     help="How long the upstream may be silent.",
 )
-@click.option("--strict-exit", is_flag=True, help="On SIGTERM and SIGINT, exit with the verdict's code.")
+@strict_exit_option
 @common_options
 def record(
     settings: Settings,

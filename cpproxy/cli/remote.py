@@ -9,6 +9,7 @@ import msgspec
 
 from cpproxy.cli.options import Settings
 from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
+from cpproxy.core.config import ADMIN_PREFIX
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import UsageError
 
@@ -34,7 +35,7 @@ class Remote:
         self.url = url
         self._class = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._address = parts.netloc.rpartition("@")[2]
-        self._base = parts.path.rstrip("/") + "/__cpproxy"
+        self._base = parts.path.rstrip("/") + ADMIN_PREFIX
 
     def ready(self) -> bool:
         """Whether it answers calls already."""

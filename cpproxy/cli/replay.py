@@ -6,7 +6,7 @@ import click
 
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import find_address, serve
-from cpproxy.cli.options import Settings, common_options, listen_option
+from cpproxy.cli.options import Settings, common_options, listen_option, strict_exit_option
 from cpproxy.core.runs import Mode, Served
 from cpproxy.errors import CassetteError, UsageError
 
@@ -38,7 +38,7 @@ _COLLECT_AFTER = 10_000
     envvar="CPPROXY_PUBLIC_URL",
     help="Where clients reach the front, to stand in answers. [default: the Host that each client sends]",
 )
-@click.option("--strict-exit", is_flag=True, help="On SIGTERM and SIGINT, exit with the verdict's code.")
+@strict_exit_option
 @common_options
 def replay(
     settings: Settings,

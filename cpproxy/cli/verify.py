@@ -17,7 +17,6 @@ from cpproxy.core.runs import Mode
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.report import verdicts
-from cpproxy.report.terminal import shows_colour
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -64,7 +63,7 @@ def verify(
         print_error(str(error))
         return code
     quiet = settings.verbosity < 0
-    sys.stdout.write(verdicts.render(verdict, verdicts.Form(format), colour=shows_colour(sys.stdout), quiet=quiet))
+    sys.stdout.write(verdicts.render_for(sys.stdout, verdict, verdicts.Form(format), quiet=quiet))
     return code or verdict.exit
 
 

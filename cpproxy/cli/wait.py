@@ -42,7 +42,9 @@ def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, sessi
     if waited.met:
         return Exit.CLEAN
     counts = ", ".join(f"{count} of `{text}`" for text, count in waited.counts.items())
-    print_error(f"wait: {waited.reason}; arrived: {counts}")
+    # The proxy was told what was left of the time, which is less than what the user had said.
+    reason = f"not there after {timeout:g} s" if waited.late else waited.reason
+    print_error(f"wait: {reason}; arrived: {counts}")
     return Exit.FINDINGS
 
 

@@ -99,8 +99,12 @@ class Wait(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Waited(Struct, frozen=True):
-    """What became of a `wait`: `counts` by what was waited for, and why it is over where it was in vain."""
+    """What became of a `wait`: `counts` by what was waited for, and why it is over where it was in vain.
+
+    `late` says that nothing but the time was the reason.
+    """
 
     met: bool
     counts: dict[str, int]
     reason: str = ""
+    late: bool = False

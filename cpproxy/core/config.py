@@ -9,6 +9,9 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+ADMIN_PREFIX = "/__cpproxy"
+"""What lies below this path the proxy answers itself: nothing that the config names may be there."""
+
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, rename=None):
     """What all sections share."""

@@ -97,6 +97,15 @@ def describe_absent(name: str) -> str:
     )
 
 
+def describe_begun(name: str, near: str) -> str:
+    """The paragraph on a scenario that has begun and has no cassette; `near` is the nearest name that has, or empty."""
+    hint = f": is it {near}?" if near else "."
+    return (
+        f"scenario {_plain(name)} has begun, and no cassette of that name is served{hint} Record it with "
+        f"`cpproxy record --cassette {_plain(name)}`, or let `cpproxy replay` serve it."
+    )
+
+
 def describe_untouched(name: str, why: str) -> str:
     """The paragraph on a cassette that answered nobody; `why` says why it should have."""
     return (
@@ -173,3 +182,14 @@ def describe_unplayed(kind: Kind, name: str, calls: Sequence[str], count: int, t
     listed = ", ".join(calls[:_LISTED]) + (", …" if len(calls) > _LISTED else "")
     what = "writes were played by nobody" if kind is Kind.UNPLAYED_WRITE else "reads were asked for by nobody"
     return f"cassette {name}: {count} of its {total} recorded {what}: {listed}."
+
+
+def describe_unasked(name: str, writes: int, reads: int) -> str:
+    """The warning on a cassette of which nothing was played: it holds that many writes and reads."""
+    kinds = ", ".join(
+        f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in ((writes, "write"), (reads, "read")) if count
+    )
+    total = writes + reads
+    if total == 1:
+        return f"cassette {name}: its only interaction ({kinds}) was not played."
+    return f"cassette {name}: none of its {total} interactions ({kinds}) was played."

@@ -4,6 +4,7 @@ The calls are looked at once, in order, and none is kept, so that a run of a mil
 """
 
 import datetime
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -220,18 +221,28 @@ def _judge_cassettes(facts: Facts, seen: _Seen) -> Iterator[Finding]:
     if facts.run.mode is Mode.RECORD:
         return
     yield from _judge_suite(facts, {name for name, _ in seen.played})
+    yield from _judge_begun(facts)
     yield from _compare_digests(facts)
     for name, planned in facts.plan.items():
-        asked = {(one.method, one.target) for one in planned if (name, one.id) in seen.played}
-        unplayed = [one for one in planned if (name, one.id) not in seen.played]
-        writes = [one for one in unplayed if one.write]
-        reads = [one for one in unplayed if not one.write and (one.method, one.target) not in asked]
-        for kind, some in ((Kind.UNPLAYED_WRITE, writes), (Kind.UNASKED_READ, reads)):
-            if some:
-                total = sum(one.write is (kind is Kind.UNPLAYED_WRITE) for one in planned)
-                texts = list(dict.fromkeys(f"{one.method} {one.target.partition('?')[0]}" for one in some))
-                text = findings.describe_unplayed(kind, name, texts, len(some), total)
-                yield Finding(kind=kind, text=text, count=len(some), scenario=name)
+        yield from _judge_unplayed(name, planned, {one for cassette, one in seen.played if cassette == name})
+
+
+def _judge_unplayed(name: str, planned: Sequence[Planned], played: set[str]) -> Iterator[Finding]:
+    """What of one cassette nobody played: of one that nobody touched, all in one, named after the graver kind."""
+    writes = [one for one in planned if one.write and one.id not in played]
+    asked = {(one.method, one.target) for one in planned if one.id in played}
+    reads = [one for one in planned if not one.write and one.id not in played and (one.method, one.target) not in asked]
+    if planned and not any(one.id in played for one in planned):
+        kind = Kind.UNPLAYED_WRITE if writes else Kind.UNASKED_READ
+        text = findings.describe_unasked(name, len(writes), len(reads))
+        yield Finding(kind=kind, text=text, count=len(planned), scenario=name)
+        return
+    for kind, some in ((Kind.UNPLAYED_WRITE, writes), (Kind.UNASKED_READ, reads)):
+        if some:
+            total = sum(one.write is (kind is Kind.UNPLAYED_WRITE) for one in planned)
+            texts = list(dict.fromkeys(f"{one.method} {one.target.partition('?')[0]}" for one in some))
+            text = findings.describe_unplayed(kind, name, texts, len(some), total)
+            yield Finding(kind=kind, text=text, count=len(some), scenario=name)
 
 
 def _judge_suite(facts: Facts, touched: set[str]) -> Iterator[Finding]:
@@ -255,6 +266,17 @@ def _judge_suite(facts: Facts, touched: set[str]) -> Iterator[Finding]:
         if name not in touched:
             text = findings.describe_untouched(name, why)
             yield Finding(kind=Kind.UNTOUCHED_CASSETTE, text=text, scenario=name)
+
+
+def _judge_begun(facts: Facts) -> Iterator[Finding]:
+    """Scenarios that began and have no cassette: a mistyped name would pass as any other. An xfail fails by itself."""
+    served = [one.name for one in facts.run.cassettes]
+    known = {*served, *facts.config.suite.scenarios}
+    begun = [one for one in facts.events if isinstance(one, ScenarioBegun) and one.name not in known and not one.xfail]
+    for name in dict.fromkeys(one.name for one in begun if facts.session in {"", one.session}):
+        near = difflib.get_close_matches(name, served, 1)
+        text = findings.describe_begun(name, near[0] if near else "")
+        yield Finding(kind=Kind.ABSENT_CASSETTE, text=text, scenario=name)
 
 
 def _compare_digests(facts: Facts) -> Iterator[Finding]:

@@ -9,11 +9,16 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+import msgspec
+
 from cpproxy.core.cassette import Credential, Placeholder
 from cpproxy.core.messages import Headers
 
 MARKER = "{{cpproxy:"
 """How every placeholder in a file begins."""
+
+LARGEST_DOCUMENT = 64 * 1024
+"""How large a request's JSON may be, in bytes, to stand on the ledger: as much as a requirement would look into."""
 
 MASK = "***"
 """What stands for a secret where nobody needs to tell one from another."""
@@ -150,3 +155,8 @@ def mask(value: object) -> object:
             case _:
                 pass  # a leaf whose name says nothing
     return value
+
+
+def mask_document(value: object) -> msgspec.Raw:
+    """A decoded JSON body as the ledger holds it: a masked copy."""
+    return msgspec.Raw(msgspec.json.encode(mask(msgspec.json.decode(msgspec.json.encode(value)))))

@@ -26,12 +26,9 @@ latest write about the thing was played, then the first by name.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from cpproxy.core import redaction
 from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
 from cpproxy.core.config import ReplaySettings
@@ -345,9 +342,3 @@ def _unlike(recorded: str, live: str) -> int:
     """How many segments of two paths differ."""
     ours, theirs = recorded.split("/"), live.split("/")
     return 2 * abs(len(ours) - len(theirs)) + sum(a != b for a, b in zip(ours, theirs, strict=False))
-
-
-def document(form: Form) -> Any:  # noqa: ANN401 (JSON)
-    """The JSON of a call's body, masked for the ledger; None where the body is none or not JSON."""
-    value = form.body.value if form.body.kind == "json" else None
-    return None if value is None else redaction.mask(msgspec.json.decode(msgspec.json.encode(value)))

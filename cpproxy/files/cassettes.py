@@ -317,6 +317,8 @@ def _describe_missing(path: Path, folder: Path) -> str:
 
 
 def _decode(data: bytes, where: str) -> CassetteOf[Raw]:
+    if not data.strip():
+        raise CassetteError(where, "$", "expected a cassette, got an empty file")
     if data.startswith(codecs.BOM_UTF8):
         raise CassetteError(where, "$", "expected JSON without a byte order mark")
     try:
@@ -374,6 +376,8 @@ def _find_fault(name: str) -> str | None:
         return "holds no white space, quotes, backslashes or control characters, and is UTF-8"
     if any(part in {"", ".", ".."} for part in parts):
         return "is a path below the cassettes folder"
+    if name.endswith(SUFFIX):
+        return f"leaves the ending {SUFFIX} out"
     if any(len(part.encode()) > _PART_LIMIT for part in parts):
         return f"has at most {_PART_LIMIT} bytes between slashes"
     return None

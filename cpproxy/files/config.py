@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cpproxy.core import jsonpath
-from cpproxy.core.config import DEFAULT, Config, ReplaySettings, RouteSettings
+from cpproxy.core.config import ADMIN_PREFIX, DEFAULT, Config, ReplaySettings, RouteSettings
 from cpproxy.core.routes import Place, Template, When
 from cpproxy.errors import UsageError
 
@@ -143,6 +143,8 @@ def _find_problems(config: Config) -> Problems:
     yield from _find_replay_problems(config.replay)
     if config.state.path and not config.state.path.startswith("/"):
         yield "state.path", f"expected a path that begins with /, not {config.state.path!r}"
+    elif (config.state.path + "/").startswith(f"{ADMIN_PREFIX}/"):
+        yield "state.path", f"expected a path of its own: the proxy answers all below {ADMIN_PREFIX}/ itself"
     if config.record.body_limit < 0:
         yield "record.body_limit", f"expected a size in bytes, 0 or more, not {config.record.body_limit}"
 

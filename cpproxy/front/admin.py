@@ -243,7 +243,7 @@ def _explain(error: Exception, *, missing: int) -> web.Response:
         case web.HTTPException():  # a body that is too large
             return _refuse(error.status, error.reason)
         case RequestPayloadError():
-            response = _refuse(400, f"malformed body ({type(error.__cause__ or error).__name__})")
+            response = _refuse(400, "malformed body: it is not framed as its headers say")
             response.force_close()
             return response
         case _:

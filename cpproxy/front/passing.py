@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from cpproxy.core.cassette import Body
 
 _OWN_HEADERS = b"x-cpproxy-"
-_LARGEST_DOCUMENT = 64 * 1024  # bytes of a request's JSON on the ledger
 
 
 class BadRequest(Exception):  # noqa: N818 (an event of one call)
@@ -51,10 +50,10 @@ class Catch:
                 self.kept.clear()
 
     def body(self, headers: Headers) -> "Body | UnsetType":
-        """What a cassette holds of it; of a body that did not come whole, the size that its headers gave."""
+        """What a cassette holds of it; of a body that did not come whole, the size that its headers gave, or 0."""
         if not self.whole:
             length = find_header(headers, b"content-length")
-            return bodies.omitted(self.size if length is None else int(length), "")
+            return bodies.omitted(0 if length is None else int(length), "")
         if self.digest is not None:
             return bodies.omitted(self.size, self.digest.hexdigest())
         return bodies.store(
@@ -222,9 +221,9 @@ def with_length(headers: Headers, length: int) -> Headers:
 
 def _document(catch: Catch) -> Raw | UnsetType:
     """The request's JSON, masked, where it has some that is no larger than a requirement would look into."""
-    if not catch.whole or catch.size > _LARGEST_DOCUMENT or not catch.kept.startswith((b"{", b"[")):
+    if not catch.whole or catch.size > redaction.LARGEST_DOCUMENT or not catch.kept.startswith((b"{", b"[")):
         return UNSET
     try:
-        return Raw(msgspec.json.encode(redaction.mask(msgspec.json.decode(bytes(catch.kept)))))
+        return redaction.mask_document(msgspec.json.decode(bytes(catch.kept)))
     except (msgspec.MsgspecError, RecursionError):
         return UNSET  # no JSON after all

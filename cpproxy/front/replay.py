@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 from msgspec import Struct
 
+from cpproxy.core import redaction
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
-from cpproxy.core.replay import Refuse, Replay, Serve, document
+from cpproxy.core.replay import Refuse, Replay, Serve
 from cpproxy.core.worlds import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
 from cpproxy.front.reach import find_public
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _CACHE_SIZE = 10 * 1024 * 1024
 _LARGEST_CACHED = 256 * 1024
-_LARGEST_DOCUMENT = 64 * 1024
 
 
 class Replayer:
@@ -181,9 +181,10 @@ def _prepare(exchange: Exchange, answer: Answer, entry: Entry, document: msgspec
 
 
 def _document(form: "Form", size: int) -> msgspec.Raw | msgspec.UnsetType:
-    """The call's JSON for the ledger, where it has some and it is no larger than a requirement would look into."""
-    value = document(form) if 0 < size <= _LARGEST_DOCUMENT else None
-    return msgspec.UNSET if value is None else msgspec.Raw(msgspec.json.encode(value))
+    """The call's JSON, masked, where it has some and it is no larger than a requirement would look into."""
+    if form.body.kind != "json" or size > redaction.LARGEST_DOCUMENT:
+        return msgspec.UNSET
+    return redaction.mask_document(form.body.value)
 
 
 type _CacheKey = tuple[Entry, object, str | None, bool]

@@ -14,17 +14,25 @@ from urllib.parse import urlsplit
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import (
+    BadHttpMessage,
+    BadHttpMethod,
+    BadStatusLine,
+    InvalidURLError,
+    LineTooLong,
+    PayloadEncodingError,
+)
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
+from cpproxy.core.config import ADMIN_PREFIX
 from cpproxy.core.messages import as_latin1
 from cpproxy.core.runs import DEFAULT_SESSION, is_session
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
 from cpproxy.front.parser import RequestParser
 
-ADMIN_PREFIX = "/__cpproxy"
 SESSION_PREFIX = "/s/"
 STATE = "stub-state"
 """What the admin is asked for when a call came to the config's state path."""
@@ -32,6 +40,14 @@ STATE = "stub-state"
 _LOG = logging.getLogger("cpproxy.front")
 _MAX_FIELD = 256 * 1024
 _MAX_HEADERS = 1000
+_MALFORMED = {  # the special before the general
+    LineTooLong: f"the request line or a header is longer than {_MAX_FIELD} bytes",
+    BadHttpMethod: "it does not begin with a method, as HTTP without TLS does",
+    BadStatusLine: "its first line is not that of an HTTP/1.1 request",
+    InvalidURLError: "its target is neither a path nor a URL",
+    PayloadEncodingError: "its body is not framed as its headers say",
+    BadHttpMessage: "its headers cannot be read, lack Host, contradict each other, or are too many",
+}
 _AT_ONCE = 0.001  # seconds; aiohttp takes 0 for no limit
 
 
@@ -233,13 +249,15 @@ class Front:
         if self._state_path and target.startswith(self._state_path) and target.partition("?")[0] == self._state_path:
             return await self._administer(exchange, STATE)
         exchange.session = exchange.session or DEFAULT_SESSION
+        if exchange.message.upgrade:  # which is declined; what follows it on the connection is nobody's to read
+            exchange.keep_alive = False
         exchange.seq = self.number()
         exchange.scenario = self._tally.scenario(exchange.session)
         try:
             await self._mode.answer(exchange)
-        except RequestPayloadError as error:
+        except RequestPayloadError:
             exchange.keep_alive = False
-            await exchange.refuse(400, Outcome.ERROR, f"malformed body ({type(error.__cause__ or error).__name__})")
+            await exchange.refuse(400, Outcome.ERROR, "malformed body: it is not framed as its headers say")
         except (ConnectionError, asyncio.CancelledError):
             if not exchange.logged:
                 exchange.abort(outcome=Outcome.ERROR, status=0, reason="the client went away")
@@ -276,7 +294,7 @@ class Front:
         exchange.session = exchange.session or DEFAULT_SESSION
         exchange.method = exchange.target = exchange.host = ""
         exchange.keep_alive = False
-        reason = f"malformed request ({type(error).__name__})"
+        reason = f"malformed request: {_describe_malformed(error)}"
         head, payload = exchange.refusal(status, Outcome.ERROR, reason, headers=exchange.connection_headers())
         exchange.log(Outcome.ERROR, status, reason=reason, response_size=len(payload))
         self.flush()
@@ -342,6 +360,11 @@ def _unusable(address: str, error: OSError | OverflowError) -> UsageError:
     return UsageError(
         f"cannot listen on {address}: {why}; choose another with --listen HOST:PORT (port 0 picks a free one)",
     )
+
+
+def _describe_malformed(error: BaseException | None) -> str:
+    """What the parser refused, in words of ours: its own quote the request."""
+    return next((words for kind, words in _MALFORMED.items() if isinstance(error, kind)), "it is not HTTP/1.1")
 
 
 def _origin_form(target: str) -> str:

@@ -4,8 +4,9 @@ Heads are written here byte for byte, since every client library normalises a ta
 comes back is read by aiohttp's client protocol. No proxy of the environment, no netrc, no cookies, no redirects.
 
 A call that may be sent twice (a safe method without a body) reuses a connection, and is sent anew, once, when the
-upstream had closed that connection meanwhile. Every other call gets a new connection: a write that met a closed one
-could neither be told from one that was carried out, nor be repeated.
+upstream had closed that connection meanwhile. Any other call reuses one only within a second of its last use, when no
+server closes it for idleness: a write that met a closed one could neither be told from one that was carried out, nor be
+repeated, and is never sent twice.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 _IDLE_SECONDS = 15.0
+_FRESH_SECONDS = 1.0  # within which a connection is reused for what must not be sent twice
 _IDLE_LINKS = 64
 _MAX_FIELD = 256 * 1024
 _MAX_HEADERS = 1000
@@ -123,11 +125,12 @@ class Head:
 class Transfer:
     """One call under way. Ended by `close`, which keeps the connection for others when all of it was read."""
 
-    def __init__(self, upstream: "Upstream", head: bytes, link: _Link, *, bodiless: bool) -> None:
+    def __init__(self, upstream: "Upstream", head: bytes, link: _Link, *, bodiless: bool, resendable: bool) -> None:
         self._upstream = upstream
         self._head = head
         self._link = link
         self._bodiless = bodiless
+        self._resendable = resendable
         self._content: StreamReader | None = None
         self.sent = False
         self._begin()
@@ -166,7 +169,7 @@ class Transfer:
             except TimeoutError:
                 raise
             except (ServerDisconnectedError, OSError):
-                if not self._link.reused:
+                if not (self._link.reused and self._resendable):
                     raise
                 await self._resend()
                 message, self._content = await self._link.read()
@@ -280,13 +283,14 @@ class Upstream:
         lines += [b"%s: %s" % pair for pair in headers]
         head = b"\r\n".join([*lines, b"", body or b""])
         resendable = method in _RESENDABLE and body == b""
-        link = self._take() if resendable else None
+        link = self._take(_IDLE_SECONDS if resendable else _FRESH_SECONDS)
         if link is None:
             link = await self.dial()
-        transfer = Transfer(self, head, link, bodiless=method == "HEAD")
+        transfer = Transfer(self, head, link, bodiless=method == "HEAD", resendable=resendable)
         try:
             if link.transport is not None and not link.transport.is_closing():
-                await transfer.send(head)  # what fails on a reused connection is seen, and repaired, by `receive`
+                # What fails on a reused connection is seen by `receive`, and repaired if it may be.
+                await transfer.send(head)
             if body is not None:
                 transfer.end()
         except BaseException:
@@ -321,11 +325,12 @@ class Upstream:
             raise UpstreamFailure("the upstream is this recorder itself; name another with --upstream")
         return link
 
-    def _take(self) -> _Link | None:
+    def _take(self, idle: float) -> _Link | None:
+        """A connection that was used within `idle` seconds, the latest first."""
         now = asyncio.get_running_loop().time()
         while self._idle:
             link = self._idle.pop()
-            if link.is_connected() and not link.should_close and now - link.idle_since < _IDLE_SECONDS:
+            if link.is_connected() and not link.should_close and now - link.idle_since < idle:
                 link.reused = True
                 return link
             link.abort()

@@ -33,6 +33,7 @@ from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.runs import Event, Run, RunEnded
 from cpproxy.errors import LedgerError, UsageError
 from cpproxy.ledger import journal, schema
+from cpproxy.ledger.sqlite import APPLICATION_ID, VERSION, describe_version, refuse_other_files
 
 LATEST = "latest"
 
@@ -219,7 +220,7 @@ def _connect(where: str) -> tuple[Engine, str]:
     if journal.is_postgresql(where):
         return _connect_postgresql(where)
     path = journal.database_file(where)
-    journal.refuse_other_files(path)
+    refuse_other_files(path)
     if not path.exists():
         if not journal.journals(where):
             raise LedgerError(f"ledger {path}: is not there yet; `cpproxy replay` or `cpproxy record` begins it")
@@ -239,13 +240,9 @@ def _connect_postgresql(where: str) -> tuple[Engine, str]:
         raise LedgerError("ledger postgresql://…: cannot be read as a URL") from error
     url = url.set(drivername="postgresql+psycopg")
     shown = url.set(drivername="postgresql", username=None, password=None, query={}).render_as_string()
+    journal.require_psycopg()
     arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
-    try:
-        return create_engine(url, poolclass=NullPool, connect_args=arguments), shown
-    except ModuleNotFoundError as error:
-        raise LedgerError(
-            f"ledger {shown}: needs psycopg; install it with `pip install 'cpproxy[postgresql]'`"
-        ) from error
+    return create_engine(url, poolclass=NullPool, connect_args=arguments), shown
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
@@ -269,12 +266,9 @@ def _is_ready(connection: Connection, shown: str) -> bool:
     tables = set(inspect(connection).get_table_names())
     if schema.schema.name in tables:
         version = connection.scalar(select(schema.schema.c.version))
-        if version == schema.VERSION:
+        if version == VERSION:
             return True
-        raise LedgerError(
-            f"ledger {shown}: has version {version}, and this cpproxy knows version {schema.VERSION}; "
-            "upgrade cpproxy, or choose another with --ledger",
-        )
+        raise LedgerError(describe_version(shown, version or 0))
     strangers = tables if connection.dialect.name == "sqlite" else tables & set(schema.metadata.tables)
     if strangers:
         raise LedgerError(
@@ -290,7 +284,10 @@ def _prepare(connection: Connection, shown: str) -> None:
     if _is_ready(connection, shown):
         return
     schema.metadata.create_all(connection)
-    connection.execute(schema.schema.insert(), [{"version": schema.VERSION}])
+    connection.execute(schema.schema.insert(), [{"version": VERSION}])
+    if connection.dialect.name == "sqlite":  # for those who look at nothing but the file's header
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
 def _insert(connection: Connection, run: str, batch: journal.Batch) -> None:

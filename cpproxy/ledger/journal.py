@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +23,7 @@ import msgspec
 from cpproxy.core.calls import Call
 from cpproxy.core.runs import Event, Run, RunEnded
 from cpproxy.errors import LedgerError
+from cpproxy.ledger.sqlite import refuse_other_files
 
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE_CALL = msgspec.json.Decoder(Call).decode
@@ -29,13 +31,18 @@ _DECODE_EVENT = msgspec.json.Decoder(Run | Event).decode
 _EVENT = b'{"event"'
 _POSTGRESQL = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)://")
 _SQLITE = "sqlite:///"
-_SQLITE_MAGIC = b"SQLite format 3\x00"
 _BLOCK = 1 << 20
 
 
 def is_postgresql(ledger: str | Path) -> bool:
     """Whether the ledger is a PostgreSQL database rather than an SQLite file."""
     return _POSTGRESQL.match(str(ledger)) is not None
+
+
+def require_psycopg() -> None:
+    """LedgerError when what a PostgreSQL ledger needs is not installed; it is looked for, and not imported."""
+    if find_spec("psycopg") is None:
+        raise LedgerError("ledger postgresql://…: needs psycopg; install it with `pip install 'cpproxy[postgresql]'`")
 
 
 def database_file(ledger: str | Path) -> Path:
@@ -75,7 +82,9 @@ class Journal:
     def create(cls, ledger: str | Path, run: Run) -> Self:
         """A new journal that holds the run's header. LedgerError if this ledger cannot be written."""
         path = folder(ledger) / f"{run.id}.jsonl"
-        if not is_postgresql(ledger):
+        if is_postgresql(ledger):
+            require_psycopg()
+        else:
             refuse_other_files(database_file(ledger))
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,19 +140,6 @@ class Journal:
             raise LedgerError(f"ledger {self.path}: cannot be written: {error.strerror}") from error
         finally:
             os.close(self._fd)
-
-
-def refuse_other_files(path: Path) -> None:
-    """LedgerError at the start of a run, and not at its end, when the ledger's file is no SQLite database."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_SQLITE_MAGIC))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise LedgerError(f"ledger {path}: cannot be read: {error.strerror}") from error
-    if start and start != _SQLITE_MAGIC:
-        raise LedgerError(f"ledger {path}: is not an SQLite database; choose another with --ledger")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The ledger's tables: runs, their calls and their events, with a version that is counted apart from releases."""
+"""The ledger's tables: runs, their calls and their events."""
 
 from sqlalchemy import (
     Boolean,
@@ -14,8 +14,6 @@ from sqlalchemy import (
     TypedColumns,
 )
 from sqlalchemy.types import BigInteger
-
-VERSION = 1
 
 metadata = MetaData()
 

@@ -18,6 +18,16 @@ def shows_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def columns(stream: TextIO) -> int:
+    """How many columns a terminal has; 0 for what is none, or does not say."""
+    if not stream.isatty():
+        return 0
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:  # the terminal is gone
+        return 0
+
+
 class Paint:
     """Sets words off by style, or leaves them as they are."""
 

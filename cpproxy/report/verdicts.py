@@ -1,16 +1,17 @@
 """The verdict in each format: for people, programs, GitHub's annotations, JUnit's readers and summaries."""
 
+import textwrap
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import groupby
-from typing import assert_never
+from typing import TextIO, assert_never
 from xml.etree import ElementTree as ET
 
 import msgspec
 
 from cpproxy.core.runs import Mode
 from cpproxy.core.verdict import Finding, Verdict
-from cpproxy.report.terminal import Paint, escape
+from cpproxy.report.terminal import Paint, columns, escape, shows_colour
 
 
 class Form(StrEnum):
@@ -23,11 +24,14 @@ class Form(StrEnum):
     MARKDOWN = "markdown"
 
 
-def render(verdict: Verdict, form: Form, *, colour: bool = False, quiet: bool = False) -> str:
-    """The verdict in a format, ended by a line break; as text, `quiet` leaves out what does not fail the run."""
+def render(verdict: Verdict, form: Form, *, colour: bool = False, quiet: bool = False, width: int = 0) -> str:
+    """The verdict in a format, ended by a line break.
+
+    As text, `quiet` leaves out what does not fail the run, and `width` is that of a terminal, 0 for none.
+    """
     match form:
         case Form.TEXT:
-            return as_text(verdict, Paint(colour=colour), quiet=quiet)
+            return as_text(verdict, Paint(colour=colour), quiet=quiet, width=width)
         case Form.JSON:
             return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode() + "\n"
         case Form.GITHUB:
@@ -38,6 +42,11 @@ def render(verdict: Verdict, form: Form, *, colour: bool = False, quiet: bool = 
             return as_markdown(verdict)
         case _:
             assert_never(form)
+
+
+def render_for(stream: TextIO, verdict: Verdict, form: Form, *, quiet: bool = False) -> str:
+    """The verdict as `render` has it, with the colours and in the width that the stream shows."""
+    return render(verdict, form, colour=shows_colour(stream), quiet=quiet, width=columns(stream))
 
 
 def summarise(verdict: Verdict) -> str:
@@ -52,10 +61,13 @@ def summarise(verdict: Verdict) -> str:
     return f"{end}{warned}{tolerated}; {what}; misroutes: {verdict.misroutes}"
 
 
-def as_text(verdict: Verdict, paint: Paint, *, quiet: bool = False) -> str:
-    """A paragraph a finding, then one line with the counts; of a `quiet` one, only findings that fail the run."""
-    lines = [
-        f"{paint(f'{word}{one.kind}:', *styles)} {escape(_known(one))}"
+def as_text(verdict: Verdict, paint: Paint, *, quiet: bool = False, width: int = 0) -> str:
+    """A paragraph a finding, then one with the counts; of a `quiet` one, only findings that fail the run.
+
+    A paragraph is one line, or with a `width` as many as it takes, broken between words.
+    """
+    paragraphs = [
+        _lay_out(f"{word}{one.kind}:", paint(f"{word}{one.kind}:", *styles), escape(_known(one)), width)
         for findings, word, styles in (
             (() if quiet else verdict.exempted, "exempted ", ("dim",)),
             (() if quiet else verdict.warnings, "warning ", ("yellow",)),
@@ -65,8 +77,20 @@ def as_text(verdict: Verdict, paint: Paint, *, quiet: bool = False) -> str:
     ]
     style = "green" if not verdict.exit else "red"
     first, rest = summarise(verdict).split("; ", 1)
-    lines.append(f"cpproxy: {paint(first, 'bold', style)}; {escape(rest)}")
-    return "\n".join(lines) + "\n"
+    painted = f"cpproxy: {paint(first, 'bold', style)};"
+    paragraphs.append(_lay_out(f"cpproxy: {first};", painted, escape(rest), width))
+    return "\n".join(paragraphs) + "\n"
+
+
+def _lay_out(lead: str, painted: str, text: str, width: int) -> str:
+    """A paragraph that begins with `painted`, which takes the room of `lead` and is not broken."""
+    if not width:
+        return f"{painted} {text}"
+    whole = lead.replace(" ", "\0")
+    lines = textwrap.wrap(
+        f"{whole} {text}", width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines).replace(whole, painted, 1)
 
 
 def _known(one: Finding) -> str:
