@@ -273,7 +273,7 @@ def test_lint_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["--cassettes", str(tmp_path), "cassette", "lint", "--format", "json"]) == Exit.FINDINGS
     assert json.loads(capsys.readouterr().out) == [
         {
-            "level": "warning",
+            "level": "finding",
             "file": f"{tmp_path}/harness/boot.json",
             "path": "$.interactions",
             "message": "nothing was recorded",
@@ -281,11 +281,18 @@ def test_lint_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_lint_as_json_tells_a_warning_from_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, replace_request(STREAM, body=OMITTED), replace_response(IMAGE, body=OMITTED))
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint", "--format", "json"]) == Exit.FINDINGS
+    assert [comment["level"] for comment in json.loads(capsys.readouterr().out)] == ["warning", "finding"]
+
+
 def test_lint_of_an_empty_folder_ends_with_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.CASSETTE
     assert "expected a cassette at least" in capsys.readouterr().err
 
 
+OLD = "holds the upstream's address, as no recording does any more: replay puts the front's in its place"
 OMITTED = bodies.omitted(5_000_000, "0" * 64)
 OTHER = bodies.store(b'{"id":"ws-2"}', limit=1000)
 AT_ONCE = replace_response(msgspec.structs.replace(PROVISION, id="second"), body=OTHER)
@@ -300,7 +307,7 @@ REMARKS: dict[str, tuple[tuple[Interaction, ...], list[str]]] = {
     "an omitted body": (
         (replace_request(STREAM, body=OMITTED), replace_response(IMAGE, body=OMITTED)),
         [
-            "$.interactions[0].request.body: was over the cap: only the very same bytes match it",
+            "$.interactions[0].request.body: warning: was over the cap: only the very same bytes match it",
             "$.interactions[1].response.body: was over the cap: this answer cannot be replayed",
         ],
     ),
@@ -311,17 +318,17 @@ REMARKS: dict[str, tuple[tuple[Interaction, ...], list[str]]] = {
             replace_response(STREAM, chunks=(), body=bodies.store(b"see http://staging.test/", limit=99)),
         ),
         [
-            "$.interactions[0].response.headers[0][1]: holds the upstream's address: clients go past the front",
-            "$.interactions[1].response.body: holds the upstream's address: clients go past the front",
-            "$.interactions[2].response.body: holds the upstream's address: clients go past the front",
+            f"$.interactions[0].response.headers[0][1]: warning: {OLD}",
+            f"$.interactions[1].response.body: warning: {OLD}",
+            f"$.interactions[2].response.body: warning: {OLD}",
         ],
     ),
     "equal writes at once": (
         (PROVISION, AT_ONCE),
         [
             (
-                "$.interactions[1]: was asked as $.interactions[0] was, at the same time or by another caller, but "
-                "answered otherwise: replay gives the two answers in the order in which the calls arrive"
+                "$.interactions[1]: warning: was asked as $.interactions[0] was, at the same time or by another caller, "
+                "but answered otherwise: replay gives the two answers in the order in which the calls arrive"
             ),
         ],
     ),
@@ -338,16 +345,18 @@ def test_lint_remarks_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = write(tmp_path, *interactions)
-    code = run(["--cassettes", str(tmp_path), "cassette", "lint"])
+    command = ["--cassettes", str(tmp_path), "cassette", "lint"]
+    finding = any(": warning: " not in line for line in expected)
+    assert run([*command]) == (Exit.FINDINGS if finding else Exit.CLEAN)
     assert capsys.readouterr().out.splitlines() == [f"{path}: {line}" for line in expected]
-    assert code == (Exit.FINDINGS if expected else Exit.CLEAN)
+    assert run([*command, "--strict"]) == (Exit.FINDINGS if expected else Exit.CLEAN)
 
 
 def test_lint_remarks_on_equal_writes_of_two_callers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     caller = replace_request(PROVISION, headers=(("Authorization", "Bearer {{cpproxy:authorization:1}}"),))
     write(tmp_path, caller, BY_ANOTHER)
-    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.FINDINGS
-    assert "$.interactions[1]: was asked as $.interactions[0] was" in capsys.readouterr().out
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.CLEAN
+    assert "$.interactions[1]: warning: was asked as $.interactions[0] was" in capsys.readouterr().out
 
 
 def test_lint_remarks_on_a_recording_that_is_not_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,21 +108,30 @@ def show(
 
 @cassette.command("lint")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
 @format_option("text", "json")
 @common_options
-def lint(settings: Settings, names: tuple[str, ...], format: str) -> int:  # noqa: A002 - the flag's name
+def lint(
+    settings: Settings,
+    names: tuple[str, ...],
+    strict: bool,  # noqa: FBT001 - click hands flags over like this
+    format: str,  # noqa: A002 - the flag's name
+) -> int:
     """Check the cassettes NAME, or all: whether they can be read, and what keeps them from being trusted.
 
-    Exits 3 if one cannot be read, else 1 if there is something to say about one.
+    A warning tells what a recording leaves open, or what could be mended; it may well stay. Exits 3 if one cannot be
+    read, else 1 if there is a finding about one.
     """
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
     chosen = cassettes.choose(settings.cassettes, names)
     comments = [comment for name in chosen for comment in _comment(settings, name)]
     _write(report.list_comments(comments, format))
-    if any(comment.level == "error" for comment in comments):
+    levels = {comment.level for comment in comments}
+    if linting.Level.ERROR in levels:
         return Exit.CASSETTE
-    return Exit.FINDINGS if comments else Exit.CLEAN
+    found = linting.Level.FINDING in levels or (strict and linting.Level.WARNING in levels)
+    return Exit.FINDINGS if found else Exit.CLEAN
 
 
 @cassette.command("learn")
@@ -197,14 +206,14 @@ def _comment(settings: Settings, name: str) -> "Iterator[Comment]":
         read = cassettes.read(settings.cassettes, name)
         text = cassettes.read_text(settings.cassettes, name)
     except CassetteError as error:
-        yield Comment("error", error.where, error.path, error.expected)
+        yield Comment(linting.Level.ERROR, error.where, error.path, error.expected)
         return
     where = str(cassettes.locate(settings.cassettes, name))
     own = linting.lint(read, RouteTable(settings.config.routes))
     ground = survey(_load(settings, name), name)
     advice = find_advice(ground, settings.config.cp.hosts, time.time())
     for remark in (*linting.find_repeated(text), *own, *find_ambiguities(ground), *advice):
-        yield Comment("warning", where, remark.path, remark.text)
+        yield Comment(remark.level, where, remark.path, remark.text)
 
 
 def _print(text: "Text") -> None:

@@ -5,7 +5,8 @@ What is not valid never gets here: reading refuses it.
 
 import json
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, UnsetType
@@ -16,6 +17,16 @@ from cpproxy.core.matching import normalise
 from cpproxy.core.redaction import MARKER, names_secret
 from cpproxy.core.routes import RouteTable, is_write, repeats
 
+_OLD = "holds the upstream's address, as no recording does any more: replay puts the front's in its place"
+
+
+class Level(StrEnum):
+    """How grave a remark is: the cassette cannot be read, is not to be trusted, or leaves something open."""
+
+    ERROR = "error"
+    FINDING = "finding"
+    WARNING = "warning"
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:
@@ -23,6 +34,7 @@ class Remark:
 
     path: str
     text: str
+    level: Level = Level.WARNING
 
 
 def lint(cassette: Cassette, routes: RouteTable) -> tuple[Remark, ...]:
@@ -30,7 +42,7 @@ def lint(cassette: Cassette, routes: RouteTable) -> tuple[Remark, ...]:
     return (
         *_lint_head(cassette),
         *(
-            Remark(f"$.interactions[{index}]{remark.path}", remark.text)
+            replace(remark, path=f"$.interactions[{index}]{remark.path}")
             for index, interaction in enumerate(cassette.interactions)
             for remark in _lint_interaction(interaction, _address(cassette.recorded.upstream))
         ),
@@ -49,7 +61,9 @@ def find_repeated(text: str) -> Iterator[Remark]:
         if isinstance(value, _Members):
             names = [name for name, _ in value.pairs]
             yield from (
-                Remark(f"{path}.{name}", "stands more than once; readers take the last: remove the others")
+                Remark(
+                    f"{path}.{name}", "stands more than once; readers take the last: remove the others", Level.FINDING
+                )
                 for name in dict.fromkeys(names)
                 if names.count(name) > 1
             )
@@ -67,11 +81,11 @@ class _Members:
 
 def _lint_head(cassette: Cassette) -> Iterator[Remark]:
     if "@" in urlsplit(cassette.recorded.upstream).netloc:
-        yield Remark("$.recorded.upstream", "holds a user name or password: remove it")
+        yield Remark("$.recorded.upstream", "holds a user name or password: remove it", Level.FINDING)
     if cassette.incomplete:
-        yield Remark("$.incomplete", "the recording is not whole: record it again")
+        yield Remark("$.incomplete", "the recording is not whole: record it again", Level.FINDING)
     if not cassette.interactions:
-        yield Remark("$.interactions", "nothing was recorded")
+        yield Remark("$.interactions", "nothing was recorded", Level.FINDING)
 
 
 def _lint_interaction(interaction: Interaction, address: str) -> Iterator[Remark]:
@@ -79,7 +93,9 @@ def _lint_interaction(interaction: Interaction, address: str) -> Iterator[Remark
     for index, (name, value) in enumerate(request.headers):
         if value and names_secret(name) and MARKER not in value:
             yield Remark(
-                f".request.headers[{index}][1]", "holds what looks like a credential, in plain text: remove it"
+                f".request.headers[{index}][1]",
+                "holds what looks like a credential, in plain text: remove it",
+                Level.FINDING,
             )
     if isinstance(request.body, Body) and request.body.omitted is not UNSET:
         known, unread = (
@@ -89,11 +105,11 @@ def _lint_interaction(interaction: Interaction, address: str) -> Iterator[Remark
         yield Remark(".request.body", known if request.body.sha256 else unread)
     for index, (_, value) in enumerate(response.headers):
         if address in value:
-            yield Remark(f".response.headers[{index}][1]", "holds the upstream's address: clients go past the front")
+            yield Remark(f".response.headers[{index}][1]", _OLD)
     if _is_omitted(response.body):
-        yield Remark(".response.body", "was over the cap: this answer cannot be replayed")
+        yield Remark(".response.body", "was over the cap: this answer cannot be replayed", Level.FINDING)
     elif _holds(response.body, address):
-        yield Remark(".response.body", "holds the upstream's address: clients go past the front")
+        yield Remark(".response.body", _OLD)
 
 
 def _lint_writes(interactions: tuple[Interaction, ...], routes: RouteTable) -> Iterator[Remark]:

@@ -16,6 +16,7 @@ from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction
 from cpproxy.core.inventory import Identified
 from cpproxy.core.learning import Lesson
+from cpproxy.core.lint import Level
 from cpproxy.core.variations import Variation
 from cpproxy.report.terminal import escape
 
@@ -37,9 +38,9 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Comment(msgspec.Struct, frozen=True):
-    """One line of `cassette lint`: `level` is `error` for a file that cannot be read, else `warning`."""
+    """One line of `cassette lint`."""
 
-    level: str
+    level: Level
     file: str
     path: str
     message: str
@@ -86,10 +87,11 @@ def list_cassettes(summaries: Iterable[Summary], form: str) -> str:
 
 
 def list_comments(comments: Iterable[Comment], form: str) -> str:
-    """What `cassette lint` found: a line each, or JSON."""
+    """What `cassette lint` found: a line each, warnings marked as such, or JSON."""
     if form == "json":
         return _as_json(list(comments))
-    return "".join(f"{one.file}: {one.path}: {one.message}\n" for one in comments)
+    marks = {Level.WARNING: "warning: "}
+    return "".join(f"{one.file}: {one.path}: {marks.get(one.level, '')}{one.message}\n" for one in comments)
 
 
 def list_identities(identities: Iterable[Identified], form: str) -> str:
