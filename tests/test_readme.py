@@ -62,8 +62,7 @@ def test_the_way_to_ci_works_as_it_is_written(tmp_path: Path, upstream: str) -> 
     outputs = []
     for block in find_blocks("sh"):
         ended = run(block.replace(UPSTREAM, upstream), tmp_path, Path(sys.executable).parent)
-        finding = block == "cpproxy cassette lint\n" and "holds the upstream's address" in ended.stdout
-        assert ended.returncode == int(finding), f"{block}\n{ended.stdout}\n{ended.stderr}"
+        assert ended.returncode == 0, f"{block}\n{ended.stdout}\n{ended.stderr}"
         outputs.append(ended.stdout)
     recorded, looked, _, replayed, *_ = outputs
     assert recorded == replayed

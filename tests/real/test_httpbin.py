@@ -6,6 +6,7 @@ recorded for it: equal neighbours are one step, so it may be ahead of the record
 
 import gzip
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable
@@ -22,6 +23,17 @@ from tests.real.origins import httpbin_origin
 
 NAME = "real/httpbin"
 WRITES = ("POST ", "PUT ", "PATCH ", "DELETE ")
+
+SIGNED = {
+    "get-basic-auth-user-passwd",
+    "get-bearer",
+    "get-cookies",
+    "get-digest-auth-auth-user-passwd",
+    "get-digest-auth-auth-user-passwd-sha-256-never",
+    "get-headers",
+    "get-hidden-basic-auth-user-passwd",
+}
+"""What answers by credential alone."""
 
 type Answers = dict[str, list[Seen]]
 
@@ -65,7 +77,9 @@ def test_httpbin_is_passed_on_as_it_answers_and_replayed_as_it_was_recorded(
         assert verdict.returncode == 0, verdict.stdout + verdict.stderr
     with subtests.test("cassette"):
         lint = finish(["cassette", "lint", "--cassettes", str(tmp_path / "cassettes")])
-        assert (lint.stdout, lint.stderr) == ("", "")
+        assert (lint.returncode, lint.stderr) == (0, ""), lint.stdout
+        warned = [line for line in lint.stdout.splitlines() if "by credential alone" in line]
+        assert {name for line in warned for name in re.findall(r"its answers \((\S+)-\d+,", line)} == SIGNED
 
 
 def test_the_table_covers_what_it_says() -> None:
