@@ -185,9 +185,12 @@ def test_a_miss_names_the_nearest_interactions_and_every_part_that_differs() -> 
     assert refuse.miss
     assert [near.interaction for near in refuse.miss.nearest] == ["near", "nearer", "far"]
     assert refuse.reason == (
-        "no recorded interaction answers POST /x; nearest is near of cassette tape: $.tier is 3, recorded as 2"
+        "no recorded interaction answers POST /x; nearest is near of cassette tape: $.tier is 3, recorded as 2; "
+        'if that is of no account, ignore = ["$.tier"] in the route POST /x makes it match'
     )
-    assert refuse.miss.details()["nearest"][0]["differences"] == [{"where": "$.tier", "expected": "2", "found": "3"}]
+    assert refuse.miss.details()["nearest"][0]["differences"] == [
+        {"where": "$.tier", "expected": "2", "found": "3", "weight": 1}
+    ]
 
 
 def test_a_miss_can_be_told_whatever_bytes_it_is_about() -> None:

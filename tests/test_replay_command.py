@@ -159,9 +159,13 @@ def test_a_miss_is_a_421_that_names_the_nearest_interaction_and_what_differs(pro
     document = json.loads(got)
     assert document["error"] == (
         "cpproxy: no recorded interaction answers POST /make; "
-        "nearest is POST-_make of cassette harness/one: $.tier is 3, recorded as 2"
+        "nearest is POST-_make of cassette harness/one: $.tier is 3, recorded as 2; "
+        'if that is of no account, ignore = ["$.tier"] in the route POST /make makes it match'
     )
-    assert document["cpproxy"]["nearest"][0]["differences"] == [{"where": "$.tier", "expected": "2", "found": "3"}]
+    assert document["cpproxy"]["nearest"][0]["differences"] == [
+        {"where": "$.tier", "expected": "2", "found": "3", "weight": 1}
+    ]
+    assert document["cpproxy"]["advice"] == '[[routes]]\nmatch = "POST /make"\nignore = ["$.tier"]\n'
 
 
 def test_a_missing_credential_is_an_empty_401_and_the_ledger_names_it(proxy: Running, folder: Path) -> None:

@@ -348,8 +348,10 @@ def test_a_missed_call_is_told_what_to_write_into_the_config() -> None:
     assert isinstance(decision, Refuse)
     assert decision.miss is not None
     details = decision.miss.details()
-    assert details["nearest"][0]["differences"] == [{"where": "$.env.BUILD", "expected": "41", "found": "42"}]
-    assert details["advice"] == '[[routes]] match = "POST /ws", ignore = ["$.env.BUILD"]'
+    assert details["nearest"][0]["differences"] == [
+        {"where": "$.env.BUILD", "expected": "41", "found": "42", "weight": 1}
+    ]
+    assert details["advice"] == '[[routes]]\nmatch = "POST /ws"\nignore = ["$.env.BUILD"]\n'
 
 
 def nothing(*_arguments: Any, **_more: Any) -> None:

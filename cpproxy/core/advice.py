@@ -1,21 +1,19 @@
 """What of a recording is out of date or leads astray, and which line of the config would mend it."""
 
 import base64
-import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from cpproxy.core import documents, tokens
+from cpproxy.core import tokens
 from cpproxy.core.cassette import Body
-from cpproxy.core.documents import Stable
-from cpproxy.core.ground import Ground, count_steps, may_swap
+from cpproxy.core.ground import Ground, count_steps
 from cpproxy.core.index import Line
 from cpproxy.core.lint import Remark
 from cpproxy.core.places import Side, walk
-from cpproxy.core.worlds import Entry
+from cpproxy.core.repeats import find_repeats
 
 MANY_STEPS = 20
 _EXPIRY = re.compile(r"exp|.*(?:expir(?:y|es|ation)|not_?after|valid_?(?:until|to)).*", re.IGNORECASE)
@@ -129,29 +127,11 @@ def _find_uncertain_forms(ground: Ground) -> Iterator[Remark]:
 
 
 def _find_repeated_writes(ground: Ground) -> Iterator[Remark]:
-    stable = Stable(ground.world.window, ground.world.lone, ground.library.volatile)
     for line in ground.lines:
-        entries = line.entries
-        first = entries[0]
-        if not first.changes or len(entries) < 2 or len({entry.secrets for entry in entries}) > 1:
-            continue
-        if any(may_swap(one, other) for one, other in itertools.pairwise(entries)) or first.method == "DELETE":
-            continue
-        told = [_come_to(entry, stable, ground) for entry in entries]
-        if first.method == "POST" and len(set(told)) > 1 and all(entry.status == 200 for entry in entries):
-            advice = 'kind = "read", if it changes nothing (a poll)'
-        elif len(set(told)) == 1 and len(entries) > 2:
-            advice = 'repeat = "last", if it may come any number of times (a heartbeat)'
-        else:
-            continue
-        yield Remark(
-            ground.where(first),
-            f"was asked {len(entries)} times with equal bodies, and replay answers just as often: {advice}, in the "
-            f"route of {first.method} {first.path}",
-        )
-
-
-def _come_to(entry: Entry, stable: Stable, ground: Ground) -> object:
-    interaction = ground.interaction(entry)
-    value = documents.read_json(interaction, stable.volatile)
-    return documents.frame(interaction, stable, None if value is None else stable.digest(value))
+        found = find_repeats(line, ground.library)
+        if found is not None:
+            yield Remark(
+                ground.where(line.entries[0]),
+                f"was asked {len(line.entries)} times with equal bodies, and replay answers just as often: "
+                f"{found.spell()}",
+            )

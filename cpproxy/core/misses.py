@@ -1,26 +1,29 @@
-"""Why no interaction answers a call: the nearest ones, and every part in which they differ from it.
+"""Why no interaction answers a call: the nearest ones, every part in which they differ from it, and what would mend it.
 
 The distance orders this report. It never chooses an answer. What is bound is compared as it is bound, so that a new id
-in the place of a recorded one is no difference.
+in the place of a recorded one is no difference. What is told leaves memory: no secret is in it.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from cpproxy.core.bindings import Bindings, Contradiction
-from cpproxy.core.identities import Catalogue, render
-from cpproxy.core.matching import Body, Difference, Form, compare
+from cpproxy.core import jsonpath, redaction
+from cpproxy.core.bindings import Bindings
+from cpproxy.core.credentials import spell
+from cpproxy.core.identities import NUMBER, Catalogue, render
+from cpproxy.core.index import Line
+from cpproxy.core.loading import Library, as_request
+from cpproxy.core.matching import Body, Difference, Form, compare, normalise
 from cpproxy.core.messages import printable
-from cpproxy.core.worlds import Entry
-
-if TYPE_CHECKING:
-    from cpproxy.core.index import Line
-    from cpproxy.core.loading import Library
+from cpproxy.core.remedies import Remedy, write
+from cpproxy.core.search import Asking, Search
+from cpproxy.core.treatment import find_remedy, treat_spent
+from cpproxy.core.worlds import Once
 
 _EXAMINED = 64
 _SHOWN = 3
@@ -28,14 +31,23 @@ _LONGEST = 120
 _WEIGHTS = {"method": 8, "path": 6, "body": 3}
 _OTHER_WEIGHT = 1
 _SHOWN_BINDINGS = 20
+_SHORTEST_SECRET = 4
+_IF = {
+    "ignore": "if that is of no account",
+    "identities": "if that names a thing",
+    "kind": "if it changes nothing",
+    "repeat": "if it changes nothing that is asked for later",
+}
+"""What is to be true before a line is written into the config."""
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
     """A recorded interaction and the parts in which a call differs from it; `distance` is the sum of their weights.
 
-    `contradiction` is what keeps them apart where no part differs.
+    `because` is what keeps the call from it even where no part differs, or nothing.
     """
 
     cassette: str
@@ -43,16 +55,21 @@ class Near:
     method: str
     path: str
     differences: tuple[Difference, ...]
-    distance: int
-    contradiction: str = ""
+    because: str = ""
+
+    @property
+    def distance(self) -> int:
+        """How unlike it is."""
+        return sum(_weigh(difference) for difference in self.differences)
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
     """A call that no interaction answers, and those that come nearest to it, nearest first.
 
-    `bindings` are the recorded values of those and the live ones that stand for them; `left_out` the places that did
-    not count, each with the reason; `advice` is the line of config that would make the nearest match, or nothing.
+    `bindings` are the recorded values in force and the live ones that stand for them, those of the nearest first;
+    `left_out` the places of the call that did not count, each with the reason; `used_up` the interactions that would
+    have answered once more; `remedy` is the line of config that would make the nearest match, `toml` the same to paste.
     """
 
     method: str
@@ -60,7 +77,9 @@ class Miss:
     nearest: tuple[Near, ...]
     bindings: tuple[tuple[str, str], ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
-    advice: str = ""
+    used_up: tuple[tuple[str, str], ...] = ()
+    remedy: Remedy | None = None
+    toml: str = ""
 
     def sentence(self) -> str:
         """The miss in one sentence, for a client's own log line."""
@@ -68,82 +87,208 @@ class Miss:
         if not self.nearest:
             return f"no recorded interaction answers {call}: nothing is recorded"
         near = self.nearest[0]
-        parts = "; ".join([*map(_spell, near.differences), *filter(None, [near.contradiction])])
+        parts = "; ".join([*map(_spell, near.differences), *filter(None, [near.because])])
         nearest = f"{near.interaction} of cassette {near.cassette}"
-        return f"no recorded interaction answers {call}; nearest is {nearest}: {parts}"
+        return f"no recorded interaction answers {call}; nearest is {nearest}: {parts}{self.advise()}"
+
+    def advise(self) -> str:
+        """What of the config would make it match, as the end of a sentence; empty where nothing would."""
+        return f"; {_IF[self.remedy.key]}, {self.remedy.spell()} makes it match" if self.remedy else ""
 
     def details(self) -> dict[str, Any]:
         """The miss as JSON: the nearest interactions with each difference as place, expected and found."""
-        details: dict[str, Any] = {
-            "nearest": [
-                {
-                    "cassette": near.cassette,
-                    "interaction": near.interaction,
-                    "method": near.method,
-                    "path": near.path,
-                    "distance": near.distance,
-                    "differences": [
-                        {
-                            "where": printable(difference.where),
-                            "expected": _shorten(difference.expected),
-                            "found": _shorten(difference.found),
-                        }
-                        for difference in near.differences
-                    ],
-                    **({"contradiction": near.contradiction} if near.contradiction else {}),
-                }
-                for near in self.nearest
-            ],
-        }
+        details: dict[str, Any] = {"nearest": [_detail(near) for near in self.nearest]}
+        if self.used_up:
+            details["used_up"] = [{"cassette": cassette, "interaction": one} for cassette, one in self.used_up]
         if self.bindings:
             details["bindings"] = dict(self.bindings)
         if self.left_out:
             details["left_out"] = dict(self.left_out)
-        if self.advice:
-            details["advice"] = self.advice
+        if self.toml:
+            details["advice"] = self.toml
         return details
 
 
-def explain(
-    form: Form,
-    compared: tuple[bytes, ...],
-    neighbours: Iterable[tuple[Entry, Form]],
-    bindings: Bindings,
-    library: "Library",
-    *,
-    against: "Sequence[tuple[Line, Contradiction]]" = (),
-) -> Miss:
-    """The report on a call that missed; `neighbours` are entries with their forms, the likeliest first."""
-    catalogue = library.catalogue
-    known = {line.entries[0]: found for line, found in against}
-    near = []
-    named: dict[str, str] = {}
-    for entry, recorded in islice(neighbours, _EXAMINED):
-        found = known.get(entry)
-        differences = compare(_expect(recorded, form, bindings, catalogue), form, compared)
-        distance = sum(_WEIGHTS.get(difference.where, _OTHER_WEIGHT) for difference in differences)
-        why = f"{found.value} {found.why}" if found else ""
-        near.append(Near(entry.cassette, entry.id, recorded.method, recorded.path, differences, distance, why))
-        named.update({one: bindings.live[one] for one in sorted(entry.asked) if one in bindings.live})
-    near.sort(key=lambda one: (one.distance, not one.contradiction))
-    nearest = tuple(near[:_SHOWN])
+def _detail(near: Near) -> dict[str, Any]:
+    detail: dict[str, Any] = {
+        "cassette": near.cassette,
+        "interaction": near.interaction,
+        "method": near.method,
+        "path": near.path,
+        "distance": near.distance,
+        "differences": [
+            {
+                "where": printable(difference.where),
+                "expected": _shorten(difference.expected),
+                "found": _shorten(difference.found),
+                "weight": _weigh(difference),
+            }
+            for difference in near.differences
+        ],
+    }
+    return detail | {"because": near.because} if near.because else detail
+
+
+def _weigh(difference: Difference) -> int:
+    return _WEIGHTS.get(difference.where, _OTHER_WEIGHT)
+
+
+def explain(asking: Asking, found: Search, library: Library, why: str = "") -> Miss:
+    """The report on a call that missed; `why` is what kept it from what differs in nothing, where that is known."""
+    form, bindings = asking.form, asking.session.bindings
+    secrets = tuple(value for _, value in asking.sent.values if len(value) >= _SHORTEST_SECRET)
+    kept = _find_reasons(asking, found)
+    near: list[tuple[Near, Line]] = []
+    for line in islice(_neighbours(asking, found, library), _EXAMINED):
+        entry = line.entries[0]
+        request = as_request(entry.interaction(), line.world.upstream)
+        route = library.routes.find(request.method, request.path, request)
+        recorded = normalise(request, route)
+        compared = () if route is None else route.compare
+        expected = _expect(recorded, form, bindings, library.catalogue)
+        differences = [_hide(one, secrets) for one in compare(expected, form, compared)]
+        if line.accept is not None and line.accept != asking.accept:
+            differences.append(Difference("header:accept", line.accept or None, asking.accept or None))
+        because = kept.get(line) or _keep_away(line, asking) or ("" if differences else why)
+        because = _hide_values(because, secrets)
+        near.append(
+            (Near(line.world.name, entry.id, recorded.method, recorded.path, tuple(differences), because), line)
+        )
+    near.sort(key=lambda one: (one[0].distance, bool(one[0].because)))
+    remedy = treat_spent(found.spent, library) if found.spent else None
+    if remedy is None and near and not near[0][0].because:
+        remedy = find_remedy(near[0][1], near[0][0].differences, asking, library)
+    nearest = near[:_SHOWN]
     return Miss(
         form.method,
         form.path,
-        nearest,
-        tuple(islice(named.items(), _SHOWN_BINDINGS)),
-        tuple(library.left_out.items()),
-        _advise(nearest[0]) if nearest else "",
+        tuple(one for one, _ in nearest),
+        _list_bindings([line for _, line in nearest], bindings),
+        tuple(_list_left_out(asking, library)),
+        tuple((entry.cassette, entry.id) for line in found.spent for entry in line.entries),
+        remedy,
+        write([remedy], tuple(one.settings for one in library.routes.routes), library.settings) if remedy else "",
     )
 
 
-def _advise(near: Near) -> str:
-    """The line of config that leaves out what differs, where that is all in places that may be left out."""
-    places = [difference.where for difference in near.differences]
-    if not places or near.method == "" or not all(place.startswith(("$.", "query:", "form:")) for place in places):
-        return ""
-    listed = ", ".join(f'"{place}"' for place in places)
-    return f'[[routes]] match = "{near.method} {near.path}", ignore = [{listed}]'
+def _neighbours(asking: Asking, found: Search, library: Library) -> Iterator[Line]:
+    """Recorded requests worth comparing with: those that fit and were kept away, then the likeliest by their paths."""
+    fitting = dict.fromkeys([*found.spent, *(line for line, _ in found.contradictions), *found.lacking])
+    yield from fitting
+    form = asking.form
+    every = dict.fromkeys(entry.line for world in library.worlds.values() for entry in world.entries)
+    lines = [line for line in every if line is not None and line not in fitting]
+    lines.sort(key=lambda line: (_unlike(line.entries[0].path, form.path), line.entries[0].method != form.method))
+    yield from lines
+
+
+def _unlike(recorded: str, live: str) -> int:
+    """How many segments of two paths differ."""
+    ours, theirs = recorded.split("/"), live.split("/")
+    return 2 * abs(len(ours) - len(theirs)) + sum(a != b for a, b in zip(ours, theirs, strict=False))
+
+
+def _find_reasons(asking: Asking, found: Search) -> dict[Line, str]:
+    """What the search said of the lines that fit."""
+    kept: dict[Line, str] = {}
+    for line, contradiction in found.contradictions:
+        kept[line] = f"{contradiction.value} {contradiction.why}"
+    for line in found.lacking:
+        kept[line] = _spell_lacking(line, asking)
+    for line in found.spent:
+        kept[line] = _spell_spent(line)
+    return kept
+
+
+def _keep_away(line: Line, asking: Asking) -> str:
+    """What keeps a call from a line, whatever it asks; nothing where it may get it."""
+    if not asking.session.plays(line.world.name):
+        return f"this session does not play cassette {line.world.name}"
+    if not line.choose(asking.sent.present):
+        return _spell_lacking(line, asking)
+    if line.entries[0].once is Once.USED_UP and all(entry in asking.session.taken for entry in line.entries):
+        return _spell_spent(line)
+    return ""
+
+
+def _spell_lacking(line: Line, asking: Asking) -> str:
+    lacking = min((entry.credentials - asking.sent.present for entry in line.entries), key=len)
+    if not lacking:
+        return "it was denied, and the call has credentials"
+    return f"the call lacks {', '.join(sorted(map(spell, lacking)))}"
+
+
+def _spell_spent(line: Line) -> str:
+    count = len(line.entries)
+    return f"it is used up (recorded {'once' if count == 1 else f'{count} times'})"
+
+
+def _list_bindings(lines: list[Line], bindings: Bindings) -> tuple[tuple[str, str], ...]:
+    """What is bound, that of the nearest first."""
+    asked = [identity for line in lines for identity in sorted(line.entries[0].asked) if identity in bindings.live]
+    named = {one.removeprefix(NUMBER): bindings.live[one].removeprefix(NUMBER) for one in (*asked, *bindings.live)}
+    return tuple(islice(named.items(), _SHOWN_BINDINGS))
+
+
+def _list_left_out(asking: Asking, library: Library) -> Iterator[tuple[str, str]]:
+    """The places of a call that did not count."""
+    for place in _places(asking.form):
+        if place in library.left_out:
+            yield place, library.left_out[place]
+    for place in () if asking.route is None else asking.route.settings.ignore:
+        yield place, "ignored by the config"
+
+
+def _places(form: Form) -> Iterator[str]:
+    yield from (f"query:{name}" for name, _ in form.query)
+    if form.body.kind == "form":
+        yield from (f"form:{name}" for name, _ in form.body.value)
+    elif form.body.kind == "json":
+        yield from _json_places("$", form.body.value)
+
+
+def _json_places(path: str, value: Any) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    match value:
+        case dict():
+            for name, member in value.items():
+                yield from _json_places(jsonpath.child(path, name), member)
+        case list():
+            for at, element in enumerate(value):
+                yield from _json_places(jsonpath.child(path, at), element)
+        case _:
+            yield path
+
+
+def _hide(difference: Difference, secrets: tuple[str, ...]) -> Difference:
+    """The difference without what its place names as secret, and without the values of the call's credentials."""
+    where = difference.where
+    expected, found = (_hide_text(where, text, secrets) for text in (difference.expected, difference.found))
+    return Difference(where, expected, found)
+
+
+def _hide_text(where: str, text: str | None, secrets: tuple[str, ...]) -> str | None:
+    if text is None:
+        return None
+    if any(map(redaction.names_secret, _WORD.findall(where))):
+        return redaction.MASK
+    if where == "body" or text[:1] in {"{", "["}:
+        text = _hide_body(text)
+    return _hide_values(text, secrets)
+
+
+def _hide_body(text: str) -> str:
+    """A body, or a part of one, without its secrets."""
+    try:
+        return bytes(redaction.mask_document(msgspec.json.decode(text))).decode()
+    except (msgspec.DecodeError, RecursionError):
+        names = any(map(redaction.names_secret, _WORD.findall(text)))
+        return f"a text of {len(text)} characters" if names else text
+
+
+def _hide_values(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, redaction.MASK)
+    return text
 
 
 def _expect(recorded: Form, live: Form, bindings: Bindings, catalogue: Catalogue) -> Form:

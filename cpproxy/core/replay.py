@@ -24,7 +24,7 @@ A cassette is a world of its own. Among worlds that could answer, the scenario's
 latest write about the thing was played, then the first by name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -33,7 +33,7 @@ from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.credentials import read_credentials, spell_missing
-from cpproxy.core.loading import Library, Source, as_request, load, name_of
+from cpproxy.core.loading import Library, Source, load, name_of
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Answer, Request, as_text, as_wire
 from cpproxy.core.misses import Miss, explain
@@ -215,11 +215,13 @@ class Replay:
         if doubtful is not None:
             return self._tell(asking, *doubtful)
         entry = candidates[0].entries[0]
+        late = "it came after writes that nobody has played"
         reason = (
             f"{asking.form.method} {asking.form.path} was not recorded before the write: the first answer of cassette "
             f"{entry.cassette} is {entry.id}, and came after writes that nobody has played"
         )
-        return Refuse(Outcome.MISS, 421, reason, asking.form, entry.route, miss=self._explain(asking, Search()))
+        miss = explain(asking, Search(), self.library, late)
+        return Refuse(Outcome.MISS, 421, reason, asking.form, entry.route, miss=miss)
 
     def _tell(self, asking: Asking, candidate: Candidate, reading: Reading) -> Decision:
         session, entry = asking.session, reading.entry
@@ -273,38 +275,26 @@ class Replay:
                 f"{call} is used up: it was recorded {count} time(s), last as "
                 f"{entry.id} of cassette {entry.cassette}, and a write answers once"
             )
-            return Refuse(Outcome.MISS, 421, reason, form, name, used_up=True)
+            miss = explain(asking, found, self.library)
+            return Refuse(Outcome.MISS, 421, reason + miss.advise(), form, name, used_up=True, miss=miss)
         if found.refused or (found.lacking and not found.contradictions):
             reason = found.refused[0] if found.refused else spell_missing(found.lacking, asking.sent, form)
             denied = self._denials.get((form.method, name or form.path), ())
             own = next((one for one in denied if asking.session.plays(one.cassette)), None)
             denial = None if own is None else self._serve(asking, own)
             return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, name, denial=denial)
-        miss = self._explain(asking, found)
-        reason = miss.sentence()
+        why = ""
         if found.conjured:
             entry, identity = found.conjured[0]
+            why = f"it names what {entry.id} makes, and nobody has played that write"
+        miss = explain(asking, found, self.library, why)
+        reason = miss.sentence()
+        if found.conjured:
             reason = (
                 f"no recorded interaction answers {call}: it names what {entry.id} of cassette "
                 f"{entry.cassette} makes ({identity} there), and nobody has played that write"
             )
         return Refuse(Outcome.MISS, 421, reason, form, name, miss=miss)
-
-    def _explain(self, asking: Asking, found: Search) -> Miss:
-        compared = () if asking.route is None else asking.route.compare
-        neighbours = self._neighbours(asking.form, asking.session)
-        bindings = asking.session.bindings
-        return explain(asking.form, compared, neighbours, bindings, self.library, against=found.contradictions)
-
-    def _neighbours(self, form: Form, session: Session) -> Iterator[tuple[Entry, Form]]:
-        """Recorded requests worth comparing with; the likeliest first."""
-        lines = [line for bucket in self.library.index.buckets() for line in bucket.row.lines]
-        lines = [line for line in lines if session.plays(line.world.name)]
-        lines.sort(key=lambda line: (_unlike(line.entries[0].path, form.path), line.entries[0].method != form.method))
-        for line in lines:
-            entry = line.entries[0]
-            request = as_request(entry.interaction(), line.world.upstream)
-            yield entry, normalise(request, self.routes.find(request.method, request.path, request))
 
 
 def _accept(request: Request) -> str:
@@ -336,9 +326,3 @@ def _too_large(asking: Asking, entry: Entry) -> Refuse:
         "which is over the limit; raise body_limit of [record] and record it again"
     )
     return Refuse(Outcome.MISS, 421, reason, asking.form, entry.route)
-
-
-def _unlike(recorded: str, live: str) -> int:
-    """How many segments of two paths differ."""
-    ours, theirs = recorded.split("/"), live.split("/")
-    return 2 * abs(len(ours) - len(theirs)) + sum(a != b for a, b in zip(ours, theirs, strict=False))

@@ -1,0 +1,352 @@
+"""The report on a miss: what it says of the nearest interactions; the line that it proposes makes the call match."""
+
+import json
+import tomllib
+from typing import Any
+
+import msgspec
+import pytest
+
+from cpproxy.core.calls import Outcome
+from cpproxy.core.config import ReplaySettings, RouteSettings
+from cpproxy.core.messages import Request
+from cpproxy.core.misses import Miss
+from cpproxy.core.replay import Refuse, Serve
+from tests.moving import FORM, Player, Tape, play
+
+WORKSPACE = "0b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a10"
+LIVE = "c2812436-3b44-4ba9-8d79-e852ba380995"
+OTHER = "b3957fc5-d795-4c41-adb6-9274c9c8adfa"
+
+type Pairs = tuple[tuple[str, str], ...]
+
+
+def call(line: str, body: Any = None, headers: Pairs = ()) -> Request:
+    method, target = line.split(" ", 1)
+    media = FORM if isinstance(body, str) and "=" in body else "application/json"
+    sent = [(name.encode(), value.encode()) for name, value in headers]
+    if body is None:
+        return Request(method, target, tuple(sent), b"", "10.0.0.1")
+    data = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    return Request(method, target, (*sent, (b"Content-Type", media.encode())), data, "10.0.0.1")
+
+
+def miss(player: Player, request: Request) -> Miss:
+    decision = player.replay.decide(request, player.session, player.scenario)
+    assert isinstance(decision, Refuse)
+    assert decision.outcome is Outcome.MISS
+    assert decision.miss is not None
+    return decision.miss
+
+
+def answer(player: Player, request: Request) -> str:
+    """The interaction that a call gets, or why it gets none."""
+    decision = player.replay.decide(request, player.session, player.scenario)
+    match decision:
+        case Serve():
+            decision.settle(delivered=True)
+            return decision.entry.id
+        case Refuse():
+            return decision.reason
+
+
+def paste(text: str, routes: tuple[RouteSettings, ...]) -> tuple[tuple[RouteSettings, ...], dict[str, Any]]:
+    """A config's sections after a person has pasted the advice: sections that are there get its lines."""
+    pasted = tomllib.loads(text)
+    sections = {(one.match, one.when): msgspec.to_builtins(one) for one in routes}
+    for one in pasted.get("routes", ()):
+        sections.setdefault((one["match"], one.get("when", "")), {}).update(one)
+    settings = msgspec.to_builtins(msgspec.convert(pasted.get("replay", {}), ReplaySettings))
+    return msgspec.convert(tuple(sections.values()), tuple[RouteSettings, ...]), settings
+
+
+def told(tape: Tape, name: str, **more: Any) -> None:
+    tape.add(f"POST /teams{name}", {"ok": 1}, 201, **more)
+
+
+def a_member() -> Tape:
+    tape = Tape()
+    told(tape, "", body={"name": "a", "env": {"BUILD": 41}, "tags": [{"at": "x"}, {"at": "y"}]})
+    return tape
+
+
+def a_parameter() -> Tape:
+    tape = Tape()
+    tape.add("GET /teams?page=1&colour=red", {"ok": 1})
+    return tape
+
+
+def a_field() -> Tape:
+    tape = Tape()
+    told(tape, "", body="Action=Run&Colour=red")
+    return tape
+
+
+def a_header() -> Tape:
+    tape = Tape()
+    tape.add("GET /config", {"ok": 1}, headers=(("X-Build", "41"), ("X-Org-Id", "one")))
+    return tape
+
+
+def heartbeats() -> Tape:
+    tape = Tape()
+    tape.add("POST /teams/blue/beat", {"ok": 1}, body={"up": True})
+    return tape
+
+
+def polls() -> Tape:
+    tape = Tape()
+    for state in ("pending", "running"):
+        tape.add("POST /query", {"state": state}, body={"job": 7})
+    return tape
+
+
+def polls_beside_writes() -> Tape:
+    tape = Tape()
+    tape.add("POST /", {"Id": "i-0123456789abcdef0"}, body="Action=RunInstances&Version=1")
+    for state in ("pending", "running"):
+        tape.add("POST /", {"state": state}, body="Action=DescribeInstances&Version=1&Id=i-0123456789abcdef0")
+    return tape
+
+
+def a_name() -> Tape:
+    tape = Tape()
+    told(tape, "", body={"owner_ref": "blue"})
+    tape.add("GET /teams/blue", {"owner_ref": "blue", "size": 1})
+    return tape
+
+
+BUILD = RouteSettings(match="POST /teams", name="teams", ignore=("$.build",))
+BY_HEADER = RouteSettings(match="GET /config", compare=("X-Build", "X-Org-Id"))
+MEMBER = {"name": "a", "env": {"BUILD": 42}, "tags": [{"at": "x"}, {"at": "z"}]}
+OF_ONE = (("X-Build", "42"), ("X-Org-Id", "one"))
+POLL = "Action=DescribeInstances&Version=1&Id=i-0123456789abcdef0"
+PROPOSALS = [
+    pytest.param(
+        a_member,
+        (),
+        [call("POST /teams", MEMBER)],
+        '[[routes]]\nmatch = "POST /teams"\nignore = ["$.env.BUILD", "$.tags[*].at"]\n',
+        id="members",
+    ),
+    pytest.param(
+        a_member,
+        (BUILD,),
+        [call("POST /teams", MEMBER | {"tags": [{"at": "x"}, {"at": "y"}]})],
+        '[[routes]]  # the section of teams that is there\nmatch = "POST /teams"\n'
+        'ignore = ["$.build", "$.env.BUILD"]\n',
+        id="a member, of a route that leaves out another",
+    ),
+    pytest.param(
+        a_parameter,
+        (),
+        [call("GET /teams?page=1&colour=blue")],
+        '[[routes]]\nmatch = "GET /teams"\nignore = ["query:colour"]\n',
+        id="a parameter",
+    ),
+    pytest.param(
+        a_parameter,
+        (),
+        [call("GET /teams?page=1&colour=red&ts=7")],
+        '[[routes]]\nmatch = "GET /teams"\nignore = ["query:ts"]\n',
+        id="a parameter that was not recorded",
+    ),
+    pytest.param(
+        a_field,
+        (),
+        [call("POST /teams", "Action=Run&Colour=blue")],
+        '[[routes]]\nmatch = "POST /teams"\nignore = ["form:Colour"]\n',
+        id="a form's field",
+    ),
+    pytest.param(
+        a_header,
+        (BY_HEADER,),
+        [call("GET /config", headers=OF_ONE)],
+        '[[routes]]  # the section that is there\nmatch = "GET /config"\nignore = ["header:x-build"]\n',
+        id="a compared header",
+    ),
+    pytest.param(
+        heartbeats,
+        (),
+        [call("POST /teams/blue/beat", {"up": True})] * 2,
+        '[[routes]]\nmatch = "POST /teams/blue/beat"\nrepeat = "last"\n',
+        id="a heartbeat that is used up",
+    ),
+    pytest.param(
+        polls,
+        (),
+        [call("POST /query", {"job": 7})] * 3,
+        '[[routes]]\nmatch = "POST /query"\nkind = "read"\n',
+        id="a poll that is used up",
+    ),
+    pytest.param(
+        polls_beside_writes,
+        (),
+        [call("POST /", "Action=RunInstances&Version=1"), *[call("POST /", POLL)] * 3],
+        '[[routes]]\nmatch = "POST /"\nwhen = "form:Action=DescribeInstances"\nkind = "read"\n',
+        id="a poll beside writes to its path",
+    ),
+    pytest.param(
+        a_name,
+        (),
+        [call("POST /teams", {"owner_ref": "green"})],
+        '[replay]\nidentities = ["$.owner_ref"]\n',
+        id="a name in a member",
+    ),
+    pytest.param(
+        a_name,
+        (),
+        [call("GET /teams/green")],
+        '[replay]\nidentities = ["$.owner_ref"]\n',
+        id="a name in a path",
+    ),
+]
+
+
+@pytest.mark.parametrize(("story", "routes", "calls", "advice"), PROPOSALS)
+def test_the_line_that_is_proposed_makes_the_call_match(
+    story: Any, routes: tuple[RouteSettings, ...], calls: list[Request], advice: str
+) -> None:
+    player = play(story(), routes=routes)
+    for request in calls[:-1]:
+        answer(player, request)
+    found = miss(player, calls[-1])
+    assert found.details()["advice"] == advice
+    assert found.advise() in answer(player, calls[-1])
+    better, settings = paste(advice, routes)
+    if "/teams/green" in calls[-1].target:  # what a write makes is there once it is played
+        calls = [call("POST /teams", {"owner_ref": "green"}), *calls]
+    player = play(story(), routes=better, **settings)
+    assert "no recorded interaction" not in [answer(player, request) for request in calls][-1]
+    assert len(answer(player, calls[-1]).split()) == 1 or not found.used_up
+
+
+def provisions() -> Tape:
+    tape = Tape()
+    tape.add("POST /workspaces", {"ok": 1}, 201, body={"id": WORKSPACE})
+    tape.add(f"GET /workspaces/{WORKSPACE}", {"state": "running"})
+    tape.add(f"DELETE /workspaces/{WORKSPACE}", None, 204)
+    return tape
+
+
+def test_what_makes_or_ends_things_is_never_to_be_repeated() -> None:
+    player = play(provisions())
+    answer(player, call("POST /workspaces", {"id": LIVE}))
+    again = miss(player, call("POST /workspaces", {"id": LIVE}))
+    assert again.used_up == (("tape", "1"),)
+    assert (again.remedy, again.nearest[0].because) == (None, "it is used up (recorded once)")
+    answer(player, call(f"DELETE /workspaces/{LIVE}"))
+    gone = miss(player, call(f"DELETE /workspaces/{LIVE}"))
+    assert gone.details()["used_up"] == [{"cassette": "tape", "interaction": "3"}]
+    assert "advice" not in gone.details()
+
+
+def test_nothing_is_proposed_that_takes_one_thing_for_another() -> None:
+    tape = provisions()
+    tape.add("POST /grants", {"ok": 1}, body={"workspace": WORKSPACE, "role": "a"})
+    player = play(tape)
+    answer(player, call("POST /workspaces", {"id": LIVE}))
+    found = miss(player, call("POST /grants", {"workspace": OTHER, "role": "b"}))
+    assert [one.where for one in found.nearest[0].differences] == ["$.workspace", "$.role"]
+    assert found.remedy is None
+
+
+def test_the_distance_is_the_sum_of_the_weights_that_are_shown() -> None:
+    tape = Tape()
+    tape.add("POST /teams?a=1", {"ok": 1}, body={"size": 1})
+    found = miss(play(tape), call("PUT /teams?a=2", {"size": 2}))
+    (near,) = found.details()["nearest"]
+    assert {one["where"]: one["weight"] for one in near["differences"]} == {"method": 8, "query:a": 1, "$.size": 1}
+    assert near["distance"] == 10
+
+
+def test_bindings_in_force_are_told_those_of_the_nearest_first() -> None:
+    tape = provisions()
+    tape.add("POST /jobs", {"id": 4711}, 201)
+    tape.add("GET /jobs/4711", {"id": 4711})
+    player = play(tape)
+    answer(player, call("POST /jobs"))
+    answer(player, call("GET /jobs/815"))
+    answer(player, call("POST /workspaces", {"id": LIVE}))
+    found = miss(player, call(f"GET /workspaces/{LIVE}?full=1"))
+    assert list(found.details()["bindings"].items()) == [(WORKSPACE, LIVE), ("4711", "815")]
+
+
+def test_what_was_left_out_is_told_of_this_call_alone() -> None:
+    tape = Tape()
+    tape.add("GET /a?nonce=abc123&q=1", {"ok": 1})
+    tape.add("GET /b?timestamp=2026-11-23T10:00:01Z", {"ok": 1})
+    player = play(tape, routes=(RouteSettings(match="GET /a", ignore=("query:build",)),))
+    found = miss(player, call("GET /a?nonce=xyz789&q=2"))
+    assert found.details()["left_out"] == {
+        "query:nonce": "new in each call, and it names nothing",
+        "query:build": "ignored by the config",
+    }
+
+
+def test_a_cassette_that_the_session_does_not_play_is_named_as_such() -> None:
+    one, two = Tape("one"), Tape("two")
+    one.add("GET /a", {"ok": 1})
+    two.add("GET /b", {"ok": 1})
+    player = play(one, two)
+    player.replay.open("mine", ("one",))
+    player.session = "mine"
+    near = miss(player, call("GET /b")).nearest[0]
+    assert (near.cassette, near.because) == ("two", "this session does not play cassette two")
+    assert "this session does not play cassette two" in answer(player, call("GET /b"))
+
+
+def test_an_interaction_whose_credentials_the_call_lacks_is_named_as_such() -> None:
+    tape = Tape()
+    tape.add("GET /a?x=1", {"ok": 1}, by="ann")
+    found = miss(play(tape), call("GET /a?x=2"))
+    assert (found.nearest[0].because, found.remedy) == ("the call lacks Authorization (bearer)", None)
+
+
+def test_what_a_write_that_nobody_has_played_makes_is_named() -> None:
+    found = miss(play(provisions()), call(f"GET /workspaces/{LIVE}"))
+    assert found.nearest[0].because == "it names what 1 makes, and nobody has played that write"
+
+
+def test_an_accept_that_was_recorded_otherwise_is_a_difference() -> None:
+    tape = Tape()
+    tape.add("GET /a", {"ok": 1}, headers=(("Accept", "application/json"),))
+    tape.add("GET /a", "ok", headers=(("Accept", "text/plain"),))
+    found = miss(play(tape), call("GET /a", headers=(("Accept", "text/html"),)))
+    (difference,) = found.nearest[0].differences
+    assert (difference.where, difference.found) == ("header:accept", "text/html")
+    assert found.remedy is None
+
+
+SECRET = "hunter2-of-the-live-caller"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(call("POST /login", {"password": SECRET}), id="a member"),
+        pytest.param(
+            call("POST /login", {"user": "a", "env": {"API_KEY": SECRET, "secrets": [SECRET]}}), id="a subtree"
+        ),
+        pytest.param(call("POST /login", {"user": "a", "tokens": [SECRET]}), id="a list"),
+        pytest.param(call(f"POST /login?access_token={SECRET}", {"user": "a"}), id="a parameter"),
+        pytest.param(call("POST /login", f"user=a&client_secret={SECRET}"), id="a form"),
+        pytest.param(call("POST /login", f"password is {SECRET}"), id="a text"),
+        pytest.param(call("PUT /login", None, (("X-Api-Key", SECRET),)), id="a compared header"),
+        pytest.param(
+            call("POST /login", {"user": f"of {SECRET}"}, (("Authorization", f"Bearer {SECRET}"),)), id="a value"
+        ),
+    ],
+)
+def test_no_secret_of_the_call_is_told(request_: Request) -> None:
+    tape = Tape()
+    tape.add("POST /login", {"ok": 1}, body={"user": "a", "env": {"A": "b"}})
+    tape.add("PUT /login", {"ok": 1}, headers=(("X-Api-Key", "{{cpproxy:x-api-key:1}}x"),))
+    tape.add("POST /login", {"ok": 1}, body="user=a")
+    player = play(tape, routes=(RouteSettings(match="PUT /login", compare=("X-Api-Key",)),))
+    decision = player.replay.decide(request_, "default", "")
+    assert isinstance(decision, Refuse)
+    details = decision.miss.details() if decision.miss else {}
+    hidden = json.dumps([decision.reason, details])
+    assert SECRET not in hidden
+    assert details.get("nearest") or decision.outcome is Outcome.UNAUTHORIZED
