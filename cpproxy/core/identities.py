@@ -5,10 +5,11 @@ under a member called id, or if the config or a cassette names it. One that stan
 dashes, in upper case, cut to its first characters) is one identity where that is certain.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -30,25 +31,18 @@ FIRST = "first "
 NUMBER = "#"
 
 _TELLING_HEADERS = frozenset({"location", "content-location", "link"})
-_ID_LEAF = re.compile(r'"(?:id|[A-Za-z0-9_-]*(?:_id|-id|Id|ID))"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
+_ID_LEAF = re.compile(rb'(?:"id|_id|-id|Id|ID)"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
 _ID_NAME = re.compile(r"id|.*(?:_id|-id|Id|ID)")
 _SEGMENT = re.compile(r"(?<=/)[0-9]{1,18}(?=/|$)")
 _SHORT_HEX = re.compile(r"[0-9a-fA-F]{8,12}")
 _MADE_RUN = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{4,}")
-_PLACEHOLDER = re.compile(r"\{\{cpproxy:[^{}]*\}\}")
+_PLACEHOLDER = re.compile(rb"\{\{cpproxy:[^{}]*\}\}")
+_MARKER = MARKER.encode()
+_NONE: frozenset[str] = frozenset()
+_NEW = frozenset({tokens.NEW})
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """What people say about identities: values by hand, and JSON paths whose values are some, or are none."""
-
-    values: tuple[str, ...] = ()
-    paths: tuple[jsonpath.JsonPath, ...] = ()
-    excluded: tuple[jsonpath.JsonPath, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """An identity in a text, from `start` up to `end`, in one of its forms."""
 
     start: int
@@ -59,15 +53,22 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens that stand where identities are looked for in one interaction."""
+    """The tokens that stand where identities are looked for in one interaction.
+
+    `new` says that the request may hold what is new each time and names nothing.
+    """
 
     request: frozenset[str]
     response: frozenset[str]
+    new: bool = False
 
 
 @dataclass(slots=True)
 class Catalogue:
-    """All identities of the chosen cassettes, each with why it was taken for one."""
+    """All identities of the chosen cassettes, each with why it was taken for one.
+
+    `_forms` holds the texts that are not the identity itself.
+    """
 
     why: dict[Identity, str] = field(default_factory=dict)
     _forms: dict[str, tuple[Identity, str]] = field(default_factory=dict)
@@ -78,13 +79,19 @@ class Catalogue:
     def __contains__(self, identity: object) -> bool:
         return identity in self.why
 
+    def may_stand_in(self, text: str) -> bool:
+        """Whether a text may hold an identity: nearly all have a digit."""
+        return self._undigited or tokens.has_digit(text)
+
     def find(self, text: str) -> list[Occurrence]:
         """Every identity in a text, the longest at each place; numbers, which a text alone cannot show, are not."""
-        if not (self._undigited or tokens.has_digit(text)):
+        if text in self.why and not text.startswith(NUMBER):  # most that is asked is a whole value
+            return [Occurrence(0, len(text), text, AS_IS)]
+        starts, forms, size = self._starts, self._forms, len(text)
+        if not self.may_stand_in(text) or starts.keys().isdisjoint(tokens.RUN.findall(text)):
             return []
         found: list[Occurrence] = []
         end = 0
-        starts, forms, size = self._starts, self._forms, len(text)
         for run in tokens.RUN.finditer(text):
             lengths = starts.get(run.group())
             if lengths is None or (start := run.start()) < end:
@@ -92,7 +99,8 @@ class Catalogue:
             for length in lengths:
                 if (stop := start + length) > size:
                     continue
-                known = forms.get(text[start:stop])
+                value = text[start:stop]
+                known = (value, AS_IS) if value in self.why else forms.get(value)
                 if known is not None and (stop == size or not text[stop].isalnum()):
                     found.append(Occurrence(start, stop, *known))
                     end = stop
@@ -121,29 +129,36 @@ class Catalogue:
 
     def meaning(self, text: str) -> Identity | None:
         """The recorded identity that a live value equals, in any form."""
+        if text in self.why:
+            return text
         known = self._forms.get(text)
         return known[0] if known else self.number(text) if text.isdigit() else None
 
     def add(self, text: str, identity: Identity, form: str) -> None:
-        """Makes `text` known as a form of an identity."""
+        """Makes `text` known as a form of an identity, in which it stands somewhere."""
         self._forms.setdefault(text, (identity, form))
 
     def index(self) -> None:
         """Prepares `find`; to be called after the last `add`."""
-        lengths: dict[str, set[int]] = {}
-        for text in self._forms:
+        starts: dict[str, tuple[int, ...]] = {}
+        longer: dict[tuple[tuple[int, ...], int], tuple[int, ...]] = {}  # thousands of values have a few lengths
+        for text in itertools.chain(self.why, self._forms):
             run = tokens.RUN.match(text)
-            if run is not None:
-                lengths.setdefault(run.group(), set()).add(len(text))
-        self._starts = {run: tuple(sorted(found, reverse=True)) for run, found in lengths.items()}
+            if run is None:
+                continue
+            known, length = starts.get(run.group(), ()), len(text)
+            if length not in known:
+                lengths = longer.get((known, length))
+                if lengths is None:
+                    lengths = longer[known, length] = tuple(sorted((*known, length), reverse=True))
+                starts[run.group()] = lengths
+        self._starts = starts
         self._resolved.clear()
-        self._undigited = not all(map(tokens.has_digit, self._forms))
+        self._undigited = not all(map(tokens.has_digit, self.why))
 
     def forget(self, identity: Identity) -> None:
         """Takes an identity out again."""
         del self.why[identity]
-        for text in [text for text in {identity, identity.upper()} if self._forms.get(text, ("",))[0] == identity]:
-            del self._forms[text]
 
 
 def render(identity: str, form: str) -> str:
@@ -170,35 +185,47 @@ def read_tokens(interaction: Interaction, compared: Iterable[str], named: Iterab
     """The tokens of an interaction, from its path, query, compared headers, bodies and `Location`."""
     asked, answered = interaction.request, interaction.response
     lower = frozenset(compared)
-    texts = [unquote(asked.target), *(value for name, value in asked.headers if lower and name.lower() in lower)]
+    texts = [_unquote(asked.target), *(_encode(value) for name, value in asked.headers if name.lower() in lower)]
     texts += _texts(asked.body)
     found = _tokens(texts, named)
     path = asked.target.partition("?")[0]
-    found.update(NUMBER + number for number in _SEGMENT.findall(path))
-    told = [value for name, value in answered.headers if name.lower() in _TELLING_HEADERS]
-    return Tokens(frozenset(found), frozenset(_tokens(told + _texts(answered.body), named)))
+    if tokens.has_digit(path):
+        found.update(NUMBER + number for number in _SEGMENT.findall(path))
+    told = [_encode(value) for name, value in answered.headers if name.lower() in _TELLING_HEADERS]
+    answer = _tokens(told + _texts(answered.body), named)
+    new = tokens.NEW in found
+    return Tokens(frozenset(found - _NEW) or _NONE, frozenset(answer - _NEW) or _NONE, new)
 
 
-def _tokens(texts: list[str], named: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for text in texts:
-        clean = _PLACEHOLDER.sub(" ", text) if MARKER in text else text
-        found |= tokens.find_tokens(clean)
-        found.update(NUMBER + number for number in _ID_LEAF.findall(clean))
-        found.update(name for name in named if name in clean)
+def _tokens(texts: list[bytes], named: Iterable[str]) -> set[str]:
+    text = b"\n".join(texts)
+    if _MARKER in text:
+        text = _PLACEHOLDER.sub(b" ", text)
+    found = tokens.find_tokens(text)
+    if b'd"' in text or b'D"' in text:
+        found.update(NUMBER + number.decode() for number in _ID_LEAF.findall(text))
+    found.update(name for name in named if _encode(name) in text)
     return found
 
 
-def _texts(body: object) -> list[str]:
+def _texts(body: object) -> list[bytes]:
     if not isinstance(body, Body):
         return []
     if isinstance(body.json, msgspec.Raw):
-        return [bytes(body.json).decode("utf-8", "replace")]
-    return [unquote(body.text)] if isinstance(body.text, str) else []
+        return [bytes(body.json)]
+    return [_unquote(body.text)] if isinstance(body.text, str) else []
 
 
-def infer(found: list[Tokens], naming: Naming, excluded: frozenset[str]) -> Catalogue:
-    """The identities of all interactions; `excluded` are values that are none, whatever they look like."""
+def _unquote(text: str) -> bytes:
+    return _encode(unquote(text) if "%" in text else text)
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def infer(found: list[Tokens], named: Iterable[str], excluded: frozenset[str]) -> Catalogue:
+    """The identities of all interactions: `named` are some, `excluded` are none, whatever they look like."""
     catalogue = Catalogue()
     every: set[str] = set()
     paths: set[str] = set()
@@ -206,34 +233,37 @@ def infer(found: list[Tokens], naming: Naming, excluded: frozenset[str]) -> Cata
         every |= one.request
         every |= one.response
         paths.update(token for token in one.request if token.startswith(NUMBER))
-    made = {
-        value.lower() if tokens.is_caseless(value) else value: why
-        for token in sorted(every)
-        if not token.startswith(NUMBER)
-        for value, why in tokens.find_made(token)
-        if value not in excluded
-    }
-    for value, why in made.items():
-        if why == "hex" and len(value) == 32 and _dashed(value) in made:
-            continue  # a UUID without its dashes
-        catalogue.why[value] = why
-        catalogue.add(value, value, AS_IS)
-        if tokens.is_caseless(value):
-            catalogue.add(value.upper(), value, UPPER)
-        if why == "UUID":
-            bare = value.replace("-", "")
-            for text, form in ((bare, BARE), (bare.upper(), BARE_UPPER)):
-                if text in every:
-                    catalogue.add(text, value, form)
-    for value in naming.values:
+    _add_made(catalogue, every, excluded)
+    for value in named:
         if value not in excluded:
             catalogue.why.setdefault(value, "named by hand")
-            catalogue.add(value, value, AS_IS)
     _add_shortened(catalogue, every)
     catalogue.index()
     _merge_names_around(catalogue)
     _add_numbers(catalogue, found, paths, excluded)
     return catalogue
+
+
+def _add_made(catalogue: Catalogue, every: set[str], excluded: frozenset[str]) -> None:
+    """What looks made, in the forms in which it stands somewhere."""
+    made: dict[Identity, str] = {}
+    for token in sorted(every):
+        for value, why in () if token.startswith(NUMBER) else tokens.find_made(token):
+            if value in excluded:
+                continue
+            plain = value.lower() if tokens.is_caseless(value) else value
+            made[plain] = why
+            if plain != value:
+                catalogue.add(value, plain, UPPER)
+    for value, why in made.items():
+        if why == "hex" and len(value) == 32 and _dashed(value) in made:
+            continue  # a UUID without its dashes
+        catalogue.why[value] = why
+        if why == "UUID":
+            bare = value.replace("-", "")
+            for text, form in ((bare, BARE), (bare.upper(), BARE_UPPER)):
+                if text in every:
+                    catalogue.add(text, value, form)
 
 
 def _dashed(bare: str) -> str:
@@ -267,7 +297,6 @@ def _merge_names_around(catalogue: Catalogue) -> None:
             rest = rest[: one.start] + rest[one.end :]
         if not inner or _MADE_RUN.search(rest):
             catalogue.why[value] = why
-            catalogue.add(value, value, AS_IS)
     catalogue.index()
 
 
@@ -283,14 +312,13 @@ def _add_numbers(catalogue: Catalogue, found: list[Tokens], paths: set[str], exc
     catalogue.index()
 
 
-def collect(interactions: Iterable[Interaction], paths: tuple[jsonpath.JsonPath, ...]) -> Iterator[str]:
-    """The text of what stands at JSON paths in requests and answers."""
-    for interaction in interactions:
-        for body in (interaction.request.body, interaction.response.body):
-            if isinstance(body, Body) and isinstance(body.json, msgspec.Raw):
-                value = msgspec.json.decode(body.json)
-                for path in paths:
-                    yield from (_spell(one) for one in jsonpath.find(value, path) if isinstance(one, str | int))
+def collect(interaction: Interaction, paths: tuple[jsonpath.JsonPath, ...]) -> Iterator[str]:
+    """The text of what stands at JSON paths in request and answer."""
+    for body in (interaction.request.body, interaction.response.body) if paths else ():
+        if isinstance(body, Body) and isinstance(body.json, msgspec.Raw):
+            value = msgspec.json.decode(body.json)
+            for path in paths:
+                yield from (_spell(one) for one in jsonpath.find(value, path) if isinstance(one, str | int))
 
 
 def _spell(value: Any) -> str:  # noqa: ANN401 (JSON)

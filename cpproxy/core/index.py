@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 type Outline = tuple[Any, ...]
 
 
+_FEW = 4
+
+
 @dataclass(slots=True, eq=False)
 class Line:
     """What was recorded for one request. `accept` is the recorded header where answers differ by it, else None."""
@@ -30,19 +33,28 @@ class Line:
     slots: tuple[Slot, ...]
     accept: str | None = None
     entries: list[Entry] = field(default_factory=list)
-    eligible: dict[frozenset[Credential], tuple[Entry, ...]] = field(default_factory=dict)
-    views: dict[tuple[Entry, ...], "View"] = field(default_factory=dict)
+    _eligible: dict[frozenset[Credential], tuple[Entry, ...]] | None = None
+    _views: dict[tuple[Entry, ...], "View"] | None = None
+
+    @property
+    def views(self) -> dict[tuple[Entry, ...], "View"]:
+        """What was made of its entries, or of some of them; thousands of lines are never asked for."""
+        if self._views is None:
+            self._views = {}
+        return self._views
 
     def choose(self, credentials: frozenset[Credential]) -> tuple[Entry, ...]:
         """Those that a call with these credentials may get (rule 6).
 
         What was denied gives way to what more of the call's credentials were answered: the challenge to its answer.
         """
-        found = self.eligible.get(credentials)
+        if self._eligible is None:
+            self._eligible = {}
+        found = self._eligible.get(credentials)
         if found is None:
             fitting = [entry for entry in self.entries if entry.credentials <= credentials]
             answered = {entry.credentials for entry in fitting if not entry.denied}
-            found = self.eligible[credentials] = tuple(
+            found = self._eligible[credentials] = tuple(
                 entry
                 for entry in fitting
                 if not entry.denied
@@ -50,58 +62,96 @@ class Line:
             )
         return found
 
+    def means(self, number: int, identity: Identity) -> bool:
+        """Whether an identity stands in its slot of that number."""
+        slot = self.slots[number]
+        return slot.identity == identity and not slot.secret
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(slots=True, eq=False)
 class Row:
     """Lines in recorded order; hashable, so that a session can keep its place in it."""
 
     lines: list[Line]
 
 
+_NONE = Row([])
+
+
 @dataclass(slots=True, eq=False)
-class Bucket:
-    """Lines of one shape and key, by the identities in their slots."""
+class Bucket(Row):
+    """All lines of one shape and key."""
 
     shape: Shape
-    lines: dict[tuple[object, ...], Line] = field(default_factory=dict)
-    by_identity: dict[tuple[int, Identity], Row] = field(default_factory=dict)
-    row: Row = field(default_factory=lambda: Row([]))
+    _by_identity: dict[tuple[int, Identity], Line | Row] | None = None
+    """The lines by what stands in each slot, once there are more than a few."""
+
+    def find(self, world: World, slots: tuple[Slot, ...]) -> Line | None:
+        """The line of these slots, whatever secrets stand in them."""
+        rows = (
+            [self._row(number, slot.identity).lines for number, slot in enumerate(slots) if not slot.secret]
+            if self._by_identity is not None
+            else ()
+        )
+        for line in min(rows, key=len, default=self.lines):
+            if line.world is world and all(
+                (one.secret and other.secret) or one == other for one, other in zip(line.slots, slots, strict=True)
+            ):
+                return line
+        return None
 
     def put(self, line: Line) -> None:
         """Adds a line after the others."""
-        self.row.lines.append(line)
-        for number, slot in enumerate(line.slots):
-            if not slot.secret:
-                row = self.by_identity.get((number, slot.identity))
-                if row is None:
-                    row = self.by_identity[number, slot.identity] = Row([])
-                row.lines.append(line)
+        self.lines.append(line)
+        if self._by_identity is not None:
+            self._enter(line)
+        elif len(self.lines) > _FEW and self.shape.gaps:
+            self._by_identity = {}
+            for one in self.lines:
+                self._enter(one)
         for entry in line.entries:
             entry.line = line
 
+    def _enter(self, line: Line) -> None:
+        known = self._by_identity
+        for number, slot in enumerate(line.slots):
+            if known is None or slot.secret:
+                continue
+            match known.setdefault((number, slot.identity), line):
+                case Row() as row:
+                    row.lines.append(line)
+                case other if other is not line:
+                    known[number, slot.identity] = Row([other, line])
+                case _:
+                    pass
+
     def take(self, line: Line) -> None:
         """Takes a line out."""
-        for row in (self.row, *self.by_identity.values()):
-            if line in row.lines:
-                row.lines.remove(line)
+        self.lines.remove(line)
+        if self._by_identity is not None:
+            self._by_identity = {}
+            for one in self.lines:
+                self._enter(one)
 
     def candidates(self, values: tuple[str, ...], bindings: Bindings, catalogue: Catalogue) -> Row:
         """The lines that these values may mean, in recorded order; few, unless no value is known."""
-        if not self.by_identity:
-            return self.row
-        best: Row | None = None
+        best: Row = self
         for number, value in enumerate(values):
             known = bindings.meaning(value, catalogue)
-            if known is not None:
-                if known in bindings.loose:
-                    continue
-                row = self.by_identity.get((number, known), _NONE)
-                if best is None or len(row.lines) < len(best.lines):
+            if known is not None and known not in bindings.loose:
+                row = self._row(number, known)
+                if best is self or len(row.lines) < len(best.lines):
                     best = row
-        return self.row if best is None else best
+        return best
 
-
-_NONE = Row([])
+    def _row(self, number: int, identity: Identity) -> Row:
+        if self._by_identity is None:
+            return Row([line for line in self.lines if line.means(number, identity)])
+        match self._by_identity.get((number, identity), _NONE):
+            case Line() as line:
+                return Row([line])
+            case row:
+                return row
 
 
 class Hit(NamedTuple):
@@ -117,17 +167,15 @@ class Index:
     def __init__(self) -> None:
         self._outlines: dict[Outline, dict[Shape, dict[object, Bucket]]] = {}
 
-    def add(self, form: Form, template: Template, entry: Entry, world: World) -> Line:
-        """Puts a recorded request in its line, which comes back."""
-        shapes = self._outlines.setdefault(outline(form), {})
-        buckets = shapes.setdefault(template.shape, {})
+    def add(self, outlined: Outline, template: Template, entry: Entry, world: World) -> Line:
+        """Puts a recorded request of that outline in its line, which comes back."""
+        buckets = self._outlines.setdefault(outlined, {}).setdefault(template.shape, {})
         bucket = buckets.get(template.key)
         if bucket is None:
-            bucket = buckets[template.key] = Bucket(template.shape)
-        key = (world.name, tuple(None if slot.secret else slot for slot in template.slots))
-        line = bucket.lines.get(key)
+            bucket = buckets[template.key] = Bucket([], template.shape)
+        line = bucket.find(world, template.slots)
         if line is None:
-            line = bucket.lines[key] = Line(world, bucket, template.slots)
+            line = Line(world, bucket, template.slots)
             bucket.put(line)
         line.entries.append(entry)
         entry.line = line

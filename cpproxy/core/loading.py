@@ -4,6 +4,7 @@ Rules 1 to 4 and 10 of replay, all of them before the first call.
 """
 
 import datetime
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,21 +16,17 @@ from cpproxy.core import bodies, jsonpath, redaction, tokens
 from cpproxy.core.addresses import TOKEN, addresses, unify
 from cpproxy.core.cassette import Body, CassetteOf, Credential, Interaction, Recorded
 from cpproxy.core.config import ReplaySettings
-from cpproxy.core.identities import Catalogue, Naming, Tokens, collect, infer, read_tokens
-from cpproxy.core.index import Bucket, Index, Line
+from cpproxy.core.identities import Catalogue, Tokens, collect, infer, read_tokens
+from cpproxy.core.index import Bucket, Index, Line, Outline, outline
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Omitted, Request, as_wire
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
-from cpproxy.core.templates import Place, leaves, make_template
+from cpproxy.core.templates import FIXED, Leaf, Place, Template, leaves, make_template
 from cpproxy.core.worlds import Entry, Once, World
 
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
+_MARKER = redaction.MARKER.encode()
 _SLACK = 3600.0  # seconds by which the clocks of a recorder and an upstream may differ
-_NEW_EACH_TIME = re.compile(
-    r"(?:.*[-_.])?(?:nonce|trace[-_]?(?:id|parent)?|span[-_]?id|sig|signature|timestamp|ts|request[-_]?id|"
-    r"correlation[-_]?id|idempotency[-_]?key|client[-_]?(?:request[-_]?)?token|cache[-_]?buster)",
-    re.IGNORECASE,
-)
 
 
 class Tape(Protocol):
@@ -67,13 +64,21 @@ class Library:
 
 @dataclass(slots=True)
 class _Read:
-    """What is kept of one interaction until all are read."""
+    """What is kept of one interaction until all are read.
+
+    `form` is its request where that has no body; to hold the others would take more memory than all the rest. `fixed`
+    is outline and key of a request that cannot have a slot. `marked` says that it may hold a placeholder, `new` that
+    it may hold what is new each time and names nothing.
+    """
 
     entry: Entry
     tokens: Tokens
     compared: tuple[str, ...]
-    accept: str | None
     kind: tuple[str | None, str]
+    marked: bool
+    new: bool
+    form: Form | None = None
+    fixed: tuple[Outline, object] | None = None
 
 
 _NO_TOKENS = Tokens(frozenset(), frozenset())
@@ -91,9 +96,11 @@ def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings
     if values:
         for one in found:
             one.tokens = read_tokens(one.entry.interaction(), one.compared, values)
-    catalogue = infer([one.tokens for one in found], Naming(values), frozenset(reader.excluded))
+            one.fixed = None
+    catalogue = infer([one.tokens for one in found], values, frozenset(reader.excluded))
     library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
     _fill(library, found)
+    tokens.forget()
     return library
 
 
@@ -118,8 +125,8 @@ class _Reader:
             one = _read(len(self.found), source.name, raw, interaction, self.routes, world.upstream)
             self.found.append(one)
             world.entries.append(one.entry)
-            self.named += collect([interaction], self.paths)
-            self.excluded.update(collect([interaction], self.excluded_paths))
+            self.named += collect(interaction, self.paths)
+            self.excluded.update(collect(interaction, self.excluded_paths))
         world.window = _window(head.recorded, max((entry.end for entry in world.entries), default=0.0))
         return world
 
@@ -153,7 +160,15 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
     )
     media = next((value for name, value in interaction.response.headers if name.lower() == "content-type"), "")
     accept = next((value for name, value in headers if name.lower() == "accept"), None)
-    return _Read(entry, read_tokens(interaction, compared, ()), compared, accept, (accept, media))
+    counted = (request.target.encode("latin-1", "replace"), request.body, *itertools.chain.from_iterable(form.headers))
+    found = read_tokens(interaction, compared, ())
+    marked = any(_MARKER in one for one in counted)
+    read = _Read(entry, found, compared, (accept, media), marked, found.new)
+    if not (found.request or marked or found.new):
+        read.fixed = (outline(form), form.key())
+    elif form.body.kind == "none":
+        read.form = form
+    return read
 
 
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -189,24 +204,29 @@ def _fill(library: Library, found: list[_Read]) -> None:
         for identity in one.entry.asked | one.entry.told:
             counts[identity] = counts.get(identity, 0) + 1
     lone = frozenset(identity for identity, count in counts.items() if count == 1)
-    seen: dict[tuple[str, Form], Line] = {}
     for one in found:
-        form = _form_of(library, one.entry)
-        bodiless = form.body.kind == "none"
-        line = seen.get((one.entry.cassette, form)) if bodiless else None
-        if line is None:
-            line = _add(library, one.entry, form, lone)
-            if bodiless:
-                seen[one.entry.cassette, form] = line
-        else:
-            line.entries.append(one.entry)
-            one.entry.line = line
-        named = frozenset(slot.identity for slot in line.slots if not slot.secret)
-        one.entry.asked = sets.setdefault(named, named)
+        line = _place(library, one, lone)
+        one.form = one.fixed = None
+        if line.slots:
+            named = frozenset(slot.identity for slot in line.slots if not slot.secret)
+            one.entry.asked = sets.setdefault(named, named)
     _merge_once_only(library, found, lone)
     _split_by_accept(found)
     for world in library.worlds.values():
         world.learn()
+
+
+def _place(library: Library, one: _Read, lone: frozenset[str]) -> Line:
+    """Puts an interaction in its line."""
+    entry = one.entry
+    world = library.worlds[entry.cassette]
+    if one.fixed is not None:
+        outlined, key = one.fixed
+        return library.index.add(outlined, Template(FIXED, key, ()), entry, world)
+    form = one.form or _form_of(library, entry)
+    if not (entry.asked or one.marked or one.new):
+        return library.index.add(outline(form), Template(FIXED, form.key(), ()), entry, world)
+    return _add(library, entry, form, lone, new=one.new)
 
 
 def _form_of(library: Library, entry: Entry) -> Form:
@@ -216,24 +236,28 @@ def _form_of(library: Library, entry: Entry) -> Form:
 
 
 def _add(
-    library: Library, entry: Entry, form: Form, lone: frozenset[str], more: frozenset[Place] = frozenset()
+    library: Library, entry: Entry, form: Form, lone: frozenset[str], *, new: bool, more: Place | None = None
 ) -> Line:
+    """Puts a request in its line whose values are looked at; that at the place `more` is left out as well."""
     world = library.worlds[entry.cassette]
-    volatile = more | _volatile(library, form, world.window, lone)
-    template = make_template(form, library.catalogue, volatile)
-    return library.index.add(form, template, entry, world)
+    values = leaves(form, library.catalogue)
+    left_out = _find_new(library, form, values, world.window, lone) if new else frozenset()
+    template = make_template(form, values, library.catalogue, left_out | {more} if more else left_out)
+    return library.index.add(outline(form), template, entry, world)
 
 
-def _volatile(library: Library, form: Form, window: tuple[float, float], lone: frozenset[str]) -> frozenset[Place]:
+def _find_new(
+    library: Library, form: Form, values: Iterable[Leaf], window: tuple[float, float], lone: frozenset[str]
+) -> frozenset[Place]:
     """The places of a request that hold what is new each time and names nothing (rule 10)."""
     found: set[Place] = set()
-    for place, value in leaves(form, library.catalogue):
+    for place, value in values:
         name = _name_of(place, form)
         if place[0] in {"path", "name", "body", "header"} or not name:
             continue
         if tokens.is_time(value, window):
             library.left_out[_spell(place, form)] = "a time"
-        elif _NEW_EACH_TIME.fullmatch(name) and _is_lone(value, library.catalogue, lone):
+        elif tokens.names_new(name) and _is_lone(value, library.catalogue, lone):
             library.left_out[_spell(place, form)] = "new in each call, and it names nothing"
         else:
             continue
@@ -275,12 +299,12 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
     """Reads that differ in nothing but values that stand nowhere else are one read, asked again with a new nonce."""
     again: dict[Bucket, list[Line]] = {}
     for bucket in library.index.buckets():
-        if len(bucket.row.lines) < 2 or bucket.row.lines[0].entries[0].write:
+        if len(bucket.lines) < 2 or bucket.lines[0].entries[0].write:
             continue
         gaps = bucket.shape.gaps
         if len(gaps) == 1 and gaps[0][0][0] in {"query", "json", "form"}:
-            lines = [line for line in bucket.row.lines if all(slot.identity in lone for slot in line.slots)]
-            if len(lines) == len(bucket.row.lines):
+            lines = [line for line in bucket.lines if all(slot.identity in lone for slot in line.slots)]
+            if len(lines) == len(bucket.lines):
                 again[bucket] = lines
     for bucket in again:
         library.index.drop(bucket)
@@ -290,7 +314,7 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
             place = line.bucket.shape.gaps[0][0]
             form = _form_of(library, one.entry)
             library.left_out[_spell(place, form)] = "new in each call, and it names nothing"
-            _add(library, one.entry, form, lone, frozenset({place}))
+            _add(library, one.entry, form, lone, new=one.new, more=place)
             one.entry.asked = frozenset()
 
 
@@ -298,7 +322,7 @@ def _split_by_accept(found: list[_Read]) -> None:
     """Where answers to one request differ in kind by `Accept`, each line is one of them (rule 10)."""
     lines: dict[Line, list[_Read]] = {}
     for one in found:
-        if one.entry.line is not None:
+        if one.entry.line is not None and len(one.entry.line.entries) > 1:
             lines.setdefault(one.entry.line, []).append(one)
     for line, reads in lines.items():
         kinds = {one.kind for one in reads}
@@ -306,7 +330,7 @@ def _split_by_accept(found: list[_Read]) -> None:
         if len(accepts) > 1 and len({media for _, media in kinds}) > 1 and len(kinds) == len(accepts):
             line.bucket.take(line)
             for accept in sorted(accepts, key=str):
-                entries = [one.entry for one in reads if one.accept == accept]
+                entries = [one.entry for one in reads if one.kind[0] == accept]
                 line.bucket.put(Line(line.world, line.bucket, line.slots, accept=accept or "", entries=entries))
 
 

@@ -5,8 +5,10 @@ values at those places are cut out, and what is left is looked up. Values are fo
 by what they look like (rule 5).
 """
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,6 +25,10 @@ _NAMES = object()
 type Place = tuple[Any, ...]
 """`("path", n)`, `("query", n)`, `("form", n)`, `("header", n, m)`, `("body",)`, `("json", *steps)`;
 `("name", *steps, literal)` is a member's name, `literal` holding the names beside it that are none."""
+
+
+type Leaf = tuple[Place, Any]
+"""A text or a number of a request, with its place."""
 
 
 class Slot(NamedTuple):
@@ -223,12 +229,16 @@ def _compile(pieces: tuple[str, ...]) -> re.Pattern[str]:
     return pattern
 
 
-def make_template(form: Form, catalogue: Catalogue, volatile: frozenset[Place] = frozenset()) -> Template:
-    """The template of a recorded request; `volatile` are places whose values are left out (rule 10)."""
+FIXED = _shape(())
+"""The shape of a request that has no gaps."""
+
+
+def make_template(form: Form, values: Iterable[Leaf], catalogue: Catalogue, volatile: AbstractSet[Place]) -> Template:
+    """The template of a recorded request with these `leaves`; those at places in `volatile` are left out (rule 10)."""
     gaps: list[tuple[Place, Pattern]] = []
     slots: list[Slot] = []
-    for place, value in leaves(form, catalogue):
-        if place in volatile:
+    for place, value in values:
+        if volatile and place in volatile:
             gaps.append((place, VOLATILE))
             continue
         pattern = _read_slots(place, value, form, catalogue, slots)
@@ -280,52 +290,57 @@ def _is_id_place(place: Place, form: Form) -> bool:
             return False
 
 
-def leaves(form: Form, catalogue: Catalogue) -> Iterator[tuple[Place, Any]]:
+def leaves(form: Form, catalogue: Catalogue) -> list[Leaf]:
     """Each text or number of a request that may hold an identity, with its place; members' names where they do."""
+    found: list[Leaf] = []
     for at, segment in enumerate(form.path.split("/")):
-        if segment:
-            yield ("path", at), segment
+        if catalogue.may_stand_in(segment):
+            found.append((("path", at), segment))
     for at, (_, value) in enumerate(form.query):
-        yield ("query", at), value
+        if catalogue.may_stand_in(value):
+            found.append((("query", at), value))
     for at, values in enumerate(form.headers):
         for nth, raw in enumerate(values):
-            yield ("header", at, nth), raw.decode("latin-1")
-    yield from _body_leaves(form.body, catalogue)
-
-
-def _body_leaves(body: Body, catalogue: Catalogue) -> Iterator[tuple[Place, Any]]:
-    match body.kind:
+            found.append((("header", at, nth), raw.decode("latin-1")))
+    match form.body.kind:
         case "form":
-            for at, (_, value) in enumerate(body.value):
-                yield ("form", at), value
+            found += [(("form", at), value) for at, (_, value) in enumerate(form.body.value)]
         case "json":
-            yield from _json_leaves(body.value, ("json",), catalogue)
+            _collect_leaves(form.body.value, ("json",), catalogue, found)
         case "bytes" | "multipart":
-            try:
-                yield ("body",), body.value.decode()
-            except UnicodeDecodeError:
-                return
+            with contextlib.suppress(UnicodeDecodeError):
+                found.append((("body",), form.body.value.decode()))
         case _:
-            return
+            pass
+    return found
 
 
-def _json_leaves(value: Any, place: Place, catalogue: Catalogue) -> Iterator[tuple[Place, Any]]:  # noqa: ANN401 (JSON)
+def _collect_leaves(value: Any, place: Place, catalogue: Catalogue, found: list[Leaf]) -> None:  # noqa: ANN401 (JSON)
+    members: Iterable[tuple[Any, Any]]
     match value:
-        case bool() | None:
-            return
-        case str() | int():
-            if len(place) > 1:
-                yield place, value
         case dict():
             made = [name for name in value if len(name) > 5 and catalogue.find(name)]
-            literal = frozenset(value).difference(made) if made else None
-            for name, member in value.items():
-                if name in made:
-                    yield ("name", *place[1:], literal), name
-                    name = f"{_BLANK}{made.index(name)}"  # noqa: PLW2901 (what `Shape.cut` calls it)
-                yield from _json_leaves(member, (*place, name), catalogue)
+            if made:
+                literal = frozenset(value).difference(made)
+                numbers = {name: f"{_BLANK}{number}" for number, name in enumerate(made)}  # as `Shape.cut` calls them
+                found += ((("name", *place[1:], literal), name) for name in made)
+                members = [(numbers.get(name, name), member) for name, member in value.items()]
+            else:
+                members = value.items()
         case list():
-            for at, element in enumerate(value):
-                yield from _json_leaves(element, (*place, at), catalogue)
+            members = enumerate(value)
         case _:
             return
+    for step, member in members:
+        match member:
+            case str():
+                if catalogue.may_stand_in(member):
+                    found.append(((*place, step), member))
+            case bool():
+                pass
+            case int():
+                found.append(((*place, step), member))
+            case dict() | list():
+                _collect_leaves(member, (*place, step), catalogue, found)
+            case _:
+                pass
