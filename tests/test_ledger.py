@@ -333,6 +333,25 @@ def make_newer(path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("begin", [Ledger.open, lambda path: Journal.create(path, make_run("2"))], ids=["asked", "run"])
+def test_a_ledger_of_version_1_is_brought_up_to_date(sqlite: str, begin: Any) -> None:
+    make_ledger(Path(sqlite))
+    with sqlite3.connect(sqlite) as connection:
+        connection.execute("ALTER TABLE calls DROP COLUMN details")
+        connection.execute("UPDATE cpproxy_schema SET version = 1")
+        connection.execute("PRAGMA user_version=1")
+    connection.close()
+    begun = begin(sqlite)
+    begun.close() if isinstance(begun, Ledger) else begun.close(END)
+    with Ledger.open(sqlite) as ledger:
+        ledger.ingest()
+        assert [one.seq for one in ledger.calls("run-1")] == [1]
+    write(sqlite, [call(1, details=Raw(b'{"nearest":[]}'))], run=make_run("3", 3.0))
+    with Ledger.open(sqlite) as ledger:
+        ledger.ingest()
+        assert ledger.call("3:1")[1].details == Raw(b'{"nearest":[]}')
+
+
 def make_cut_off(path: Path) -> None:
     make_ledger(path)
     os.truncate(path, path.stat().st_size - 4096)
@@ -355,7 +374,7 @@ def make_ledger(path: Path) -> None:
         pytest.param(make_text, "is not an SQLite database; choose another with --ledger", id="text"),
         pytest.param(make_broken, "is not an SQLite database; choose another with --ledger", id="broken"),
         pytest.param(make_strange, "is a database of something else; choose", id="another database"),
-        pytest.param(make_newer, "has version 7, and this cpproxy knows version 1; upgrade cpproxy", id="newer"),
+        pytest.param(make_newer, "has version 7, and this cpproxy knows version 2; upgrade cpproxy", id="newer"),
         pytest.param(make_cut_off, "is cut off, and cannot be read; choose another with --ledger", id="cut off"),
         pytest.param(make_cut_short, "is cut off, and cannot be read; choose another with --ledger", id="cut short"),
     ],

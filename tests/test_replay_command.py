@@ -166,6 +166,9 @@ def test_a_miss_is_a_421_that_names_the_nearest_interaction_and_what_differs(pro
         {"where": "$.tier", "expected": "2", "found": "3", "weight": 1}
     ]
     assert document["cpproxy"]["advice"] == '[[routes]]\nmatch = "POST /make"\nignore = ["$.tier"]\n'
+    misses = json.loads(raw.get(proxy.url, "/__cpproxy/misses")[1])["calls"]
+    (row,) = [one["call"] for one in misses if one["call"].get("body") == {"org": "o", "tier": 3}]
+    assert document["cpproxy"] == {"outcome": "miss", **row["details"]}
 
 
 def test_a_missing_credential_is_an_empty_401_and_the_ledger_names_it(proxy: Running, folder: Path) -> None:

@@ -251,3 +251,31 @@ def test_one_call_is_shown_with_its_body_and_without_what_is_empty() -> None:
 )
 def test_escapes_what_does_not_print_and_nothing_else(text: str, expected: str) -> None:
     assert escape(text) == expected
+
+
+def test_what_a_miss_was_told_is_shown_part_by_part() -> None:
+    difference = {"where": "$.tier", "expected": "2", "found": None, "weight": 1}
+    near = {"interaction": "a", "cassette": "c", "method": "POST", "path": "/x", "distance": 1}
+    details = {
+        "nearest": [near | {"differences": [difference], "more_differences": 3, "because": "it is used up"}],
+        "used_up": [{"cassette": "c", "interaction": "b"}],
+        "bindings": {"one": "two\x1b"},
+        "left_out": {"query:ts": "a time"},
+        "advice": '[[routes]]\nignore = ["$.tier"]\n',
+    }
+    shown = call_report.show(named(1, details=Raw(msgspec.json.encode(details))), Paint(colour=False))
+    assert shown.partition("nearest:\n")[2].splitlines() == [
+        "  a of cassette c (POST /x), distance 1",
+        "    $.tier: found nothing, expected 2 (weighs 1)",
+        "    and 3 more",
+        "    it is used up",
+        "bound:",
+        r"  one: two\x1b",
+        "left out of the match:",
+        "  query:ts: a time",
+        "used up:",
+        "  b of cassette c",
+        "config that would make it match:",
+        "  [[routes]]",
+        '  ignore = ["$.tier"]',
+    ]

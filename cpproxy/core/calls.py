@@ -32,7 +32,7 @@ class Call(Struct, frozen=True, omit_defaults=True):
 
     `cassette` and `interaction` name what answered it or what it was recorded as; `reason` says why it was refused or
     failed; `undetermined` and `used_up` mark rows that `verify` reports. `body` is the redacted JSON of the request,
-    for requirements that look into it.
+    for requirements that look into it; `details` the JSON of what the client was told of a miss.
     """
 
     seq: int
@@ -56,3 +56,4 @@ class Call(Struct, frozen=True, omit_defaults=True):
     undetermined: bool = False
     used_up: bool = False
     body: Raw | UnsetType = UNSET
+    details: Raw | UnsetType = UNSET

@@ -31,6 +31,8 @@ _LONGEST = 120
 _WEIGHTS = {"method": 8, "path": 6, "body": 3}
 _OTHER_WEIGHT = 1
 _SHOWN_BINDINGS = 20
+_LISTED = 20  # differences from one interaction
+_SPELT = 6  # of them in a sentence
 _SHORTEST_SECRET = 4
 _IF = {
     "ignore": "if that is of no account",
@@ -87,7 +89,9 @@ class Miss:
         if not self.nearest:
             return f"no recorded interaction answers {call}: nothing is recorded"
         near = self.nearest[0]
-        parts = "; ".join([*map(_spell, near.differences), *filter(None, [near.because])])
+        more = len(near.differences) - _SPELT
+        rest = [f"and {more} more" if more > 0 else "", near.because]
+        parts = "; ".join([*map(_spell, near.differences[:_SPELT]), *filter(None, rest)])
         nearest = f"{near.interaction} of cassette {near.cassette}"
         return f"no recorded interaction answers {call}; nearest is {nearest}: {parts}{self.advise()}"
 
@@ -123,9 +127,11 @@ def _detail(near: Near) -> dict[str, Any]:
                 "found": _shorten(difference.found),
                 "weight": _weigh(difference),
             }
-            for difference in near.differences
+            for difference in near.differences[:_LISTED]
         ],
     }
+    if len(near.differences) > _LISTED:
+        detail["more_differences"] = len(near.differences) - _LISTED
     return detail | {"because": near.because} if near.because else detail
 
 

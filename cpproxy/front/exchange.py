@@ -204,6 +204,7 @@ class Exchange:
         undetermined: bool = False,
         used_up: bool = False,
         body: Raw | UnsetType = UNSET,
+        details: Raw | UnsetType = UNSET,
     ) -> None:
         """Buffers the call's row; see `Call` for what its fields mean."""
         self.logged = True
@@ -230,6 +231,7 @@ class Exchange:
                 undetermined,
                 used_up,
                 body,
+                details,
             ),
         )
 
@@ -257,6 +259,7 @@ class Exchange:
         undetermined: bool = False,
         used_up: bool = False,
         body: Raw | UnsetType = UNSET,
+        details: Raw | UnsetType = UNSET,
     ) -> None:
         """Sends a whole answer once its row is in the journal.
 
@@ -275,6 +278,7 @@ class Exchange:
             undetermined=undetermined,
             used_up=used_up,
             body=body,
+            details=details,
         )
         self.started = True
         if not (self.keep_alive and self.modern):
@@ -307,7 +311,8 @@ class Exchange:
         head, payload = self.refusal(status, outcome, message, details, headers)
         if not has_body(self.method, status):
             payload = b""
-        await self.send(head, payload, outcome=outcome, status=status, **{"reason": message, **row})
+        told = Raw(msgspec.json.encode(details)) if details else UNSET
+        await self.send(head, payload, outcome=outcome, status=status, details=told, **{"reason": message, **row})
 
     def refusal(
         self,

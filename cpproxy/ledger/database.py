@@ -45,6 +45,7 @@ _ENCODE = msgspec.json.encode
 _DECODE_RUN = msgspec.json.Decoder(Run).decode
 _DECODE_EVENT: Callable[[str], Event] = msgspec.json.Decoder(Event).decode
 _CALL_FIELDS = tuple(Call.__struct_fields__)
+_DOCUMENTS = ("body", "details")
 _FREE = tuple(name for name, kind in Call.__annotations__.items() if kind is str)
 
 
@@ -262,13 +263,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _is_ready(connection: Connection, shown: str) -> bool:
-    """Whether the tables are there. LedgerError for a database of something else, and for a newer ledger."""
+    """Whether the tables are there, and as they are now. LedgerError for something else, and for a newer ledger."""
     tables = set(inspect(connection).get_table_names())
     if schema.schema.name in tables:
         version = connection.scalar(select(schema.schema.c.version))
-        if version == VERSION:
-            return True
-        raise LedgerError(describe_version(shown, version or 0))
+        if version is not None and version > VERSION:
+            raise LedgerError(describe_version(shown, version))
+        return version == VERSION
     strangers = tables if connection.dialect.name == "sqlite" else tables & set(schema.metadata.tables)
     if strangers:
         raise LedgerError(
@@ -278,13 +279,18 @@ def _is_ready(connection: Connection, shown: str) -> bool:
 
 
 def _prepare(connection: Connection, shown: str) -> None:
-    """Make the tables of a new ledger, unless another process was faster."""
+    """Make the tables of a new ledger, or bring those of an older one up to date, unless another process was faster."""
     if connection.dialect.name == "postgresql":  # two that begin one ledger at once would collide in its catalogue
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
     if _is_ready(connection, shown):
         return
-    schema.metadata.create_all(connection)
-    connection.execute(schema.schema.insert(), [{"version": VERSION}])
+    if inspect(connection).has_table(schema.schema.name):
+        # What version 2 has, and version 1 had not.
+        connection.exec_driver_sql("ALTER TABLE calls ADD COLUMN details TEXT")
+        connection.execute(schema.schema.update().values(version=VERSION))
+    else:
+        schema.metadata.create_all(connection)
+        connection.execute(schema.schema.insert(), [{"version": VERSION}])
     if connection.dialect.name == "sqlite":  # for those who look at nothing but the file's header
         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
         connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
@@ -329,15 +335,17 @@ def _call_row(run: str, call: Call) -> dict[str, Any]:
             row[field] = row[field].replace("\0", "\N{REPLACEMENT CHARACTER}")
     row["run"] = run
     row["outcome"], row["way"] = call.outcome.value, call.way.value
-    row["body"] = bytes(call.body).decode() if isinstance(call.body, msgspec.Raw) else None
+    for field in _DOCUMENTS:
+        row[field] = bytes(row[field]).decode() if isinstance(row[field], msgspec.Raw) else None
     return row
 
 
 def _call(row: RowMapping) -> Call:
     values = {field: row[field] for field in _CALL_FIELDS}
-    body = values.pop("body")
+    documents = {field: values.pop(field) for field in _DOCUMENTS}
+    held = {field: msgspec.Raw(text.encode()) for field, text in documents.items() if text is not None}
     call = msgspec.convert(values, Call)
-    return call if body is None else msgspec.structs.replace(call, body=msgspec.Raw(body.encode()))
+    return msgspec.structs.replace(call, **held) if held else call
 
 
 def _select_calls(run: str, wanted: Filter) -> Select[Any]:

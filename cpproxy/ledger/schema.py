@@ -65,6 +65,7 @@ class CallColumns(TypedColumns):
     undetermined = Column(Boolean, nullable=False)
     used_up = Column(Boolean, nullable=False)
     body = Column(Text, nullable=True)
+    details = Column(Text, nullable=True)
 
 
 class EventColumns(TypedColumns):

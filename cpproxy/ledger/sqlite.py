@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cpproxy.errors import LedgerError
 
-VERSION = 1
+VERSION = 2
 """The version of the tables, counted apart from releases; in the header it is SQLite's `user_version`."""
 
 APPLICATION_ID = 0x6370_7078  # "cppx"
@@ -37,7 +37,7 @@ def refuse_other_files(path: Path) -> None:
     if _number(header, 68) != APPLICATION_ID:
         if _number(header, 28) > 1:  # a database of one page has no table yet
             raise LedgerError(f"ledger {path}: is a database of something else; {_OTHER}")
-    elif _number(header, 60) != VERSION:
+    elif _number(header, 60) > VERSION:
         raise LedgerError(describe_version(str(path), _number(header, 60)))
 
 

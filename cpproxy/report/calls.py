@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -16,6 +17,7 @@ _STYLES = {
     Outcome.FAULTED: "yellow",
     Outcome.FOREIGN: "yellow",
 }
+_DOCUMENTS = ("body", "details")
 _WIDTH = max(map(len, Outcome))
 
 
@@ -52,16 +54,51 @@ def as_json_lines(calls: Iterable[NamedCall]) -> Iterator[str]:
 def show(named: NamedCall, paint: Paint) -> str:
     """One call in full: a line for each thing that is known of it, and its body."""
     values = msgspec.structs.asdict(named.call)
-    body = values.pop("body")
+    documents = {name: values.pop(name) for name in _DOCUMENTS}
     values["at"] = _moment(named.call.at).isoformat(timespec="milliseconds")
     lines = [f"{paint('id', 'bold')}: {escape(named.id)}"]
     lines += [
         f"{paint(name, 'bold')}: {escape(str(value))}" for name, value in values.items() if value not in ("", False)
     ]
+    body, details = documents["body"], documents["details"]
     if isinstance(body, Raw):
         text = msgspec.json.format(bytes(body), indent=2).decode()
         lines += [paint("body", "bold") + ":", *(f"  {escape(line)}" for line in text.split("\n"))]
+    if isinstance(details, Raw):
+        lines += _explain(msgspec.json.decode(details), paint)
     return "\n".join(lines) + "\n"
+
+
+def _explain(details: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """What a miss was told, for people: each part under its name."""
+    used = [f"{one['interaction']} of cassette {one['cassette']}" for one in details.get("used_up", ())]
+    parts = {
+        "nearest": [line for near in details.get("nearest", ()) for line in _show_near(near)],
+        "bound": [f"{recorded}: {live}" for recorded, live in details.get("bindings", {}).items()],
+        "left out of the match": [f"{place}: {why}" for place, why in details.get("left_out", {}).items()],
+        "used up": used,
+        "config that would make it match": details.get("advice", "").splitlines(),
+    }
+    for title, lines in parts.items():
+        if lines:
+            yield f"{paint(title, 'bold')}:"
+            yield from (escape(f"  {line}") for line in lines)
+
+
+def _show_near(near: dict[str, Any]) -> Iterator[str]:
+    where = f"{near['interaction']} of cassette {near['cassette']} ({near['method']} {near['path']})"
+    yield f"{where}, distance {near['distance']}"
+    for one in near["differences"]:
+        found, expected = (_spell(one[side]) for side in ("found", "expected"))
+        yield f"  {one['where']}: found {found}, expected {expected} (weighs {one['weight']})"
+    if "more_differences" in near:
+        yield f"  and {near['more_differences']} more"
+    if "because" in near:
+        yield f"  {near['because']}"
+
+
+def _spell(value: str | None) -> str:
+    return "nothing" if value is None else value
 
 
 def show_json(named: NamedCall) -> str:
@@ -72,8 +109,9 @@ def show_json(named: NamedCall) -> str:
 def _object(named: NamedCall) -> str:
     """The call with its id, all members there, so that a program can rely on them."""
     values = msgspec.structs.asdict(named.call)
-    if not isinstance(values["body"], Raw):
-        values["body"] = None
+    for name in _DOCUMENTS:
+        if not isinstance(values[name], Raw):
+            values[name] = None
     return msgspec.json.encode({"id": named.id, **values}).decode()
 
 
