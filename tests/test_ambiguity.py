@@ -42,6 +42,40 @@ def alike_writes() -> Tape:
     return tape
 
 
+def alike_jobs() -> Tape:
+    tape = Tape()
+    for by, job, state in (("alpha", ONE, "done"), ("beta", TWO, "failed")):
+        tape.add("POST /jobs", {"id": job}, 201, body={"kind": "build"}, by=by)
+        tape.add(f"GET /jobs/{job}", {"state": state}, by=by)
+    return tape
+
+
+def one_that_more_is_asked_of() -> Tape:
+    tape = Tape()
+    for by, workspace in (("alpha", ONE), ("beta", TWO)):
+        tape.add("POST /workspaces", {"ip": f"10.0.0.{len(by)}"}, 201, body={"id": workspace}, by=by)
+        tape.add(f"GET /workspaces/{workspace}", {"state": "up"}, by=by)
+    tape.add(f"GET /workspaces/{ONE}/console", {"output": "boots"}, by="alpha")
+    return tape
+
+
+def orgs_whose_workspaces_fare_otherwise() -> Tape:
+    tape = Tape()
+    for number, (by, org, state) in enumerate((("alpha", ONE, "up"), ("beta", TWO, "failed"))):
+        workspace = f"{number}b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a99"
+        tape.add("POST /orgs", {"id": org}, 201, body={"slug": f"e2e-20260105-0000{number}aaf"}, by=by)
+        tape.add("POST /workspaces", {"ok": True}, 201, body={"id": workspace, "org": org}, by=by)
+        tape.add(f"GET /workspaces/{workspace}", {"state": state}, by=by)
+    return tape
+
+
+def reads_of_unknown_things() -> Tape:
+    tape = Tape()
+    for by, thing, state in (("alpha", ONE, "up"), ("beta", TWO, "failed")):
+        tape.add(f"GET /things/{thing}", {"id": thing, "state": state}, by=by)
+    return tape
+
+
 def told_by_credential() -> Tape:
     tape = Tape()
     tape.add("GET /me", {"name": "alpha"}, by="alpha")
@@ -182,6 +216,20 @@ def heartbeats() -> Tape:
 COMPARED = RouteSettings(match="GET /config", compare=("X-Org-Id",))
 ROWS: dict[str, tuple[Callable[[], Tape], tuple[RouteSettings, ...], str, str]] = {
     "writes that nothing tells apart": (alike_writes, (), "$.interactions[2]", "nothing tells it from 1"),
+    "writes of one body": (alike_jobs, (), "$.interactions[2]", "nothing tells it from 1"),
+    "a read of one thing alone": (one_that_more_is_asked_of, (), "$.interactions[2]", "asked for one of them alone"),
+    "what is in it fares otherwise": (
+        orgs_whose_workspaces_fare_otherwise,
+        (),
+        "$.interactions[3]",
+        "the answers to 3 and its like",
+    ),
+    "reads of things that nothing showed": (
+        reads_of_unknown_things,
+        (),
+        "$.interactions[1]",
+        "nothing tells it from 1 but an id that nothing recorded before it showed",
+    ),
     "reads that differ by credential": (told_by_credential, (), "$.interactions[0]", "first call of an unknown token"),
     "a header that tells them apart": (told_by_header, (), "$.interactions[0]", 'compare = ["X-Org-Id"]'),
     "a header that answers go with": (told_by_header_alone, (), "$.interactions[0]", "go with the values of X-Org-Id"),
@@ -227,6 +275,28 @@ def test_writes_of_one_caller_after_each_other_are_no_remark() -> None:
     tape = Tape()
     provision(ONE, tape, 0, by="alpha", state="running")
     provision(TWO, tape, 10, by="alpha", state="failed")
+    assert not lint(tape)
+
+
+def test_a_thing_that_was_asked_for_more_often_or_has_another_address_is_no_remark() -> None:
+    tape = Tape()
+    for by, workspace, told in (("alpha", ONE, ("pending", "up")), ("beta", TWO, ("up", "up"))):
+        tape.add("POST /workspaces", {"ip": f"10.0.0.{len(by)}"}, 201, body={"id": workspace}, by=by)
+        for state in told:
+            tape.add(f"GET /workspaces/{workspace}", {"state": state}, by=by)
+    assert not lint(tape)
+
+
+@pytest.mark.parametrize("shown", ["by an answer", "by a write", "to one caller in turn", "as a constant"])
+def test_reads_of_things_that_were_shown_or_that_one_caller_asks_in_turn_are_no_remark(shown: str) -> None:
+    tape = Tape(not_identities=(ONE, TWO) if shown == "as a constant" else ())
+    if shown == "by an answer":
+        tape.add("GET /things", {"ids": [{"id": ONE}, {"id": TWO}]}, by="alpha")
+    for by, thing, state in (("alpha", ONE, "up"), ("beta", TWO, "failed")):
+        if shown == "by a write":
+            tape.add(f"PUT /things/{thing}", {"state": state}, body={"want": state}, by=by)
+        caller = "alpha" if shown == "to one caller in turn" else by
+        tape.add(f"GET /things/{thing}", {"id": thing, "state": state}, by=caller)
     assert not lint(tape)
 
 

@@ -7,22 +7,22 @@ what is said here is what would happen; `advice` has what is out of date and wha
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from cpproxy.core import documents
-from cpproxy.core.ground import Ground, count_steps, may_swap
-from cpproxy.core.identities import Identity
-from cpproxy.core.index import Bucket, Line
+from cpproxy.core.fates import OWN_ANSWERS, Fates, find_unlike
+from cpproxy.core.ground import Ground, count_steps
+from cpproxy.core.index import Line
 from cpproxy.core.lint import Remark
 from cpproxy.core.places import Spot
 from cpproxy.core.redaction import names_secret
-from cpproxy.core.timelines import State, Timeline, find_state
+from cpproxy.core.timelines import State, Timeline
 from cpproxy.core.views import View
-from cpproxy.core.worlds import Entry, World
+from cpproxy.core.worlds import Entry
+
+if TYPE_CHECKING:
+    from cpproxy.core.documents import Steps
 
 _STATES = 64  # of one timeline; what more actors could do together is not looked through
-_MANY = 200  # writes of one kind, beyond which only neighbours are compared
 _SHARED = "callers that are alike in credentials and address share their progress; a session for each keeps them apart"
 _TOTAL = re.compile(
     r"(?:.*_)?(?:total|count|size|length|next|prev|previous|cursor|page|pages|offset|limit|has_?more|next_?token|etag)"
@@ -33,23 +33,21 @@ _TOTAL = re.compile(
 
 def find_ambiguities(ground: Ground) -> Iterator[Remark]:
     """All that a cassette leaves open."""
-    yield from _find_alike_writes(ground)
+    fates = Fates(ground)
+    yield from _find_alike_writes(ground, fates)
+    yield from _find_alike_reads(ground, fates)
     yield from _find_told_by_credential(ground)
     yield from _find_unrecorded_states(ground)
     yield from _find_uncomposed(ground)
     yield from _find_shared_tokens(ground)
 
 
-def _find_alike_writes(ground: Ground) -> Iterator[Remark]:
-    for bucket in {line.bucket: None for line in ground.lines}:
-        writes = [(line, entry) for line in bucket.row.lines for entry in line.entries if entry.changes]
-        free = [entry for line, entry in writes if _is_free(line, entry)]
-        told: set[Entry] = set()
-        for entry, other in itertools.combinations(free, 2) if len(free) < _MANY else itertools.pairwise(free):
-            if other in told or entry.line is other.line or not may_swap(entry, other):
-                continue
-            where = _find_difference(entry, other, ground)
-            if where:
+def _find_alike_writes(ground: Ground, fates: Fates) -> Iterator[Remark]:
+    told: set[Entry] = set()
+    for entry in ground.world.entries:
+        for other, where in fates.rivals(entry):
+            answered = entry.line is other.line and where == OWN_ANSWERS  # `lint` says that of the file alone
+            if other.number > entry.number and other not in told and not answered:
                 told.add(other)
                 yield Remark(
                     ground.where(other),
@@ -58,68 +56,17 @@ def _find_alike_writes(ground: Ground) -> Iterator[Remark]:
                 )
 
 
-def _is_free(line: Line, entry: Entry) -> bool:
-    """Whether all that a write names is what it introduces, so that any live value fits."""
-    creators = line.world.creators
-    named = [slot.identity for slot in line.slots if not slot.secret]
-    return any(creators.get(one) is entry for one in named)
-
-
-def _find_difference(one: Entry, other: Entry, ground: Ground) -> str:
-    """Where the things of two writes differ later, in words; nothing where they never do."""
-    if one.line is None or other.line is None:
-        return ""
-    fixed = _fixed(one), _fixed(other)
-    if fixed[0] != fixed[1]:
-        return ""  # what they name besides tells them apart
-    if ground.blank(one) != ground.blank(other):
-        return "their own answers"
-    own = _own(one, ground.world), _own(other, ground.world)
-    told: list[dict[Bucket, list[bytes]]] = [{}, {}]
-    for line, view in ground.views.items():
-        named = {slot.identity for slot in line.slots if not slot.secret}
-        for mine, answers in zip(own, told, strict=True):
-            if named & mine:
-                answers.setdefault(line.bucket, []).extend(_collapse(ground.blank(entry) for entry in line.entries))
-        parts = [_show_parts(view, mine, ground) for mine in own]
-        if all(parts) and parts[0] != parts[1]:
-            return f"the answers to {line.entries[0].id}"
-    for bucket in told[0].keys() & told[1].keys():
-        if told[0][bucket] != told[1][bucket]:
-            return f"the answers to {bucket.row.lines[0].entries[0].id} and its like"
-    return ""
-
-
-def _fixed(entry: Entry) -> list[tuple[int, str]]:
-    """What a write names that it did not introduce."""
-    if entry.line is None:
-        return []
-    creators = entry.line.world.creators
-    slots = enumerate(entry.line.slots)
-    return [(at, slot.identity) for at, slot in slots if not slot.secret and creators.get(slot.identity) is not entry]
-
-
-def _own(entry: Entry, world: World) -> frozenset[Identity]:
-    return frozenset(identity for identity, creator in world.creators.items() if creator is entry)
-
-
-def _collapse(values: Iterable[bytes]) -> list[bytes]:
-    return [value for value, _ in itertools.groupby(values)]
-
-
-def _show_parts(view: View, own: frozenset[Identity], ground: Ground) -> list[bytes]:
-    """What a list told of some things, one after another."""
-    shown: list[bytes] = []
-    for part in view.parts:
-        if str(part.steps[-1])[1:] not in own:
-            continue
-        for seen in part.timeline.seen:
-            if seen.source is None:
-                continue
-            entry, place = seen.source
-            value = documents.Choice(documents.read_json(ground.interaction(entry)), place).value()
-            shown.append(msgspec.json.encode(ground.rub_out_all(value)))
-    return _collapse(shown)
+def _find_alike_reads(ground: Ground, fates: Fates) -> Iterator[Remark]:
+    for bucket in {line.bucket: None for line in ground.views}:
+        lines = [line for line in bucket.lines if line.world is ground.world]
+        for line, other, where in find_unlike(lines, fates) if len(lines) > 1 else ():
+            yield Remark(
+                ground.where(other.entries[0]),
+                f"nothing tells it from {line.entries[0].id} but an id that nothing recorded before it showed, and "
+                f"what is told of the two differs ({where}): where that id is another in the next run, replay gives "
+                "out what is known of them as the calls arrive; not_identities for one that stays the same, a session "
+                "for each caller, or a recording that shows where the id comes from settles it",
+            )
 
 
 def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
@@ -132,7 +79,7 @@ def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
             else "a compared header or a session for each caller tells them apart"
         )
         where, names = ground.where(line.entries[0]), ground.name(line.entries)
-        if _differ_by_caller(view):
+        if view.by_caller():
             yield Remark(
                 where,
                 f"its answers ({names}) differ by credential alone, so that the first call of an unknown token gets "
@@ -141,18 +88,6 @@ def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
         elif header:
             text = f"its answers ({names}) go with the values of {header}, which does not count: {remedy}"
             yield Remark(where, text)
-
-
-def _differ_by_caller(view: View) -> bool:
-    """Whether two callers were told nothing alike in one state."""
-    told: dict[State, dict[object, set[object]]] = {}
-    for seen in view.rest.seen:
-        parts = frozenset(view.keys.get(seen.source, {}).items())
-        callers = told.setdefault(find_state(view.rest.writes, seen.start), {})
-        callers.setdefault(seen.source.secrets, set()).add((seen.value, parts))
-    return any(
-        one.isdisjoint(other) for callers in told.values() for one, other in itertools.combinations(callers.values(), 2)
-    )
 
 
 def _find_telling_header(entries: Sequence[Entry], ground: Ground) -> str:
@@ -270,7 +205,7 @@ def _counts(spot: Spot) -> bool:
 
 def _is_sorted(view: View) -> bool:
     """Whether an element that was made later stood before one that was there."""
-    first: dict[documents.Steps, float] = {}
+    first: dict[Steps, float] = {}
     for entry, keys in view.keys.items():
         order = list(keys)
         for steps in order:

@@ -59,10 +59,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The entries that fit a call best by the values of its credentials, and how many of those contradict."""
+    """The entries that fit a call best by the values of its credentials; how many contradict, and how many agree.
+
+    `tied` says that what others were told would have fitted as well.
+    """
 
     entries: tuple[Entry, ...]
     contradicting: int
+    agreeing: int = 0
+    tied: bool = False
 
 
 def judge(entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, *, strict: bool) -> Judged | str:
@@ -86,9 +91,10 @@ def judge(entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, *, strict: b
             ranked.append((contradicting, -agreeing, -len(entry.credentials), entry.number))
     if not ranked:
         return refused
-    contradicting, _, _, number = min(ranked)
+    *rank, number = min(ranked)
     best = next(kind for kind, entry in kinds.items() if entry.number == number)
-    return Judged(tuple([entry for entry in entries if entry.secrets == best]), contradicting)
+    tied = sum(one[:3] == tuple(rank) for one in ranked) > 1
+    return Judged(tuple([entry for entry in entries if entry.secrets == best]), rank[0], -rank[1], tied)
 
 
 def _weigh(entry: Entry, sent: Sent, secrets: Secrets, *, strict: bool) -> tuple[str, int, int]:

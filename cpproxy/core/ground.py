@@ -1,5 +1,6 @@
 """One cassette as replay has it, with what the checks of `ambiguity` and `advice` look up in it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,11 @@ from cpproxy.core.index import Line
 from cpproxy.core.loading import Library
 from cpproxy.core.places import Leaf, walk_answer
 from cpproxy.core.timelines import Timeline
-from cpproxy.core.views import View, make_view
+from cpproxy.core.views import View, view_of
 from cpproxy.core.worlds import Entry, World
+
+_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
+"""What a control plane gives a new thing as its address: it says where the thing is, not how it fares."""
 
 
 @dataclass(slots=True)
@@ -23,11 +27,21 @@ class Ground:
     library: Library
     world: World
     lines: list[Line]
-    views: dict[Line, View]
-    """Of the reads."""
+    _views: dict[Line, View] = field(default_factory=dict)
     _leaves: dict[int, list[Leaf]] = field(default_factory=dict)
     _blank: dict[int, bytes] = field(default_factory=dict)
     _interactions: dict[int, Interaction] = field(default_factory=dict)
+
+    @property
+    def views(self) -> dict[Line, View]:
+        """The views of all reads."""
+        if not self._views:
+            self._views = {line: self.view(line) for line in self.lines if not line.entries[0].write}
+        return self._views
+
+    def view(self, line: Line) -> View:
+        """All that was answered to a read, whoever asked."""
+        return view_of(line, tuple(line.entries), self.library.catalogue, self.library.volatile)
 
     def interaction(self, entry: Entry) -> Interaction:
         """An interaction, decoded once."""
@@ -53,7 +67,7 @@ class Ground:
             return value
         for one in reversed(self.library.catalogue.find(value)):
             value = f"{value[: one.start]}\0{value[one.end :]}"
-        return value
+        return _ADDRESS.sub("\0address", value)
 
     def rub_out_all(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
         """A document without what names its things."""
@@ -64,6 +78,12 @@ class Ground:
                 return [self.rub_out_all(element) for element in value]
             case _:
                 return self._rub_out(value)
+
+    def forget(self) -> None:
+        """Lets go of what was decoded, which may be as large as the cassette."""
+        self._leaves.clear()
+        self._blank.clear()
+        self._interactions.clear()
 
     def entry(self, number: int) -> Entry:
         """The interaction of a number."""
@@ -81,13 +101,8 @@ class Ground:
 def survey(library: Library, cassette: str) -> Ground:
     """What is to be known of one cassette of a library."""
     world = library.worlds[cassette]
-    lines = [line for bucket in library.index.buckets() for line in bucket.row.lines if line.world is world]
-    views = {
-        line: make_view(line, tuple(line.entries), library.catalogue, library.volatile)
-        for line in lines
-        if not line.entries[0].write
-    }
-    return Ground(library, world, lines, views)
+    lines = [line for bucket in library.index.buckets() for line in bucket.lines if line.world is world]
+    return Ground(library, world, lines)
 
 
 def may_swap(one: Entry, other: Entry) -> bool:

@@ -13,7 +13,7 @@ from cpproxy.core.index import Line
 from cpproxy.core.loading import Library
 from cpproxy.core.session import Caller, Session, Told
 from cpproxy.core.timelines import Found, Seen, Timeline
-from cpproxy.core.views import ABSENT, Part, View, make_view
+from cpproxy.core.views import ABSENT, Part, View, view_of
 from cpproxy.core.worlds import Entry, Thing, World
 
 
@@ -51,9 +51,9 @@ class Reading:
 
 def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, library: Library) -> Reading | None:
     """What these entries of a line tell a caller now; None where nothing was recorded so early."""
-    view = _view(line, entries, library)
+    view = view_of(line, entries, library.catalogue, library.volatile)
     every = line.choose(sent.present)
-    wide = view if len(every) == len(entries) else _view(line, every, library)
+    wide = view if len(every) == len(entries) else view_of(line, every, library.catalogue, library.volatile)
     found = _find(view.rest, wide.rest, session)
     if found is None and view.by_path:
         found = _earliest(view.rest)
@@ -68,13 +68,6 @@ def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, l
         if session.is_played(write):
             reading.doubt = reading.doubt or f"what {write.id} made was never seen in it"
     return reading
-
-
-def _view(line: Line, entries: tuple[Entry, ...], library: Library) -> View:
-    view = line.views.get(entries)
-    if view is None:
-        view = line.views[entries] = make_view(line, entries, library.catalogue, library.volatile)
-    return view
 
 
 def _find(own: Timeline, wide: Timeline, session: Session) -> Found | None:

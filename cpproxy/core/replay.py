@@ -21,7 +21,8 @@ The rules, and where each lives:
     17  serving                                         `serving`, `addresses`
 
 A cassette is a world of its own. Among worlds that could answer, the scenario's goes first, then the one in which the
-latest write about the thing was played, then the first by name.
+latest write about the thing was played, then the first by name. What no rule settles is bound by arrival, and said:
+`guesses` of an answer, `ambiguity` of a recording, both by the `fates` of what could be meant.
 """
 
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.credentials import read_credentials, spell_missing
+from cpproxy.core.guesses import Guesses, spell_guesses
 from cpproxy.core.loading import Library, Source, load, name_of
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Answer, Request, as_text, as_wire
@@ -76,7 +78,8 @@ class Serve(Struct, frozen=True, eq=False):
     def is_settled(self) -> bool:
         """Whether the same call gets the same answer until something changes in the session."""
         if self.reading is not None:
-            return self.reading.final and self.variant is not None
+            said = bool(self.note) or self.doubt != self.reading.doubt  # of this call alone
+            return self.reading.final and self.variant is not None and not said
         return self.entry.once is Once.STAYS and self.final
 
     def settle(self, delivered: bool) -> None:  # noqa: FBT001 (there is nothing else to say)
@@ -123,6 +126,7 @@ class Replay:
         self.routes = routes
         self.library: Library = load(sources, routes, settings)
         self.tapes = tuple(self.library.worlds.values())
+        self._guesses = Guesses(self.library)
         self._scripts = Scripts(self.library.catalogue)
         self._sessions: dict[str, Session] = {}
         self._denials: dict[tuple[str, str], list[Entry]] = {}
@@ -199,9 +203,10 @@ class Replay:
         if entry.omitted:
             return _too_large(asking, entry)
         final = entry in session.taken
+        guess = "" if final else self._guesses.judge_write(entry, candidate, asking)
         if session.bindings.bind(candidate.added) or not final:
             session.play(entry)
-        return self._serve(asking, entry, final=final)
+        return self._serve(asking, entry, final=final, guess=guess)
 
     def _read(self, asking: Asking, candidates: list[Candidate]) -> Decision:
         """What the first of the candidates tells that tells something for certain, else the first that does at all."""
@@ -209,32 +214,44 @@ class Replay:
         for candidate in candidates:
             reading = read(candidate.line, candidate.entries, asking.session, asking.sent, self.library)
             if reading is not None and not reading.doubt:
-                return self._tell(asking, candidate, reading)
+                return self._tell(asking, candidate, reading, candidates)
             if reading is not None and doubtful is None:
                 doubtful = (candidate, reading)
         if doubtful is not None:
-            return self._tell(asking, *doubtful)
+            return self._tell(asking, *doubtful, candidates)
         entry = candidates[0].entries[0]
         late = "it came after writes that nobody has played"
         reason = (
             f"{asking.form.method} {asking.form.path} was not recorded before the write: the first answer of cassette "
             f"{entry.cassette} is {entry.id}, and came after writes that nobody has played"
         )
-        miss = explain(asking, Search(), self.library, late)
-        return Refuse(Outcome.MISS, 421, reason, asking.form, entry.route, miss=miss)
+        return Refuse(
+            Outcome.MISS, 421, reason, asking.form, entry.route, miss=explain(asking, Search(), self.library, late)
+        )
 
-    def _tell(self, asking: Asking, candidate: Candidate, reading: Reading) -> Decision:
+    def _tell(self, asking: Asking, candidate: Candidate, reading: Reading, candidates: list[Candidate]) -> Decision:
         session, entry = asking.session, reading.entry
         if entry.omitted:
             return _too_large(asking, entry)
+        guess = self._guesses.judge_read(candidate, candidates, asking)
         loose = find_loose(candidate, missing=entry.status in MISSING)
         if session.bindings.bind(candidate.added, loose=loose):
             session.settled.clear()
         reading.commit(session)
         session.taken.add(entry)
-        return self._serve(asking, entry, reading)
+        note = self._guesses.note_credential(candidate, asking)
+        return self._serve(asking, entry, reading, guess=guess, note=note)
 
-    def _serve(self, asking: Asking, entry: Entry, reading: Reading | None = None, *, final: bool = False) -> Serve:
+    def _serve(
+        self,
+        asking: Asking,
+        entry: Entry,
+        reading: Reading | None = None,
+        *,
+        final: bool = False,
+        guess: str = "",
+        note: str = "",
+    ) -> Serve:
         """The answer with what this session writes into it (rule 17)."""
         session = asking.session
         upstream = self.library.worlds[entry.cassette].upstream
@@ -247,7 +264,7 @@ class Replay:
             variant = None
         elif addressed and asking.public is not None:
             variant = (variant, asking.public)
-        note = asking.sent.use(entry, session)
+        note = asking.sent.use(entry, session) or note
         asking.sent.receive(entry, secrets, session)
         return Serve(
             entry=entry,
@@ -257,7 +274,7 @@ class Replay:
             variant=variant,
             public=asking.public if addressed else None,
             body=body,
-            doubt="" if reading is None else reading.doubt,
+            doubt=guess if reading is None or not reading.doubt else reading.doubt,
             note=note,
             scripts=self._scripts,
             upstream=upstream,
@@ -294,6 +311,7 @@ class Replay:
                 f"no recorded interaction answers {call}: it names what {entry.id} of cassette "
                 f"{entry.cassette} makes ({identity} there), and nobody has played that write"
             )
+        reason += spell_guesses(form, asking.session)
         return Refuse(Outcome.MISS, 421, reason, form, name, miss=miss)
 
 

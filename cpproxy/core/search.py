@@ -21,6 +21,7 @@ from cpproxy.core.session import Session
 from cpproxy.core.worlds import Entry, Once
 
 _FEW = 4
+_MANY = 32  # candidates of an unknown token, beyond which none is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Candidate:
     entries: tuple[Entry, ...]
     free: int
     contradicting: int
+    agreeing: int
+    tied: bool
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ def _look(form: Form, asking: Asking, library: Library, found: Search) -> None:
             candidate = _try(line, hit, asking, library, found)
             if candidate is not None:
                 found.candidates.append(candidate)
-                if _is_best(candidate, hit, asking.scenario):
+                if _is_best(candidate, hit, asking.scenario) or len(found.candidates) > _MANY:
                     break
 
 
@@ -104,9 +107,10 @@ def _is_spent(line: Line, session: Session) -> bool:
 def _is_best(candidate: Candidate, hit: Hit, scenario: str) -> bool:
     """Whether no later line of a bucket can be better; with few lines, each is looked at."""
     return (
-        len(hit.bucket.row.lines) > _FEW
+        len(hit.bucket.lines) > _FEW
         and candidate.entries[0].write
         and not candidate.contradicting
+        and (candidate.agreeing > 0 or not candidate.entries[0].secrets)
         and (not scenario or candidate.line.world.name == scenario)
     )
 
@@ -136,7 +140,7 @@ def _try(line: Line, hit: Hit, asking: Asking, library: Library, found: Search) 
         found.refused.append(judged)
         return None
     free = sum(identity != value for identity, value in added.items())
-    return Candidate(line, added, judged.entries, free, judged.contradicting)
+    return Candidate(line, added, judged.entries, free, judged.contradicting, judged.agreeing, judged.tied)
 
 
 def rank(candidate: Candidate, session: Session, scenario: str) -> tuple[Any, ...]:
@@ -144,7 +148,8 @@ def rank(candidate: Candidate, session: Session, scenario: str) -> tuple[Any, ..
     entry = candidate.entries[0]
     world = candidate.line.world
     played = 0 if entry.write else -max((session.played.get(one.number, 0) for one in _about(candidate)), default=0)
-    return (world.name != scenario, candidate.free, candidate.contradicting, played, entry.number)
+    wrong, right = candidate.contradicting, candidate.agreeing
+    return (world.name != scenario, candidate.free, wrong, played, -right, entry.number)
 
 
 def _about(candidate: Candidate) -> tuple[Entry, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cpproxy.core.bindings import Bindings, Secrets
+from cpproxy.core.identities import Identity
 from cpproxy.core.index import Row
 from cpproxy.core.timelines import Found, Seen, State, Step, Timeline
 from cpproxy.core.worlds import Entry, Thing, World
@@ -43,6 +44,8 @@ class Session:
     progress: dict[tuple[Caller, Timeline, State], int] = field(default_factory=dict)
     moments: dict[tuple[Caller, World, Thing], float] = field(default_factory=dict)
     cursors: dict[Row, int] = field(default_factory=dict)
+    guessed: dict[Identity, str] = field(default_factory=dict)
+    """What was bound by arrival alone, each with why."""
     settled: dict[object, Any] = field(default_factory=dict)
     """Answers by call, for calls that get the same answer again until something changes."""
     _states: dict[Timeline, tuple[int, State]] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 A view belongs to one line and to the entries that a caller may get; it is made when it is first asked for.
 """
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from cpproxy.core import documents, jsonpath
 from cpproxy.core.documents import Layout, Stable, Steps
 from cpproxy.core.identities import Catalogue, Identity
 from cpproxy.core.index import Line
-from cpproxy.core.timelines import Seen, Timeline
+from cpproxy.core.timelines import Seen, State, Timeline, find_state
 from cpproxy.core.worlds import Entry, Thing, World
 
 CREATED = 201
@@ -42,6 +43,39 @@ class View:
     parts: tuple[Part, ...] = ()
     unseen: tuple[Entry, ...] = ()
     keys: dict[Entry, dict[Steps, object]] = field(default_factory=dict)
+    _by_caller: bool | None = None
+
+    def by_caller(self) -> bool:
+        """Whether two callers were told nothing alike in one state, leaving out what was made while it was recorded."""
+        if self._by_caller is None:
+            self._by_caller = self._differ_by_caller()
+        return self._by_caller
+
+    def _differ_by_caller(self) -> bool:
+        if len({seen.source.secrets for seen in self.rest.seen}) < 2:
+            return False
+        made = {part.steps for part in self.parts if part.creator is not None}
+        told: dict[State, dict[object, set[object]]] = {}
+        for seen in self.rest.seen:
+            keys = self.keys.get(seen.source, {})
+            parts = frozenset((steps, value) for steps, value in keys.items() if steps not in made)
+            callers = told.setdefault(find_state(self.rest.writes, seen.start), {})
+            callers.setdefault(seen.source.secrets, set()).add((seen.value, parts))
+        return any(
+            one.isdisjoint(other)
+            for callers in told.values()
+            for one, other in itertools.combinations(callers.values(), 2)
+        )
+
+
+def view_of(
+    line: Line, entries: tuple[Entry, ...], catalogue: Catalogue, volatile: tuple[jsonpath.JsonPath, ...]
+) -> View:
+    """The view of these entries of a line, made once."""
+    view = line.views.get(entries)
+    if view is None:
+        view = line.views[entries] = make_view(line, entries, catalogue, volatile)
+    return view
 
 
 def make_view(

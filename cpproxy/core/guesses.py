@@ -1,0 +1,117 @@
+"""When an answer was chosen by arrival alone: what was recorded holds others that fit as well, and fare otherwise.
+
+Rows of `What cannot be made right` as they happen at run time. It is asked when a call binds something, never again:
+what is bound is certain from then on, and whoever misses with it is told how it came to be bound.
+"""
+
+from dataclasses import dataclass, field
+
+from cpproxy.core.credentials import judge
+from cpproxy.core.fates import Fates, Rivals, find_difference, may_come_first
+from cpproxy.core.ground import survey
+from cpproxy.core.identities import Identity
+from cpproxy.core.loading import Library
+from cpproxy.core.matching import Form, encode_json
+from cpproxy.core.search import Asking, Candidate
+from cpproxy.core.session import Session
+from cpproxy.core.views import view_of
+from cpproxy.core.worlds import Entry
+
+_EXAMINED = 8
+
+
+@dataclass(slots=True)
+class Guesses:
+    """Whether answers are guesses, for all cassettes of a replay."""
+
+    library: Library
+    _fates: dict[str, Fates] = field(default_factory=dict)
+
+    def judge_write(self, entry: Entry, candidate: Candidate, asking: Asking) -> str:
+        """Why nothing but arrival gave this call this write, or nothing; to be asked before it is bound."""
+        if not entry.changes or (len(entry.line.bucket.lines) == 1 == len(entry.line.entries) if entry.line else True):
+            return ""
+        fates = self._of(entry.cassette)
+        rivals: Rivals = fates.rivals(entry)
+        fates.ground.forget()
+        own = fates.own(entry) if rivals else frozenset()
+        if not rivals or (not candidate.free and any(slot.identity in own for slot in candidate.line.slots)):
+            return ""
+        for rival, where in rivals:
+            guessed = not fates.own(rival).isdisjoint(asking.session.guessed)  # and this one is what it left over
+            if guessed or self._fits_as_well(rival, candidate, asking):
+                why = f"nothing tells whether {entry.id} or {rival.id} is meant, and they differ later ({where})"
+                asking.session.guessed.update(dict.fromkeys(own, why))
+                return f"bound by arrival: {why}; a session for each caller settles it"
+        return ""
+
+    def _fits_as_well(self, rival: Entry, candidate: Candidate, asking: Asking) -> bool:
+        if not rival.credentials <= asking.sent.present:
+            return False
+        judged = judge((rival,), asking.sent, asking.session.secrets, strict=self.library.settings.strict_credentials)
+        if isinstance(judged, str):
+            return False
+        return (judged.contradicting, -judged.agreeing) <= (candidate.contradicting, -candidate.agreeing)
+
+    def judge_read(self, candidate: Candidate, candidates: list[Candidate], asking: Asking) -> str:
+        """Why nothing but arrival gave this call this line, or nothing; to be asked before it is bound."""
+        if candidate.free and len(candidates) > 1:
+            own = _find_new(candidate)
+            fates = self._of(candidate.line.world.name)
+            for other in candidates[:_EXAMINED] if own else ():
+                if not _is_alike(candidate, other) or not may_come_first(candidate.line, other.line):
+                    continue
+                where = find_difference(fates.fate(own), fates.fate(_find_new(other)))
+                fates.ground.forget()
+                if where:
+                    ids = f"{candidate.entries[0].id} or {other.entries[0].id}"
+                    why = f"nothing tells whether {ids} is meant, and they differ ({where})"
+                    asking.session.guessed.update(dict.fromkeys(own, why))
+                    return f"bound by arrival: {why}; record the call that shows the id first, or use sessions"
+        return ""
+
+    def note_credential(self, candidate: Candidate, asking: Asking) -> str:
+        """That an unknown token is taken for the first caller who asked, where callers were told otherwise."""
+        if not candidate.tied or not self._is_told_by_credential(candidate, asking):
+            return ""
+        return (
+            "its answers differ by credential alone, and this token is unknown: it is taken for that of "
+            f"{candidate.entries[0].id}; a compared header or a session for each caller settles it"
+        )
+
+    def _is_told_by_credential(self, candidate: Candidate, asking: Asking) -> bool:
+        every = candidate.line.choose(asking.sent.present)
+        return view_of(candidate.line, every, self.library.catalogue, self.library.volatile).by_caller()
+
+    def _of(self, cassette: str) -> Fates:
+        if cassette not in self._fates:
+            self._fates[cassette] = Fates(survey(self.library, cassette))
+        return self._fates[cassette]
+
+
+def _find_new(candidate: Candidate) -> frozenset[Identity]:
+    """What a read would bind that no write introduces."""
+    creators = candidate.line.world.creators
+    return frozenset(one for one, value in candidate.added.items() if one != value and one not in creators)
+
+
+def _is_alike(one: Candidate, other: Candidate) -> bool:
+    return (
+        one.line is not other.line
+        and one.line.world is other.line.world
+        and (one.free, one.contradicting, one.agreeing) == (other.free, other.contradicting, other.agreeing)
+    )
+
+
+def spell_guesses(form: Form, session: Session) -> str:
+    """How what a call names came to be bound, where that was a guess; nothing else."""
+    if not session.guessed:
+        return ""
+    text = f"{form.path} {form.query} {form.headers}"
+    if form.body.kind in {"json", "form"}:
+        text += encode_json(form.body.value).decode()
+    for identity, why in session.guessed.items():
+        value = session.bindings.live.get(identity, identity)
+        if value in text:
+            return f"; {value} was bound by arrival: {why}"
+    return ""

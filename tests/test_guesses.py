@@ -1,0 +1,109 @@
+"""What replay binds by arrival: it says so where the recording holds another that fits as well and fares otherwise."""
+
+import uuid
+
+import pytest
+
+from tests.moving import Tape, play
+
+ONE = "0b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a10"
+TWO = "5d0c1f7e-9a63-4b0c-8d1f-2f6b7a8c9d01"
+
+
+def new() -> str:
+    return str(uuid.uuid4())
+
+
+def two_workspaces(*, last: str = "failed", by: tuple[str, str] = ("alpha", "beta")) -> Tape:
+    tape = Tape()
+    for who, workspace, state in zip(by, (ONE, TWO), ("running", last), strict=True):
+        tape.add("POST /ws", {"ok": True}, 201, body={"id": workspace}, by=who)
+        tape.add(f"GET /ws/{workspace}", {"state": state}, by=who)
+    return tape
+
+
+def test_a_write_that_could_be_another_is_undetermined_and_what_is_bound_is_certain_from_then_on() -> None:
+    player = play(two_workspaces())
+    for expected in ("running", "failed"):
+        workspace = new()
+        told = player.ask("POST /ws", body={"id": workspace}, by=expected)
+        assert "nothing tells whether" in told.doubt
+        assert [player.state(f"GET /ws/{workspace}", by=expected) for _ in range(2)] == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    "tape",
+    [
+        pytest.param(two_workspaces(last="running"), id="things that fare alike"),
+        pytest.param(two_workspaces(by=("alpha", "alpha")), id="one caller, one after another"),
+    ],
+)
+def test_writes_that_need_no_guess_are_determined(tape: Tape) -> None:
+    player = play(tape)
+    assert [player.ask("POST /ws", body={"id": new()}, by="x").doubt for _ in range(2)] == ["", ""]
+
+
+def test_the_recorded_ids_are_no_guess() -> None:
+    player = play(two_workspaces())
+    assert [player.ask("POST /ws", body={"id": one}, by="x").doubt for one in (TWO, ONE)] == ["", ""]
+
+
+def test_a_token_that_is_known_settles_whose_write_it_is() -> None:
+    tape = Tape()
+    for who in ("alpha", "beta"):
+        tape.add("GET /me", {"name": who}, by=who, headers=(("X-Who", who),))
+    tape.documents += two_workspaces().documents
+    for at, document in enumerate(tape.documents):
+        document |= {"id": str(at), "start": at * 2.0, "end": at * 2.0 + 1}
+    player = play(tape)
+    player.ask("GET /me", by="alpha")
+    workspace = new()
+    player.ask("POST /ws", body={"id": workspace}, by="alpha")
+    assert player.state(f"GET /ws/{workspace}", by="alpha") == "running"
+
+
+def test_equal_writes_of_unknown_callers_are_a_guess_where_what_they_make_differs_later() -> None:
+    tape = Tape()
+    for who, job, state in (("alpha", ONE, "done"), ("beta", TWO, "failed")):
+        tape.add("POST /jobs", {"id": job}, 201, body={"kind": "build"}, by=who)
+        tape.add(f"GET /jobs/{job}", {"state": state}, by=who)
+    player = play(tape)
+    assert "they differ later" in player.ask("POST /jobs", body={"kind": "build"}, by="x").doubt
+
+
+def test_a_read_of_a_thing_that_nothing_showed_is_a_guess_when_it_binds_and_never_again() -> None:
+    tape = Tape()
+    for who, thing, state in (("alpha", ONE, "up"), ("beta", TWO, "failed")):
+        tape.add(f"GET /things/{thing}", {"state": state}, by=who)
+    player = play(tape)
+    thing = new()
+    assert [player.state(f"GET /things/{thing}", by="x") for _ in range(3)] == ["up?", "up", "up"]
+    assert play(tape).state(f"GET /things/{TWO}", by="x") == "failed"
+
+
+def test_reads_of_things_that_fare_alike_are_no_guess() -> None:
+    tape = Tape()
+    for thing in (ONE, TWO):
+        tape.add(f"GET /things/{thing}", {"id": thing, "state": "up"})
+    assert play(tape).state(f"GET /things/{new()}") == "up"
+
+
+def test_a_miss_says_that_what_it_names_was_bound_by_arrival() -> None:
+    tape = two_workspaces()
+    tape.add(f"DELETE /ws/{TWO}", {"ok": True}, by="beta")
+    player = play(tape)
+    workspace = new()
+    player.ask("POST /ws", body={"id": workspace}, by="x")
+    told = player.ask(f"DELETE /ws/{workspace}", by="x")
+    assert told.outcome == "miss"
+    assert f"{workspace} was bound by arrival: nothing tells whether 1 or 3 is meant" in told.reason
+
+
+def test_an_unknown_token_is_noted_where_answers_differ_by_credential_alone() -> None:
+    tape = Tape()
+    for who in ("alpha", "beta"):
+        tape.add("GET /me", {"name": who}, by=who)
+    player = play(tape)
+    notes = [player.ask("GET /me", by="x").note for _ in range(3)]
+    assert "this token is unknown" in notes[0]
+    assert notes[1:] == ["", ""]
