@@ -225,9 +225,8 @@ class Replay:
             f"{asking.form.method} {asking.form.path} was not recorded before the write: the first answer of cassette "
             f"{entry.cassette} is {entry.id}, and came after writes that nobody has played"
         )
-        return Refuse(
-            Outcome.MISS, 421, reason, asking.form, entry.route, miss=explain(asking, Search(), self.library, late)
-        )
+        miss = explain(asking, Search(), self.library, late)
+        return Refuse(Outcome.MISS, 421, reason, asking.form, entry.route, miss=miss)
 
     def _tell(self, asking: Asking, candidate: Candidate, reading: Reading, candidates: list[Candidate]) -> Decision:
         session, entry = asking.session, reading.entry
