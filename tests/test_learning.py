@@ -93,6 +93,14 @@ def test_secrets_may_be_numbered_otherwise() -> None:
     assert [(one.kind, one.covered) for one in lesson.variations] == [(Kind.SECRET, True)]
 
 
+def test_a_secret_is_not_shown_where_it_varies() -> None:
+    def story(tape: Tape, turn: int) -> None:
+        tape.add("GET /config", {"SHARED_SECRET": f"hunter-{turn}", "plan": "a"})
+
+    (found,) = compare(story).variations
+    assert (found.place, found.one, found.other) == ("answer $.SHARED_SECRET", "***", "***")
+
+
 def test_an_identity_that_looks_like_none_is_to_be_named() -> None:
     def story(tape: Tape, turn: int) -> None:
         owner = ("blue", "green")[turn]
@@ -138,6 +146,104 @@ def test_what_is_told_once_in_each_recording_needs_nothing() -> None:
     lesson = compare(story)
     assert [one.covered for one in lesson.variations] == [True, True]
     assert not lesson.toml
+
+
+def ask_for_state(tape: Tape, turn: int) -> None:
+    for state in (("pending", "running"), ("pending", "booting", "running"))[turn]:
+        tape.add("POST /query", {"state": state}, body={"job": "a"})
+
+
+def ask_for_state_where_others_write(tape: Tape, turn: int) -> None:
+    made = (IDS, OTHERS)[turn][0]
+    tape.add("POST /", {"Id": made}, body="Action=RunInstances&Version=1")
+    for state in ("pending", "running"):
+        tape.add("POST /", {"state": state}, body=f"Action=DescribeInstances&Version=1&Id={made}")
+
+
+def beat(tape: Tape, turn: int) -> None:
+    for _ in range(4 + turn):
+        tape.add("POST /nodes/blue/beat", {"ok": True}, body={"up": True}, by="node")
+
+
+def beat_once_or_twice(tape: Tape, turn: int) -> None:
+    for _ in range(1 + turn):
+        tape.add("POST /nodes/blue/beat", {"ok": True}, body={"up": True}, by="node")
+
+
+def ask_by_header(tape: Tape, turn: int) -> None:
+    del turn
+    for org in ("org-one", "org-two", "org-one"):
+        tape.add("GET /config", {"MODE": org}, by="alpha", headers=(("X-Org-Id", org),))
+
+
+@pytest.mark.parametrize(
+    ("story", "kind", "sections"),
+    [
+        pytest.param(ask_for_state, Kind.POLL, [{"match": "POST /query", "kind": "read"}], id="a poll that is a POST"),
+        pytest.param(
+            ask_for_state_where_others_write,
+            Kind.POLL,
+            [{"match": "POST /", "when": "form:Action=DescribeInstances", "kind": "read"}],
+            id="a poll beside writes",
+        ),
+        pytest.param(beat, Kind.BEAT, [{"match": "POST /nodes/blue/beat", "repeat": "last"}], id="heartbeats"),
+        pytest.param(
+            beat_once_or_twice, Kind.BEAT, [{"match": "POST /nodes/blue/beat", "repeat": "last"}], id="one and two"
+        ),
+        pytest.param(
+            ask_by_header, Kind.SELECTOR, [{"match": "GET /config", "compare": ["X-Org-Id"]}], id="a header that tells"
+        ),
+    ],
+)
+def test_what_a_route_is_for_is_proposed_and_then_needs_nothing(
+    story: Story, kind: Kind, sections: list[dict[str, Any]]
+) -> None:
+    lesson = compare(story)
+    assert tomllib.loads(lesson.toml) == {"routes": sections}
+    assert [one.covered for one in lesson.variations if one.kind is kind and one.remedy] == [False]
+    assert not lesson.unexplained
+    routes = msgspec.convert(sections, tuple[RouteSettings, ...])
+    again = compare(story, *routes)
+    assert (again.toml, again.unexplained) == ("", ())
+
+
+def test_a_section_that_is_there_gets_the_line_and_keeps_what_it_has() -> None:
+    section = RouteSettings(match="POST /", name="calls", ignore=("form:Signature",))
+    lesson = compare(ask_for_state_where_others_write, section)
+    assert tomllib.loads(lesson.toml) == {
+        "routes": [
+            {
+                "match": "POST /",
+                "when": "form:Action=DescribeInstances",
+                "kind": "read",
+                "ignore": ["form:Signature"],
+            }
+        ]
+    }
+
+
+def test_a_poll_that_nothing_tells_from_a_write_is_not_explained() -> None:
+    def story(tape: Tape, turn: int) -> None:
+        del turn
+        for state in ("pending", "running"):
+            tape.add("POST /", {"state": state}, body={"job": 1})
+        tape.add("POST /", {"state": "none"}, body={"job": 2})
+
+    (found,) = (one for one in compare(story).unexplained if "when" in one.why)
+    assert "a condition (when) that other writes do not meet" in found.why
+
+
+def test_elements_in_another_order_are_told_apart_from_values_that_vary() -> None:
+    def story(tape: Tape, turn: int) -> None:
+        ids = (IDS, OTHERS)[turn]
+        for at, name in enumerate(("first", "second")):
+            tape.add("POST /teams", {"id": ids[at]}, 201, body={"name": name})
+        teams = [{"id": ids[at], "name": name} for at, name in enumerate(("first", "second"))]
+        tape.add("GET /teams", {"teams": teams[:: -1 if turn else 1]})
+
+    lesson = compare(story)
+    assert not lesson.unexplained
+    assert find(lesson, "answer $.teams").kind is Kind.ORDER
 
 
 def name_by_hand(tape: Tape, turn: int) -> None:
@@ -189,6 +295,23 @@ def test_the_command_prints_what_the_config_lacks(tmp_path: Path, capsys: pytest
     assert out.startswith("one and other: 2 pairs of interactions\nidentity: POST /teams: answer $.owner_ref")
     assert '[replay]\nidentities = ["$.owner_ref"]\n' in out
     assert "both cassettes name: blue (green)" in out
+
+
+def test_the_command_says_where_nothing_is_lacking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, tell_of_a_workspace)
+    assert run(["--cassettes", str(tmp_path), "cassette", "learn", "one", "other"]) == Exit.CLEAN
+    assert capsys.readouterr().out.endswith("The config lacks nothing: replay bears all that varies.\n")
+
+
+def test_recordings_of_two_scenarios_are_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def story(tape: Tape, turn: int) -> None:
+        tape.add(("GET /health", "DELETE /teams/blue")[turn], {"ok": True})
+
+    write(tmp_path, story)
+    assert run(["--cassettes", str(tmp_path), "cassette", "learn", "one", "other"]) == Exit.USAGE
+    assert capsys.readouterr().err.strip().splitlines() == [
+        "cpproxy: error: one and other have no call in common: learn compares two recordings of one scenario"
+    ]
 
 
 def test_with_write_both_cassettes_name_their_identities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def _find_alike_reads(ground: Ground, fates: Fates) -> Iterator[Remark]:
 def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
     for line, view in ground.views.items():
         entries = [seen.source for seen in view.rest.seen if seen.source.status < 400]
-        header = _find_telling_header(entries, ground)
+        header = find_telling_header(entries, ground)
         remedy = (
             f'compare = ["{header}"] in the route of {line.entries[0].method} {line.entries[0].path} tells them apart'
             if header
@@ -90,7 +90,7 @@ def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
             yield Remark(where, text)
 
 
-def _find_telling_header(entries: Sequence[Entry], ground: Ground) -> str:
+def find_telling_header(entries: Sequence[Entry], ground: Ground) -> str:
     """A header each of whose values had an answer of its own, more than once in turn; nothing where there is none."""
     if len(entries) < 2 or len({ground.blank(entry) + _named(entry) for entry in entries}) < 2:
         return ""

@@ -12,11 +12,14 @@ from msgspec import Struct
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import CassetteOf, Interaction
 from cpproxy.core.config import ReplaySettings, RouteSettings
+from cpproxy.core.habits import find_habits
 from cpproxy.core.loading import Source, as_request, load
 from cpproxy.core.pairing import Pairing, Side, pair
+from cpproxy.core.remedies import Remedy, apply, name_section, write
 from cpproxy.core.replay import Refuse, Replay
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.variations import Kind, Place, Study, Variation, classify, compare
+from cpproxy.errors import UsageError
 
 
 class Lesson(Struct, frozen=True):
@@ -34,19 +37,50 @@ class Lesson(Struct, frozen=True):
 
 
 def learn(one: Source, other: Source, routes: tuple[RouteSettings, ...], settings: ReplaySettings) -> Lesson:
-    """Compares two recordings. Raises what the sources raise."""
-    table = RouteTable(routes)
-    study = Study(Side(load([one], table, settings), one.name), Side(load([other], table, settings), other.name))
+    """Compares two recordings. Raises what the sources raise, and UsageError where they have no call in common."""
+    study = _study(one, other, routes, settings)
     pairing = pair(study.one, study.other)
+    if not pairing.pairs:
+        names = f"{one.name} and {other.name}"
+        raise UsageError(f"{names} have no call in common: learn compares two recordings of one scenario")
+    habits = find_habits(pairing, study)
+    remedies = [remedy for _, found in habits for remedy in found]
+    if remedies:
+        study = _study(one, other, *apply(remedies, routes, settings))
+        pairing = pair(study.one, study.other)
     places = compare(pairing, study)
-    variations = [classify(place, study) for place in places]
+    judged = [classify(place, study) for place in places]
+    remedies += _collect(judged, places, study)
+    values = _name_values(judged, places)
+    variations = [variation for variation, _ in habits] + judged
+    variations += _list_moved(study)
     variations += _count_polls(pairing, study)
     variations += _find_unpaired(pairing, study)
-    lines, more = _write_config(variations, places, study, routes)
-    values = _name_values(variations, places)
-    better = _extend(settings, variations)
-    variations += _rehearse(_Named(one, values[0]), study.other, (*routes, *more), better)
-    return Lesson(len(pairing.pairs), tuple(variations), lines, values)
+    better, best = apply([one for one in remedies if one.key != "identities"], routes, settings)
+    variations += _rehearse(_Named(one, values[0]), study.other, better, best)
+    return Lesson(len(pairing.pairs), tuple(variations), write(remedies, routes, settings), values)
+
+
+def _study(one: Source, other: Source, routes: tuple[RouteSettings, ...], settings: ReplaySettings) -> Study:
+    table = RouteTable(routes)
+    return Study(Side(load([one], table, settings), one.name), Side(load([other], table, settings), other.name))
+
+
+def _collect(judged: Iterable[Variation], places: Iterable[Place], study: Study) -> Iterator[Remedy]:
+    """The lines that the places need which vary, those of one section and key as one."""
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
+    for variation, place in zip(judged, places, strict=True):
+        if variation.remedy is not None and variation.remedy[1]:
+            key, path = variation.remedy
+            section = name_section(place.entry, study.one.library) if key == "ignore" else ("", "")
+            found.setdefault((key, *section), {})[path] = None
+    return (Remedy(key, tuple(paths), match, when) for (key, match, when), paths in found.items())
+
+
+def _list_moved(study: Study) -> Iterator[Variation]:
+    for (label, path), pairs in study.moved.items():
+        why = "its elements stand in another order: a list is told in the order in which it was recorded"
+        yield Variation(label, f"answer {path}", Kind.ORDER, why, len(pairs))
 
 
 def _count_polls(pairing: Pairing, study: Study) -> Iterator[Variation]:
@@ -80,47 +114,6 @@ def _name_values(variations: Iterable[Variation], places: Iterable[Place]) -> tu
     return tuple(found[0]), tuple(found[1])
 
 
-def _extend(settings: ReplaySettings, variations: Iterable[Variation]) -> ReplaySettings:
-    volatile = [one.remedy[1] for one in variations if one.remedy is not None and one.remedy[0] == "volatile"]
-    return msgspec.structs.replace(settings, volatile=tuple(dict.fromkeys((*settings.volatile, *volatile))))
-
-
-def _write_config(
-    variations: list[Variation], places: list[Place], study: Study, routes: tuple[RouteSettings, ...]
-) -> tuple[str, tuple[RouteSettings, ...]]:
-    """The lines that the config lacks, and the routes with them."""
-    keys: dict[str, dict[str, None]] = {"identities": {}, "volatile": {}}
-    ignored: dict[tuple[str, str], tuple[str, dict[str, None]]] = {}
-    for variation, place in zip(variations, places, strict=False):
-        match variation.remedy:
-            case ("ignore", path):
-                match = f"{place.entry.method} {study.one.shape(place.entry)}"
-                named = [one for one in routes if place.entry.route and place.entry.route in (one.name, one.match)]
-                section = named[0] if named else RouteSettings(match=match)
-                ignored.setdefault((section.match, section.when), (place.entry.route, {}))[1][path] = None
-            case (key, path) if path:
-                keys[key][path] = None
-            case _:
-                pass
-    lines = [f"{key} = {_as_list(paths)}" for key, paths in keys.items() if paths]
-    text = "".join(f"{line}\n" for line in (["[replay]", *lines] if lines else []))
-    more: list[RouteSettings] = []
-    for (match, when), (name, paths) in ignored.items():
-        text += f"\n[[routes]]{f'  # the section of {name} that is there' if name else ''}\nmatch = {_quote(match)}\n"
-        text += f"when = {_quote(when)}\n" if when else ""
-        text += f"ignore = {_as_list(paths)}\n"
-        more.append(RouteSettings(match=match, when=when, ignore=tuple(paths)))
-    return text.lstrip("\n"), tuple(more)
-
-
-def _as_list(paths: Iterable[str]) -> str:
-    return f"[{', '.join(map(_quote, paths))}]"
-
-
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
 @dataclass(frozen=True, slots=True)
 class _Named:
     """A source whose head names more identities."""
@@ -145,7 +138,7 @@ def _rehearse(
     source: Source, other: Side, routes: tuple[RouteSettings, ...], settings: ReplaySettings
 ) -> Iterator[Variation]:
     """Asks one recording what the other was asked; what it has no answer for is not explained."""
-    replay = Replay([source], RouteTable(_merge(routes)), settings)
+    replay = Replay([source], RouteTable(routes), settings)
     upstream = other.world.upstream
     told: set[str] = set()
     for entry in other.entries:
@@ -159,14 +152,3 @@ def _rehearse(
                 pass
             case _:
                 decision.settle(delivered=True)
-
-
-def _merge(routes: tuple[RouteSettings, ...]) -> tuple[RouteSettings, ...]:
-    """Sections of one route as one."""
-    merged: dict[tuple[str, str], RouteSettings] = {}
-    for route in routes:
-        known = merged.get((route.match, route.when))
-        merged[route.match, route.when] = (
-            route if known is None else msgspec.structs.replace(known, ignore=(*known.ignore, *route.ignore))
-        )
-    return tuple(merged.values())

@@ -16,7 +16,8 @@ from cpproxy.core.cassette import Interaction
 from cpproxy.core.inventory import compared
 from cpproxy.core.loading import Library
 from cpproxy.core.places import Scalar, Spot, walk, walk_answer
-from cpproxy.core.worlds import Entry, World
+from cpproxy.core.remedies import shape
+from cpproxy.core.worlds import Entry, Once, World
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z _-]{0,40}")
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:[^{}]*\}\}")
@@ -67,14 +68,7 @@ class Side:
 
     def label(self, entry: Entry) -> str:
         """The route's name, else method and path without what is made."""
-        return entry.route or f"{entry.method} {self.shape(entry)}"
-
-    def shape(self, entry: Entry) -> str:
-        """The path with `{id}` where an identity, or anything with a digit, stands."""
-        segments = entry.path.split("/")
-        catalogue = self.library.catalogue
-        made = [bool(catalogue.find(one) or catalogue.number(one) or re.search(r"\d", one)) for one in segments]
-        return "/".join("{id}" if is_made else one for one, is_made in zip(segments, made, strict=True))
+        return entry.route or f"{entry.method} {shape(entry.path, self.library.catalogue)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +88,14 @@ class Pairing:
     only_other: list[Entry] = field(default_factory=list)
     polled: list[tuple[Entry, bool]] = field(default_factory=list)
     """With whether it is of the first recording."""
+    known: dict[Scalar, Scalar] = field(default_factory=dict)
+    """Values of the first recording and those of the other that stand for them."""
 
 
 def pair(one: Side, other: Side) -> Pairing:
     """Pairs all interactions: writes first, since they tell which thing is which."""
     pairing = Pairing()
-    known: dict[Scalar, Scalar] = {}
+    known = pairing.known
     for writes in (True, False):
         ours, theirs = _group(one, writes=writes), _group(other, writes=writes)
         left, other_left = [], []
@@ -136,7 +132,8 @@ def _match(  # noqa: PLR0917 (both recordings, and what is known of them)
             left.append(strand)
             continue
         others.remove(best)
-        for found in _zip(strand, best) if strand[0].write else _align(strand, best, one, other, pairing):
+        once = strand[0].once is Once.USED_UP
+        for found in _zip(strand, best) if once else _align(strand, best, one, other, pairing):
             pairing.pairs.append(found)
             _learn(found, one, other, known)
     return left
@@ -156,7 +153,7 @@ def _group(side: Side, *, writes: bool) -> dict[object, list[list[Entry]]]:
     for entry in side.entries:
         if entry.write is writes:
             query = tuple(sorted(spot.path for spot in side.leaves(entry) if spot.path.startswith("query:")))
-            strand = entry.number if writes else (entry.line, entry.secrets)
+            strand = entry.number if entry.once is Once.USED_UP else (entry.line, entry.secrets)
             groups.setdefault((entry.method, side.label(entry), query), {}).setdefault(strand, []).append(entry)
     return {key: list(strands.values()) for key, strands in groups.items()}
 

@@ -44,7 +44,7 @@ def judge(line: Line, library: Library) -> Repeated | None:
     """What equal writes are; None for those that make or end something, and so are what they seem."""
     entries = tuple(line.entries)
     first = entries[0]
-    if not first.changes or first.method == "DELETE" or any(one.number in line.world.introducing for one in entries):
+    if not first.changes or first.method == "DELETE" or any(_makes(one, line) for one in entries):
         return None
     stable = Stable(line.world.window, line.world.lone, library.volatile)
     told = {_come_to(entry, stable) for entry in entries[:_EXAMINED]}
@@ -55,6 +55,11 @@ def judge(line: Line, library: Library) -> Repeated | None:
     if len(told) > 1:
         return None
     return Repeated(entries, False, (Remedy("repeat", ("last",), match, when),))  # noqa: FBT003
+
+
+def _makes(entry: Entry, line: Line) -> bool:
+    """Whether a write made something: that is what its status says, or what is spoken of later stands in it first."""
+    return entry.status == 201 or entry.number in line.world.introducing
 
 
 def find_repeats(line: Line, library: Library) -> Repeated | None:

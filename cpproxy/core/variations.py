@@ -7,8 +7,9 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from cpproxy.core import tokens
+from cpproxy.core import redaction, tokens
 from cpproxy.core.identities import Identity
+from cpproxy.core.orders import lay_beside
 from cpproxy.core.pairing import Pair, Pairing, Side, without_secrets
 from cpproxy.core.places import Scalar, Spot, find_identities
 from cpproxy.core.places import Side as Half
@@ -29,6 +30,9 @@ class Kind(StrEnum):
     NEW = "new in each call"
     SECRET = "secret"  # noqa: S105 (a word)
     POLL = "poll"
+    BEAT = "heartbeat"
+    SELECTOR = "what answers go by"
+    ORDER = "order"
     MEASURE = "measure"
     UNEXPLAINED = "unexplained"
 
@@ -36,7 +40,7 @@ class Kind(StrEnum):
 class Variation(Struct, frozen=True):
     """One place whose value varies: in how many pairs, what it is, and which line makes replay bear it, if it does not.
 
-    `one` and `other` are an example. `remedy` is a key of the config and its value: `identities`, `volatile`, `ignore`.
+    `one` and `other` are an example. `remedy` is a key of the config and its value, such as `ignore` and a path.
     """
 
     route: str
@@ -73,6 +77,8 @@ class Study:
     images: dict[Identity, set[Identity]] = field(default_factory=dict)
     seen: dict[tuple[Scalar, Scalar], set[int]] = field(default_factory=dict)
     """Pairs of texts that differ, and the interactions of the first recording in which they stand."""
+    moved: dict[tuple[str, str], list[Pair]] = field(default_factory=dict)
+    """Lists whose elements stand in another order, by the label of their route and their path."""
 
 
 def compare(pairing: Pairing, study: Study) -> list[Place]:
@@ -80,7 +86,10 @@ def compare(pairing: Pairing, study: Study) -> list[Place]:
     places: dict[tuple[str, str, str, bool], Place] = {}
     for found in pairing.pairs:
         label = study.one.label(found.one)
-        mine, theirs = study.one.leaves(found.one), study.other.leaves(found.other)
+        mine = study.one.leaves(found.one)
+        theirs, moved = lay_beside(mine, study.other.leaves(found.other), pairing.known)
+        for path in moved:
+            study.moved.setdefault((label, path), []).append(found)
         for spot in dict.fromkeys((*mine, *theirs)):
             value, other = mine.get(spot, _Absent), theirs.get(spot, _Absent)
             if value == other and type(value) is type(other):
@@ -125,10 +134,13 @@ def classify(place: Place, study: Study) -> Variation:
     """What a place holds, by all the values that it was seen with."""
     kind, why, remedy = _judge(place, study)
     _, one, other = place.values[0]
-    return Variation(place.label, str(place.spot), kind, why, len(place.values), _show(one), _show(other), remedy)
+    shown, other_shown = (_show(value, place.spot) for value in (one, other))
+    return Variation(place.label, str(place.spot), kind, why, len(place.values), shown, other_shown, remedy)
 
 
-def _show(value: Scalar) -> str:
+def _show(value: Scalar, spot: Spot) -> str:
+    if isinstance(value, str) and redaction.names_secret(spot.name):
+        return redaction.MASK
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 60 else f"{text[:57]}..."
 

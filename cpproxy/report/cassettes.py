@@ -122,6 +122,8 @@ def show_lesson(lesson: Lesson, one: str, other: str, form: str) -> str:
     if any(lesson.values):
         named = ", ".join(escape(f"{mine} ({theirs})") for mine, theirs in zip(*lesson.values, strict=False))
         text += f"\nor, with --write, both cassettes name: {named}\n"
+    if not lesson.toml and not any(lesson.values) and not lesson.unexplained:
+        text += "\nThe config lacks nothing: replay bears all that varies.\n"
     return text
 
 
