@@ -34,7 +34,7 @@ def record() -> Tape:
 
 def find(tape: Tape, *routes: RouteSettings, **settings: Any) -> dict[str, Identified]:
     library = load([tape], RouteTable(routes), ReplaySettings(**settings))
-    return {one.value: one for one in list_identities(library, tape.name)}
+    return {one.value: one for one in list_identities(library, tape.name, tape.head)}
 
 
 def test_each_identity_has_its_places_its_maker_and_the_reason() -> None:
@@ -60,16 +60,22 @@ def test_numbers_are_shown_without_their_sign() -> None:
 
 def test_the_config_names_and_forbids_identities_by_their_places() -> None:
     found = find(record(), identities=("$.owner",), not_identities=("$.image",))
-    assert found["team-one"].why == "named by hand"
-    assert IMAGE not in found
+    assert found["team-one"].why == "named by the config ($.owner)"
+    image = found[IMAGE]
+    assert (image.forbidden, image.why) == (
+        True,
+        "forbidden by the config ($.image): it looks like one (a name that ends in hex)",
+    )
+    assert [(place.where, place.interactions) for place in image.places] == [("POST answer $.image", ("1",))]
+    assert not any(one.forbidden for value, one in found.items() if value != IMAGE)
 
 
 def test_a_cassette_names_and_forbids_identities_by_their_values() -> None:
     tape = record()
-    tape.identities, tape.not_identities = ("team-one",), (IMAGE,)
+    tape.identities, tape.not_identities = ("team-one", WORKSPACE), (IMAGE,)
     found = find(tape)
-    assert found["team-one"].why == "named by hand"
-    assert IMAGE not in found
+    assert (found["team-one"].why, found[WORKSPACE].why) == ("named by the cassette", "UUID, named by the cassette")
+    assert found[IMAGE].why == "forbidden by the cassette: it looks like one (a name that ends in hex)"
 
 
 def test_compared_headers_are_places_and_others_are_not() -> None:
@@ -90,6 +96,26 @@ def test_show_prints_identities_as_text(tmp_path: Path, capsys: pytest.CaptureFi
         "  POST request $.id: 1",
         f"  GET request path:2 as {WORKSPACE.upper()}: 2",
         "  GET answer $.by.* (a name): 2",
+    ]
+
+
+def test_what_is_forbidden_is_shown_as_such_and_long_lists_are_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape = Tape(not_identities=(IMAGE,))
+    tape.add("POST /workspaces", {"image": IMAGE}, 201, body={"id": WORKSPACE})
+    for _ in range(200):
+        tape.add(f"GET /workspaces/{WORKSPACE}", {"state": "up"})
+    tape.write(tmp_path)
+    assert run(["--cassettes", str(tmp_path), "cassette", "show", "tape", "--identities"]) == Exit.CLEAN
+    assert capsys.readouterr().out.splitlines() == [
+        f"{WORKSPACE}  UUID",
+        "  made by the client, first in 1, introduced by 1",
+        "  POST request $.id: 1",
+        "  GET request path:2: 2, 3, 4, 5, 6 and 195 more",
+        "",
+        f"{IMAGE}  no identity, forbidden by the cassette: it looks like one (a name that ends in hex)",
+        "  POST answer $.image: 1",
     ]
 
 

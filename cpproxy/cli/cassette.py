@@ -91,7 +91,8 @@ def show(
     if identities:
         if interaction_id is not None:
             raise UsageError("--identities is about a whole cassette: leave the interaction out")
-        listed = list_identities(_load(settings, name), name)
+        head = cassettes.load(settings.cassettes, name).head
+        listed = list_identities(_load(settings, name), name, head)
         _write(report.list_identities(listed, format))
         return Exit.CLEAN
     read = cassettes.read(settings.cassettes, name)

@@ -3,14 +3,19 @@
 Rules 2 and 3 of replay, shown: what `cassette show --identities` prints.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from msgspec import Struct
 
-from cpproxy.core.identities import NUMBER, Identity
+from cpproxy.core import jsonpath, tokens
+from cpproxy.core.cassette import CassetteOf
+from cpproxy.core.identities import NUMBER, Identity, collect
 from cpproxy.core.loading import Library
 from cpproxy.core.places import Side, find_identities, walk
-from cpproxy.core.worlds import Entry
+from cpproxy.core.worlds import Entry, World
+
+_BY_HAND = "named by hand"
 
 
 class Place(Struct, frozen=True):
@@ -24,7 +29,8 @@ class Place(Struct, frozen=True):
 class Identified(Struct, frozen=True):
     """One identity: `made_by` is `client` or `control plane`; `introduced` is the write that showed it first, or empty.
 
-    `first` is the interaction in which it stands first.
+    `first` is the interaction in which it stands first. One that is `forbidden` is none, though it looks like one:
+    `why` says who has forbidden it.
     """
 
     value: str
@@ -33,17 +39,60 @@ class Identified(Struct, frozen=True):
     first: str
     introduced: str
     places: tuple[Place, ...]
+    forbidden: bool = False
 
 
-def list_identities(library: Library, cassette: str) -> tuple[Identified, ...]:
-    """All identities of one cassette, in the order in which they first appear."""
+def list_identities(library: Library, cassette: str, head: CassetteOf[Any]) -> tuple[Identified, ...]:
+    """All identities of one cassette, in the order in which they first appear; then what is forbidden to be one.
+
+    `head` is what the cassette says of itself.
+    """
     world = library.worlds[cassette]
+    named = _find_sayings("named", world, head.identities, library.settings.identities)
+    forbidden = _find_sayings("forbidden", world, head.not_identities, library.settings.not_identities)
+    return (*_list_found(library, world, named), *_list_forbidden(library, world, forbidden))
+
+
+def _find_sayings(verb: str, world: World, values: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
+    """What people have said of values: who, and how."""
+    found = dict.fromkeys(values, f"{verb} by the cassette")
+    for path in paths:
+        parsed = (jsonpath.parse(path),)
+        for entry in world.entries:
+            for value in collect(entry.interaction(), parsed):
+                found.setdefault(value, f"{verb} by the config ({path})")
+    return found
+
+
+def _list_forbidden(library: Library, world: World, forbidden: dict[str, str]) -> Iterator[Identified]:
+    places: dict[str, dict[str, list[str]]] = {value: {} for value in forbidden}
+    for entry in world.entries if forbidden else ():
+        for spot, leaf in walk(entry.interaction(), library.catalogue, compared(entry, library)):
+            for value in forbidden:
+                if not isinstance(leaf, bool) and leaf is not None and value in str(leaf):
+                    known = places[value].setdefault(_spell(entry, str(spot)), [])
+                    if entry.id not in known:
+                        known.append(entry.id)
+    for value, why in forbidden.items():
+        looks = ", ".join(reason for _, reason in tokens.find_made(value))
+        yield Identified(
+            value=value,
+            why=f"{why}: it looks like one ({looks})" if looks else why,
+            made_by="",
+            first="",
+            introduced="",
+            places=tuple(Place(where, tuple(ids), (value,)) for where, ids in places[value].items()),
+            forbidden=True,
+        )
+
+
+def _list_found(library: Library, world: World, named: dict[str, str]) -> tuple[Identified, ...]:
     found: dict[Identity, dict[str, tuple[list[str], dict[str, None]]]] = {}
     first: dict[Identity, tuple[float, Entry, Side]] = {}
     for entry in world.entries:
         for side, where, identity, text in _find(entry, library):
             places = found.setdefault(identity, {})
-            interactions, forms = places.setdefault(f"{entry.route or entry.method} {where}", ([], {}))
+            interactions, forms = places.setdefault(_spell(entry, where), ([], {}))
             if entry.id not in interactions:
                 interactions.append(entry.id)
             forms[text] = None
@@ -53,7 +102,7 @@ def list_identities(library: Library, cassette: str) -> tuple[Identified, ...]:
     return tuple(
         Identified(
             value=identity.removeprefix(NUMBER),
-            why=library.catalogue.why[identity],
+            why=_say_why(library.catalogue.why[identity], named.get(identity.removeprefix(NUMBER), "")),
             made_by="client" if first[identity][2] is Side.REQUEST else "control plane",
             first=first[identity][1].id,
             introduced=world.creators[identity].id if identity in world.creators else "",
@@ -63,6 +112,17 @@ def list_identities(library: Library, cassette: str) -> tuple[Identified, ...]:
         )
         for identity, places in found.items()
     )
+
+
+def _spell(entry: Entry, where: str) -> str:
+    return f"{entry.route or entry.method} {where}"
+
+
+def _say_why(why: str, named: str) -> str:
+    """Why a value was taken for an identity, with who has named it."""
+    if not named:
+        return why
+    return named if why == _BY_HAND else f"{why}, {named}"
 
 
 def _find(entry: Entry, library: Library) -> Iterator[tuple[Side, str, Identity, str]]:

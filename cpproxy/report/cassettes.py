@@ -21,6 +21,7 @@ from cpproxy.core.variations import Variation
 from cpproxy.report.terminal import escape
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
+_LISTED = 5  # interactions in which a value stands at one place
 _BYTES = 16  # of a body that is no text
 _highlight = JSONHighlighter()
 
@@ -102,13 +103,22 @@ def list_identities(identities: Iterable[Identified], form: str) -> str:
 
 
 def _show_identity(one: Identified) -> Iterator[str]:
-    yield f"{escape(one.value)}  {one.why}"
-    made = f"  made by the {one.made_by}, first in {escape(one.first)}"
-    yield f"{made}, introduced by {escape(one.introduced)}" if one.introduced else made
+    if one.forbidden:
+        yield f"{escape(one.value)}  no identity, {escape(one.why)}"
+    else:
+        yield f"{escape(one.value)}  {escape(one.why)}"
+        yield _show_maker(one)
     for place in one.places:
         forms = [form for form in place.forms if form != one.value]
         spelled = f" as {', '.join(map(escape, forms))}" if forms else ""
-        yield f"  {escape(place.where)}{spelled}: {', '.join(map(escape, place.interactions))}"
+        more = len(place.interactions) - _LISTED
+        listed = ", ".join(map(escape, place.interactions[: _LISTED if more > 1 else None]))
+        yield f"  {escape(place.where)}{spelled}: {listed}{f' and {more} more' if more > 1 else ''}"
+
+
+def _show_maker(one: Identified) -> str:
+    made = f"  made by the {one.made_by}, first in {escape(one.first)}"
+    return f"{made}, introduced by {escape(one.introduced)}" if one.introduced else made
 
 
 def show_lesson(lesson: Lesson, one: str, other: str, form: str) -> str:
