@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from cpproxy.cli.cassette import name_identities
 from cpproxy.cli.main import run
 from cpproxy.core.config import ReplaySettings, RouteSettings
 from cpproxy.core.learning import Lesson, learn
 from cpproxy.core.variations import Kind, Variation
-from cpproxy.errors import Exit
+from cpproxy.errors import Exit, UsageError
 from cpproxy.files import cassettes
 from tests.moving import Tape
 
@@ -322,6 +323,38 @@ def test_with_write_both_cassettes_name_their_identities(tmp_path: Path, capsys:
     lesson = msgspec.json.decode(capsys.readouterr().out, type=Lesson)
     assert (lesson.toml, lesson.values) == ("", ((), ()))
     assert {one.why for one in lesson.variations} == {"named by hand"}
+
+
+def test_a_cassette_that_changes_meanwhile_is_left_alone_and_so_is_the_other(tmp_path: Path) -> None:
+    write(tmp_path, tell_of_teams)
+    loaded = [cassettes.load(tmp_path, name) for name in ("one", "other")]
+    changed = msgspec.structs.replace(cassettes.read(tmp_path, "other"), incomplete="somebody was here")
+    cassettes.write(tmp_path, "other", changed)
+    with pytest.raises(UsageError, match="cassette other has changed since it was compared, and none was written"):
+        name_identities(tmp_path, zip(loaded, (("blue",), ("green",)), strict=True))
+    assert [cassettes.read(tmp_path, name).identities for name in ("one", "other")] == [(), ()]
+    assert cassettes.read(tmp_path, "other").incomplete == "somebody was here"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code", "line"),
+    [
+        pytest.param("none", None, Exit.CASSETTE, "expected a cassette, found none", id="missing"),
+        pytest.param("other", '{"cpproxy": 1,', Exit.CASSETTE, "other.json: $: expected", id="broken"),
+        pytest.param("other", '{"cpproxy": 99}', Exit.CASSETTE, "other.json: $.cpproxy: expected", id="a new version"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_in_one_line_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str | None, code: Exit, line: str
+) -> None:
+    write(tmp_path, tell_of_teams)
+    if text is not None:
+        (tmp_path / f"{name}.json").write_text(text)
+    before = cassettes.file_digest(tmp_path, "one")
+    assert run(["--cassettes", str(tmp_path), "cassette", "learn", "one", name, "--write"]) == code
+    (told,) = capsys.readouterr().err.strip().splitlines()
+    assert line in told
+    assert cassettes.file_digest(tmp_path, "one") == before
 
 
 def test_the_command_ends_with_1_where_something_is_unexplained(

@@ -23,7 +23,8 @@ from cpproxy.errors import CassetteError, Exit, UsageError
 from cpproxy.files import cassettes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from rich.text import Text
 
@@ -159,19 +160,29 @@ def learn(
         raise UsageError(f"learn compares two recordings: {one} is named twice")
     config = settings.config
 
-    def compare() -> learning.Lesson:
+    def compare() -> tuple[learning.Lesson, list[cassettes.Loaded]]:
         loaded = [cassettes.load(settings.cassettes, name) for name in (one, other)]
-        return learning.learn(loaded[0], loaded[1], config.routes, config.replay)
+        return learning.learn(loaded[0], loaded[1], config.routes, config.replay), loaded
 
-    lesson = compare()
+    lesson, loaded = compare()
     if write and any(lesson.values):
-        for name, values in zip((one, other), lesson.values, strict=True):
-            read = cassettes.read(settings.cassettes, name)
-            named = tuple(dict.fromkeys((*read.identities, *values)))
-            cassettes.write(settings.cassettes, name, msgspec.structs.replace(read, identities=named))
-        lesson = compare()
+        name_identities(settings.cassettes, zip(loaded, lesson.values, strict=True))
+        lesson, _ = compare()
     _write(report.show_lesson(lesson, one, other, format))
     return Exit.FINDINGS if lesson.unexplained else Exit.CLEAN
+
+
+def name_identities(folder: "Path", wanted: "Iterable[tuple[cassettes.Loaded, tuple[str, ...]]]") -> None:
+    """Write identities into the cassettes that were compared; UsageError, and none is written, where one has changed."""
+    pairs = list(wanted)
+    for loaded, _ in pairs:
+        if cassettes.file_digest(folder, loaded.name) != loaded.sha256:
+            raise UsageError(
+                f"cassette {loaded.name} has changed since it was compared, and none was written: try again"
+            )
+    for loaded, values in pairs:
+        named = tuple(dict.fromkeys((*loaded.head.identities, *values)))
+        cassettes.write(folder, loaded.name, msgspec.structs.replace(loaded.head, identities=named))
 
 
 @cassette.command("digest")
