@@ -27,8 +27,10 @@ latest write about the thing was played, then the first by name. What no rule se
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
@@ -36,17 +38,19 @@ from cpproxy.core.config import ReplaySettings
 from cpproxy.core.credentials import read_credentials, spell_missing
 from cpproxy.core.guesses import Guesses, spell_guesses
 from cpproxy.core.loading import Library, Source, load, name_of
-from cpproxy.core.matching import Form, normalise
-from cpproxy.core.messages import Answer, Request, as_text, as_wire
+from cpproxy.core.matching import CONDITIONAL, Form, digest, normalise
+from cpproxy.core.messages import Answer, Headers, Request, as_text, as_wire
 from cpproxy.core.misses import Miss, explain
 from cpproxy.core.reading import Reading, read
-from cpproxy.core.routes import RouteTable
+from cpproxy.core.redaction import is_credential_header
+from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.search import Asking, Candidate, Search, find_loose, search
 from cpproxy.core.serving import Scripts, Text, write
 from cpproxy.core.session import Session
 from cpproxy.core.worlds import MISSING, Entry, Once
 
 _REMEMBERED = 16_384
+_COUNTED = frozenset({b"accept", b"content-encoding", b"content-type", *CONDITIONAL})
 _DEFAULTS = ReplaySettings()
 
 
@@ -59,7 +63,7 @@ class Serve(Struct, frozen=True, eq=False):
 
     entry: Entry
     session: Session
-    asked: Form
+    route: Route | None = None
     reading: Reading | None = None
     variant: object = ()
     public: Public | None = None
@@ -69,11 +73,11 @@ class Serve(Struct, frozen=True, eq=False):
     scripts: Scripts | None = None
     upstream: str = ""
     final: bool = False
-    """Of a write that repeats: whether this is the answer that it repeats."""
+    """Whether the same is answered again, so that nothing is lost when it does not arrive."""
 
-    def form(self) -> Form:
-        """What of the call counted."""
-        return self.asked
+    def form(self, request: Request) -> Form:
+        """What of the call counts."""
+        return normalise(request, self.route)
 
     def is_settled(self) -> bool:
         """Whether the same call gets the same answer until something changes in the session."""
@@ -128,6 +132,8 @@ class Replay:
         self.tapes = tuple(self.library.worlds.values())
         self._guesses = Guesses(self.library)
         self._scripts = Scripts(self.library.catalogue)
+        self._counted = _COUNTED.union(routes.headers)
+        self._examine = lru_cache(maxsize=1024)(self._read_traits)  # clients send the same headers again and again
         self._sessions: dict[str, Session] = {}
         self._denials: dict[tuple[str, str], list[Entry]] = {}
         for world in self.library.worlds.values():
@@ -165,16 +171,27 @@ class Replay:
         `public` is where this client reached the front.
         """
         state = self.session(session)
-        key = (request.method, request.target, request.headers, request.body, request.client, scenario)
+        traits = self._examine(request.headers)
+        key = (request.method, request.target, digest(request.body), traits, request.client, scenario, public)
         settled: Serve | None = state.settled.get(key)
-        if settled is not None and (settled.public is None or settled.public == public):
+        if settled is not None:
             return settled
         decision = self._decide(request, state, scenario, public)
         if isinstance(decision, Serve) and not request.omitted and decision.is_settled():
             if len(state.settled) >= _REMEMBERED:
                 state.settled.clear()
-            state.settled[key] = decision
+            state.settled[key] = structs.replace(decision, reading=None, final=True)
         return decision
+
+    def _read_traits(self, headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+        """Those of a call's headers that anything depends on; equal however the client orders them."""
+        lowered = ((name.lower(), value) for name, value in headers)
+        return tuple(
+            sorted(
+                ((name, value) for name, value in lowered if name in self._counted or is_credential_header(name)),
+                key=itemgetter(0),
+            )
+        )
 
     def _decide(self, request: Request, session: Session, scenario: str, public: Public | None) -> Decision:
         if public is not None and (public.name in request.target or public.name.encode() in request.body):
@@ -232,7 +249,7 @@ class Replay:
         session, entry = asking.session, reading.entry
         if entry.omitted:
             return _too_large(asking, entry)
-        guess = self._guesses.judge_read(candidate, candidates, asking)
+        guess = self._guesses.judge_read(entry, candidate, candidates, asking)
         loose = find_loose(candidate, missing=entry.status in MISSING)
         if session.bindings.bind(candidate.added, loose=loose):
             session.settled.clear()
@@ -268,7 +285,7 @@ class Replay:
         return Serve(
             entry=entry,
             session=session,
-            asked=asking.form,
+            route=asking.route,
             reading=reading,
             variant=variant,
             public=asking.public if addressed else None,

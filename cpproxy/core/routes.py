@@ -163,8 +163,11 @@ class RouteTable:
             except ValueError as error:
                 raise UsageError(f"config: routes[{index}]: {error}") from error
         self.routes = tuple(routes)
-        self.asks_headers = any(route.when is not None and route.when.place.kind == "header" for route in routes)
-        """Whether a condition looks at a header, so that calls alike in all else may be of different routes."""
+        asked = (route.when.place for route in routes if route.when is not None)
+        self.headers = frozenset(
+            place.name.lower().encode("latin-1") for place in asked if place.kind == "header"
+        ).union(*(route.compare for route in routes))
+        """The headers that a condition looks at or that are compared, in lower case."""
         self._ranked = sorted(routes, key=lambda route: -route.template.literal)
         self._candidates = lru_cache(maxsize=_CACHED_PATHS)(self._search)
 

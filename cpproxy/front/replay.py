@@ -4,9 +4,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from cpproxy.core import redaction
+from cpproxy.core import bodies, redaction
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
@@ -41,6 +41,7 @@ class Replayer:
         if exchange.has_body:
             request = await exchange.read(self._limit)
             size = request.omitted.size if request.omitted else len(request.body)
+            request = self._uncode(request)
         else:
             request = Request(exchange.method, exchange.target, exchange.headers, b"", exchange.client)
             size = 0
@@ -49,13 +50,21 @@ class Replayer:
         )
         match decision:
             case Serve():
-                await self._serve(exchange, decision, size)
+                await self._serve(exchange, request, decision, size)
             case Refuse():
                 await _refuse(exchange, decision, size)
             case _:
                 assert_never(decision)
 
-    async def _serve(self, exchange: Exchange, serve: Serve, size: int) -> None:
+    def _uncode(self, request: Request) -> Request:
+        """The call with its body as it was before it was coded, as far as that can be told: so it was recorded."""
+        coding = find_header(request.headers, b"content-encoding") if request.body else None
+        if coding is None:
+            return request
+        plain = bodies.uncode(request.body, bodies.codings(coding.decode("latin-1")), self._limit)
+        return request if plain is None else structs.replace(request, body=plain)
+
+    async def _serve(self, exchange: Exchange, request: Request, serve: Serve, size: int) -> None:
         entry = serve.entry
         accept = exchange.message.headers.get("Accept-Encoding")
         key = None if serve.variant is None else (entry, serve.variant, accept, exchange.modern)
@@ -63,9 +72,9 @@ class Replayer:
         if prepared is None:
             answer = serve.answer(None if accept is None else accept.encode(errors="surrogateescape"))
             if self._latency and answer.chunks:
-                await _stream(exchange, serve, answer, size)
+                await _stream(exchange, request, serve, answer, size)
                 return
-            prepared = _prepare(exchange, answer, entry, _document(serve.form(), size))
+            prepared = _prepare(exchange, answer, entry, _document(serve.form(request), size))
             if key is not None:
                 self._cache.put(key, prepared)
         if prepared.closes:
@@ -112,7 +121,7 @@ async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
     await exchange.refuse(refuse.status, refuse.outcome, refuse.reason, details=details, **row)
 
 
-async def _stream(exchange: Exchange, serve: Serve, answer: Answer, size: int) -> None:
+async def _stream(exchange: Exchange, request: Request, serve: Serve, answer: Answer, size: int) -> None:
     """Sends each chunk when it came in the recording."""
     loop = asyncio.get_running_loop()
     delivered = False
@@ -134,7 +143,7 @@ async def _stream(exchange: Exchange, serve: Serve, answer: Answer, size: int) -
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=_document(serve.form(), size),
+            body=_document(serve.form(request), size),
         )
         delivered = True
     finally:
