@@ -27,7 +27,9 @@ _SEPARATORS = {
 }
 _SLASHES = {"": "/", "-json": r"\/", "-percent": "%2F", "-html": "&#x2F;", "-html-10": "&#47;", "-unicode": r"\u002f"}
 _SUFFIX_OF = {separator.lower(): suffix for suffix, separator in _SEPARATORS.items()}
-_TOKEN = re.compile(r"\{\{cpproxy:upstream:(?P<form>http|ws|relative|host|name)(?P<suffix>[a-z0-9-]*)\}\}")
+_TOKEN = re.compile(
+    r"\{\{cpproxy:upstream:(?P<form>http|ws|scheme|socket|place|relative|host|name)(?P<suffix>(?:-[a-z0-9]+)*)\}\}"
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # A word may begin after an escape of JSON or of a URL, whose last character is a letter or a digit itself.
 _ESCAPES = r"(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2})"
@@ -36,6 +38,13 @@ _BARE_START = rf"(?:(?<![A-Za-z0-9.@_-])|{_ESCAPES})"
 _CONTEXT = 6  # characters that the above look back at most
 _END = r"(?![A-Za-z0-9_-]|\.[A-Za-z0-9]|(?::|%3A)[0-9])"
 _BASE_END = r"(?![A-Za-z0-9_~-]|\.[A-Za-z0-9])"
+_SCHEMES = "https?|wss?"
+_ANY_SEPARATOR = "|".join(re.escape(separator) for separator in _SEPARATORS.values())
+_USER = r"[A-Za-z0-9._~!$*+,;=:%-]{1,128}"
+_AT = "(?:@|%40|&#64;)"
+_BEFORE_USER = re.compile(f"(?:{_SCHEMES})(?:{_ANY_SEPARATOR})", re.IGNORECASE)
+_USER_LAST = re.compile(rf"(?:{_USER})?(?:{_AT}(?P<rest>[^@\s\"'<>]*))?\Z", re.IGNORECASE)
+_LONGEST_USER = 160  # characters, with what stands around it
 _TAILS = ("", ".", ":", "%3a")  # what the above look ahead at, but for its last character
 _STARTS = {
     "content-location": "^",
@@ -84,18 +93,18 @@ class Public:
         """The address in a form."""
         authority = self.authority.replace(":", "%3A") if suffix == "-percent" else self.authority
         prefix = self.prefix.replace("/", _SLASHES[suffix])
-        secure = self.scheme == "https"
-        match form:
-            case "http":
-                return f"{self.scheme}{_SEPARATORS[suffix]}{authority}{prefix}"
-            case "ws":
-                return f"{'wss' if secure else 'ws'}{_SEPARATORS[suffix]}{authority}{prefix}"
-            case "relative":
-                return f"//{self.authority}{self.prefix}"
-            case "name":
-                return self.name
-            case _:
-                return authority
+        scheme = self.scheme + _SEPARATORS[suffix]
+        socket = ("wss" if self.scheme == "https" else "ws") + _SEPARATORS[suffix]
+        return {
+            "http": f"{scheme}{authority}{prefix}",
+            "ws": f"{socket}{authority}{prefix}",
+            "scheme": scheme,
+            "socket": socket,
+            "place": f"{authority}{prefix}",
+            "relative": f"//{self.authority}{self.prefix}",
+            "host": authority,
+            "name": self.name,
+        }[form]
 
 
 @lru_cache(maxsize=1024)
@@ -152,13 +161,14 @@ class Addresses:
     def unfinished(self, text: str) -> int:
         """How many characters at a text's end may be part of an address that goes on behind it."""
         spellings = _spell(self)
-        lowered = text[-spellings.longest :].lower()
-        for start in range(len(lowered)):
-            suffix = lowered[start:]
-            place = bisect_left(spellings.all, suffix)
-            if place < len(spellings.all) and spellings.all[place].startswith(suffix):
-                return len(suffix)
-        return 0
+        lowered = text[-spellings.longest - _LONGEST_USER :].lower()
+        for before in _BEFORE_USER.finditer(lowered):
+            user = _USER_LAST.match(lowered, before.end())
+            if user and (user["rest"] is None or spellings.begin_with(before[0] + user["rest"])):
+                return len(lowered) - before.start()
+        lowered = lowered[-spellings.longest :]
+        starts = range(len(lowered))
+        return next((len(lowered) - start for start in starts if spellings.begin_with(lowered[start:])), 0)
 
 
 def _resize(sizes: tuple[int, ...], changed: list[tuple[int, int, int]]) -> tuple[int, ...]:
@@ -173,8 +183,11 @@ def _resize(sizes: tuple[int, ...], changed: list[tuple[int, int, int]]) -> tupl
 def _to_token(found: re.Match[str]) -> str:
     scheme = found["scheme"]
     if scheme:
-        form = "ws" if scheme.lower().startswith("ws") else "http"
-        return f"{TOKEN}{form}{_SUFFIX_OF[found['separator'].lower()]}}}}}"
+        suffix = _SUFFIX_OF[found["separator"].lower()]
+        socket = scheme.lower().startswith("ws")
+        if user := found["user"]:
+            return f"{TOKEN}{'socket' if socket else 'scheme'}{suffix}}}}}{user}{TOKEN}place{suffix}}}}}"
+        return f"{TOKEN}{'ws' if socket else 'http'}{suffix}}}}}"
     return f"{TOKEN}{'relative' if found['relative'] else 'host'}}}}}"
 
 
@@ -225,12 +238,11 @@ def addresses(url: str) -> Addresses | None:
     colon = "(?::|%3A|&#58;)"
     with_port = rf"{re.escape(shown)}{colon}{port}"
     authority = rf"{re.escape(shown)}(?:{colon}{port})?" if usual else with_port
-    separators = "|".join(re.escape(separator) for separator in _SEPARATORS.values())
     slash = "|".join(map(re.escape, _SLASHES.values()))
     base = f"(?:{f'(?:{slash})'.join(map(re.escape, path.split('/')))}{_BASE_END})?" if path else ""
     named = authority if "." in host or ":" in host or not usual else with_port
     forms = (
-        rf"{_START}(?P<scheme>https?|wss?)(?P<separator>{separators}){authority}{_END}{base}",
+        rf"{_START}(?P<scheme>{_SCHEMES})(?P<separator>{_ANY_SEPARATOR})(?P<user>{_USER}{_AT})?{authority}{_END}{base}",
         rf"(?P<relative>(?<![:\w])//){authority}{_END}{base}",
         rf"{_BARE_START}{named}{_END}",
     )
@@ -244,6 +256,11 @@ class _Spellings:
 
     all: tuple[str, ...]
     longest: int
+
+    def begin_with(self, text: str) -> bool:
+        """Whether one of them does."""
+        place = bisect_left(self.all, text)
+        return place < len(self.all) and self.all[place].startswith(text)
 
 
 @lru_cache(maxsize=32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cpproxy.core import bodies
 from cpproxy.core.addresses import Addresses, Public, Stream, render, render_headers
 from cpproxy.core.messages import Headers, as_text, as_wire
+from cpproxy.core.streams import Rewriter, rewrite
 
 _TEXTS = frozenset(
     {
@@ -78,6 +79,6 @@ class Passage:
         changed = self.text(data.decode("latin-1")).encode("latin-1")
         return raw if changed == data else bodies.recode(changed, coding)
 
-    def stream(self) -> Stream:
-        """What does the same to a body that comes in pieces and has no content coding."""
-        return Stream(self.known, self.public)
+    def stream(self, content_encoding: str) -> Rewriter | None:
+        """What does the same to a body that comes in pieces; None where its content coding cannot be taken off."""
+        return rewrite(Stream(self.known, self.public), content_encoding)

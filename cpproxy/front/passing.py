@@ -9,11 +9,12 @@ from aiohttp.web import RequestPayloadError
 from msgspec import UNSET, Raw, UnsetType
 
 from cpproxy.core import bodies, redaction
-from cpproxy.core.addresses import Addresses, Public, Stream, addresses
+from cpproxy.core.addresses import Addresses, Public, addresses
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header
 from cpproxy.core.passing import Passage, is_text
 from cpproxy.core.recording import Answered, Arrival, Asked, Recording
+from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import Exchange
 from cpproxy.front.upstream import Head
 from cpproxy.front.wire import encode_chunks
@@ -86,8 +87,8 @@ class Passing:
     front: Addresses | None = None
     out: Passage | None = None
     back: Passage | None = None
-    passed: bool = False
-    """Whether the answer's body went on as it came, since it was too large to wait for."""
+    stream: Rewriter | None = None
+    """What rewrites the answer's body as it comes."""
     status: int = 0
     recorded: bool = False
     _gathered: bytes | None = None
@@ -146,18 +147,19 @@ class Passing:
             self.sent_headers = with_length(self.sent_headers, len(body))
         return encode_chunks(body, ()) if exchange.message.chunked else body
 
-    def upload_stream(self) -> Stream | None:
+    def upload_stream(self) -> Rewriter | None:
         """What rewrites a request's body that is passed on as it comes: a text in chunks, whose length is not told."""
-        coded = value_of(self.request_headers, b"content-encoding")
         text = is_text(value_of(self.request_headers, b"content-type"))
-        return self.out.stream() if self.out and self.exchange.message.chunked and text and not coded else None
+        if self.out is None or not self.exchange.message.chunked or not text:
+            return None
+        return self.out.stream(value_of(self.request_headers, b"content-encoding"))
 
-    def download_stream(self, head: Head) -> Stream | None:
-        """What rewrites an answer's body that is passed on as it comes."""
-        coded = value_of(head.headers, b"content-encoding")
+    def download_stream(self, head: Head) -> Rewriter | None:
+        """What rewrites an answer's body that is passed on as it comes, with no regard to the length it announced."""
         content_type = value_of(head.headers, b"content-type")
-        text = is_text(content_type) or not content_type
-        return self.back.stream() if self.back and head.length is None and text and not coded else None
+        text = is_text(content_type) or (not content_type and head.length is None)
+        coding = value_of(head.headers, b"content-encoding")
+        return self.back.stream(coding) if self.back and text and head.length != 0 else None
 
     def shown_body(self, headers: Headers) -> bytes:
         """The answer's body, as far as it has come, for the client; `headers` are the upstream's."""
@@ -210,6 +212,11 @@ class Passing:
 def without_own(headers: Headers) -> Headers:
     """The headers without those that a proxy of this kind adds or is told by."""
     return tuple(pair for pair in headers if not pair[0].lower().startswith(_OWN_HEADERS))
+
+
+def without_length(headers: Headers) -> Headers:
+    """The headers without `Content-Length`."""
+    return tuple(pair for pair in headers if pair[0].lower() != b"content-length")
 
 
 def with_length(headers: Headers, length: int) -> Headers:

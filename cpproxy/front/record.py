@@ -5,13 +5,14 @@ import contextlib
 
 from aiohttp.web import RequestPayloadError
 
-from cpproxy.core.addresses import Public, Stream
+from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, transfer_codings
 from cpproxy.core.passing import is_events, is_text
 from cpproxy.core.recording import Recording
+from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import OUTCOME_HEADER, Exchange
-from cpproxy.front.passing import BadRequest, Catch, Passing, value_of, with_length, without_own
+from cpproxy.front.passing import BadRequest, Catch, Passing, value_of, with_length, without_length, without_own
 from cpproxy.front.reach import find_public
 from cpproxy.front.upstream import Head, Transfer, Upstream, UpstreamFailure
 from cpproxy.front.wire import encode_head, has_body
@@ -31,7 +32,7 @@ def _frame(data: bytes) -> bytes:
 class _Upload:
     """Sends a request's body on, piece by piece, while the answer is waited for already."""
 
-    def __init__(self, exchange: Exchange, transfer: Transfer, catch: Catch, stream: Stream | None) -> None:
+    def __init__(self, exchange: Exchange, transfer: Transfer, catch: Catch, stream: Rewriter | None) -> None:
         self.failure: Exception | None = None
         self._stream = stream
         self._exchange = exchange
@@ -168,18 +169,24 @@ class Recorder:
         marked = (*shown, (OUTCOME_HEADER, Outcome.RECORDED.encode()))
         bodied = has_body(exchange.method, head.status)
         gathers = bodied and call.back is not None and self._waits(head, transfer)
+        length = head.length
         if gathers:
             await self._gather(call, head, marked, transfer)
-        prompt = not bodied or (head.length is not None and (gathers or transfer.has_arrived()))
-        stream = None if gathers or not bodied else call.download_stream(head)
+        elif bodied and (stream := call.download_stream(head)) is not None:
+            call.stream, length, marked = stream, None, without_length(marked)
+        whole = gathers and not exchange.started
+        prompt = not bodied or (length is not None and (gathers or transfer.has_arrived()))
         if not prompt and not exchange.started:
             call.status = head.status
-            await exchange.start(head.status, head.reason, marked, length=head.length)
-        last = b"" if transfer.is_whole() else await self._read(call, transfer, stream)
+            await exchange.start(head.status, head.reason, marked, length=length)
+        if not transfer.is_whole():
+            last = await self._read(call, transfer)
+        else:
+            last = b"" if call.stream is None else call.stream.take(b"", last=True)
         if upload is not None:
             await upload.stop()
         call.record(head, headers, self._now())
-        if gathers and not call.passed:
+        if whole:
             last = call.shown_body(headers)
             marked = with_length(marked, len(last))
         if prompt:
@@ -197,16 +204,17 @@ class Recorder:
         return bool(value_of(head.headers, b"content-encoding")) and not is_events(content_type)
 
     async def _gather(self, call: Passing, head: Head, headers: Headers, transfer: Transfer) -> None:
-        """Reads an answer whole; one that becomes too large for that goes on as it is."""
+        """Reads an answer whole; one that becomes too large for that goes on as it comes."""
         exchange, caught = call.exchange, call.response
         try:
             while not transfer.is_whole():
                 data, _ = await transfer.read()
                 if caught.size + len(data) > self._limit:
-                    call.passed = True
+                    call.stream = call.download_stream(head)
                     call.status = head.status
                     await exchange.start(head.status, head.reason, headers, length=head.length)
-                    await exchange.write(bytes(caught.kept) + data)
+                    held = bytes(caught.kept) + data
+                    await exchange.write(held if call.stream is None else call.stream.take(held))
                     caught.add(data)
                     return
                 caught.add(data)
@@ -217,7 +225,7 @@ class Recorder:
             await exchange.write(call.shown_body(head.headers)[: caught.size])
             raise
 
-    async def _read(self, call: Passing, transfer: Transfer, stream: Stream | None) -> bytes:
+    async def _read(self, call: Passing, transfer: Transfer) -> bytes:
         """Passes on all of the answer's body but its last piece, which comes back."""
         began = self._loop.time()
         pending = 0
@@ -229,8 +237,8 @@ class Recorder:
                 call.chunks.append(Chunk(self._loop.time() - began, pending))
                 pending = 0
             last = transfer.is_whole()
-            if stream is not None:
-                data = stream.take(data, last=last)
+            if call.stream is not None:
+                data = call.stream.take(data, last=last)
             if last:
                 return data
             await call.exchange.write(data)
