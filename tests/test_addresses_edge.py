@@ -5,21 +5,26 @@ import gzip
 import json
 import random
 import re
+import zlib
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import brotli  # type: ignore[import-untyped]
 import msgspec
 import pytest
+import zstandard
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cpproxy.core import bodies, streams
 from cpproxy.core.addresses import TOKEN, Public, Stream, addresses, render
 from cpproxy.core.messages import Request
 from cpproxy.core.replay import Replay, Serve
 from cpproxy.core.routes import RouteTable
+from cpproxy.core.streams import rewrite
 from cpproxy.files import cassettes
 from tests.origin import Peer, ask, connected, http_origin, raw_origin
 from tests.processes import finish, running
@@ -49,6 +54,19 @@ FORMS = [
     pytest.param(
         "https:&#x2F;&#x2F;staging.example.com", "http:&#x2F;&#x2F;127.0.0.1:9090&#x2F;s&#x2F;alpha", id="HTML"
     ),
+    pytest.param(
+        "https://me:pass%21@staging.example.com:443/x", "http://me:pass%21@127.0.0.1:9090/s/alpha/x", id="with a user"
+    ),
+    pytest.param(
+        r"wss:\/\/me@staging.example.com\/x", r"ws:\/\/me@127.0.0.1:9090\/s\/alpha\/x", id="with a user in JSON"
+    ),
+    pytest.param(
+        "https%3A%2F%2Fme%3Apw%40staging.example.com%2F",
+        "http%3A%2F%2Fme%3Apw%40127.0.0.1%3A9090%2Fs%2Falpha%2F",
+        id="with a user in a URL",
+    ),
+    pytest.param("mail me@staging.example.com", "mail me@staging.example.com", id="a mail address"),
+    pytest.param("https://me:pw@other.example/x", "https://me:pw@other.example/x", id="another's with a user"),
     pytest.param("see https://staging.example.com.", "see http://127.0.0.1:9090/s/alpha.", id="at a sentence's end"),
     pytest.param("https://staging.example.com.evil/", "https://staging.example.com.evil/", id="another's beginning"),
     pytest.param("https://staging.example.com:8443/", "https://staging.example.com:8443/", id="another port"),
@@ -106,6 +124,12 @@ def test_a_base_path_is_part_of_the_address() -> None:
     shown = [render(known.tokenise(text), Public("http", "front:1")) for text in texts]
     assert shown == ["http://front:1/x", "http://front:1/basement", r"http:\/\/front:1\/x"]
     headers = (("Location", "/base/x"), ("Location", "/base"), ("Set-Cookie", "a=1; Path=/base"), ("Link", "</base/2>"))
+    stream = Stream(known, Public("http", "front:1"))
+    pieces = [
+        stream.take(bytes([byte])) for byte in b"https://me:pw@cp.example/base/x https://me:pw@cp.example/basement"
+    ]
+    whole = b"".join([*pieces, stream.take(b"", last=True)])
+    assert whole == b"http://me:pw@front:1/x http://me:pw@front:1/basement"
     assert [value for _, value in known.tokenise_headers(headers)] == ["/x", "/", "a=1; Path=/", "</2>"]
 
 
@@ -280,6 +304,127 @@ async def test_events_go_on_as_they_happen_with_the_fronts_address(tmp_path: Pat
         ]
 
 
+CODED = ["gzip", "deflate", "br", "zstd"]
+
+
+def _uncode(data: bytes, coding: str) -> bytes:
+    """As much as can be read of a body whose end may not have come yet."""
+    match coding:
+        case "gzip":
+            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data)
+        case "deflate":
+            return zlib.decompressobj().decompress(data)
+        case "br":
+            read: bytes = brotli.Decompressor().process(data)
+            return read
+        case _:
+            return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_a_coded_stream_can_be_read_piece_by_piece_and_ends_whole(coding: str) -> None:
+    known = addresses(UPSTREAM)
+    assert known is not None
+    text = b"data: one\n\n" + b"data: https://staging.example.com/x\n\n" * 3
+    coded = bodies.recode(text, (coding,))
+    for size in (1, 7, len(coded)):
+        stream = rewrite(Stream(known, PUBLIC), coding)
+        assert stream is not None
+        pieces = [stream.take(coded[start : start + size]) for start in range(0, len(coded), size)]
+        end = stream.take(b"", last=True)
+        shown = text.replace(UPSTREAM.encode(), PUBLIC.url.encode())
+        assert _uncode(b"".join(pieces), coding) == shown
+        assert bodies.uncode(b"".join([*pieces, end]), (coding,), 10_000) == shown
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_a_coded_stream_that_is_cut_off_stays_cut_off(coding: str) -> None:
+    known = addresses(UPSTREAM)
+    assert known is not None
+    coded = bodies.recode(bytes(random.Random(1).randbytes(500)).hex().encode(), (coding,))
+    stream = rewrite(Stream(known, PUBLIC), coding)
+    assert stream is not None
+    assert bodies.uncode(stream.take(coded[:-20]) + stream.take(b"", last=True), (coding,), 10_000) is None
+
+
+def test_what_is_not_coded_as_it_says_goes_on_as_it_comes() -> None:
+    known = addresses(UPSTREAM)
+    assert known is not None
+    for coding in CODED:
+        stream = rewrite(Stream(known, PUBLIC), coding)
+        assert stream is not None
+        assert stream.take(b"data: plain\n\n") + stream.take(b"more", last=True) == b"data: plain\n\nmore"
+    assert rewrite(Stream(known, PUBLIC), "compress") is None
+    assert rewrite(Stream(known, PUBLIC), "gzip, br") is None
+
+
+async def _chunk(peer: Peer) -> bytes:
+    size = int(await peer.until(b"\r\n"), 16)
+    return (await peer.exactly(size + 2))[:-2]
+
+
+@pytest.mark.parametrize("coding", CODED)
+async def test_coded_events_go_on_as_they_happen_with_the_fronts_address(coding: str, tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        own = re.findall(rb"Host: (\S+)", await peer.head())[0]
+        await peer.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+            b"Content-Encoding: " + coding.encode() + b"\r\n\r\n"
+        )
+        packer = streams._put_on(coding)
+        for last, event in enumerate((b"data: http://" + own + b"/x\n\n", b"data: http://" + own + b"/y\n\n")):
+            piece = packer[0](event) + packer[1](bool(last))
+            await peer.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+            if not last:
+                await go_on.wait()
+        await peer.send(b"0\r\n\r\n")
+
+    async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy, connected(proxy.url) as client:
+        await client.send(b"GET /events HTTP/1.1\r\nHost: cp\r\nConnection: close\r\n\r\n")
+        assert b"Content-Encoding: " + coding.encode() in await client.head()
+        first = await _chunk(client)
+        assert _uncode(first, coding) == b"data: http://cp/x\n\n"
+        go_on.set()
+        rest = b""
+        while piece := await _chunk(client):
+            rest += piece
+        assert bodies.uncode(first + rest, (coding,), 10_000) == b"data: http://cp/x\n\ndata: http://cp/y\n\n"
+        await origin.finish()
+    body = proxy.interactions()[0].response.body
+    assert body.text == "data: {{cpproxy:upstream:http}}/x\n\ndata: {{cpproxy:upstream:http}}/y\n\n"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+async def test_a_text_above_the_limit_is_rewritten_as_it_passes(coding: str, chunked: bool, tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(3000).hex()
+
+    async def tell(request: web.BaseRequest) -> web.StreamResponse:
+        data = f'"{noise} http://{request.headers["Host"]}/x {noise}"'.encode()
+        data = bodies.recode(data, (coding,)) if coding else data
+        headers = {"Content-Type": "application/json", **({"Content-Encoding": coding} if coding else {})}
+        if not chunked:
+            return web.Response(body=data, headers=headers)
+        response = web.StreamResponse(headers=headers)
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        for start in range(0, len(data), 1000):
+            await response.write(data[start : start + 1000])
+        return response
+
+    async with (
+        http_origin(tell) as origin,
+        recorder(origin, tmp_path, limit=2000) as proxy,
+        aiohttp.ClientSession() as client,
+    ):
+        for _ in range(2):
+            async with client.get(f"{proxy.url}/large") as answer:
+                assert await answer.text() == f'"{noise} {proxy.url}/x {noise}"'
+        assert proxy.interactions()[0].response.body.omitted > 2000  # type: ignore[union-attr, operator]
+
+
 async def test_what_is_no_text_passes_as_it_comes(tmp_path: Path) -> None:
     async with raw_origin(Answering()) as origin:
         binary = b"\x00\xff" + origin.url.encode()
@@ -347,6 +492,21 @@ def test_replay_answers_with_the_address_by_which_each_client_came(told: Path, t
             assert shown["Set-Cookie"].endswith(f"Path={prefix}/cp")
             assert "{{" not in text + str(shown)
             assert int(shown["Content-Length"]) == len(text)
+
+
+def test_a_coded_request_may_hold_the_fronts_address(told: Path, tmp_path: Path) -> None:
+    async def talk(front: str) -> int:
+        async with aiohttp.ClientSession() as client:
+            to = front.replace(":", "%3A").replace("/", "%2F")
+            body = gzip.compress(json.dumps({"redirect_uri": f"{front}/callback"}).encode())
+            headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+            async with client.post(
+                f"{front}/login?to={to}", data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                return answer.status
+
+    with running(["replay", "--cassettes", str(told), "--listen", "127.0.0.1:0"], cwd=tmp_path) as proxy:
+        assert asyncio.run(talk(proxy.url)) == 200
 
 
 def test_replay_without_a_host_answers_with_where_it_listens(told: Path, tmp_path: Path) -> None:
