@@ -327,8 +327,8 @@ REMARKS: dict[str, tuple[tuple[Interaction, ...], list[str]]] = {
         (PROVISION, AT_ONCE),
         [
             (
-                "$.interactions[1]: warning: was asked as $.interactions[0] was, at the same time or by another caller, "
-                "but answered otherwise: replay gives the two answers in the order in which the calls arrive"
+                "$.interactions[1]: warning: was asked as $.interactions[0] was, at the same time or by another "
+                "caller, but answered otherwise: replay gives the two answers in the order in which the calls arrive"
             ),
         ],
     ),
