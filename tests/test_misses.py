@@ -251,6 +251,26 @@ def test_nothing_is_proposed_that_takes_one_thing_for_another() -> None:
     assert found.remedy is None
 
 
+def test_what_tells_one_answer_from_another_is_not_to_be_left_out() -> None:
+    tape = Tape()
+    tape.add("POST /", {"instance": "a"}, body="Action=Run&Version=1")
+    tape.add("POST /", {"volume": "b"}, body="Action=Attach&Version=1")
+    found = miss(play(tape), call("POST /", "Action=Detach&Version=1"))
+    assert [one.where for one in found.nearest[0].differences] == ["form:Action"]
+    assert found.remedy is None
+
+
+def test_a_write_that_was_repeated_many_times_is_told_shortly() -> None:
+    tape = Tape()
+    for _ in range(200):
+        tape.add("POST /beat", {"ok": 1}, body={"up": True})
+    player = play(tape)
+    for _ in range(200):
+        answer(player, call("POST /beat", {"up": True}))
+    details = miss(player, call("POST /beat", {"up": True})).details()
+    assert (len(details["used_up"]), details["used_up"][-1]["interaction"], details["times"]) == (20, "200", 200)
+
+
 def test_the_distance_is_the_sum_of_the_weights_that_are_shown() -> None:
     tape = Tape()
     tape.add("POST /teams?a=1", {"ok": 1}, body={"size": 1})

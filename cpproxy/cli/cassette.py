@@ -173,7 +173,7 @@ def learn(
 
 
 def name_identities(folder: "Path", wanted: "Iterable[tuple[cassettes.Loaded, tuple[str, ...]]]") -> None:
-    """Write identities into the cassettes that were compared; UsageError, and none is written, where one has changed."""
+    """Write identities into cassettes that were compared; UsageError, and nothing is written, where one has changed."""
     pairs = list(wanted)
     for loaded, _ in pairs:
         if cassettes.file_digest(folder, loaded.name) != loaded.sha256:

@@ -103,7 +103,9 @@ class Miss:
         """The miss as JSON: the nearest interactions with each difference as place, expected and found."""
         details: dict[str, Any] = {"nearest": [_detail(near) for near in self.nearest]}
         if self.used_up:
-            details["used_up"] = [{"cassette": cassette, "interaction": one} for cassette, one in self.used_up]
+            last = self.used_up[-_LISTED:]
+            details["used_up"] = [{"cassette": cassette, "interaction": one} for cassette, one in last]
+            details["times"] = len(self.used_up)
         if self.bindings:
             details["bindings"] = dict(self.bindings)
         if self.left_out:
@@ -163,7 +165,7 @@ def explain(asking: Asking, found: Search, library: Library, why: str = "") -> M
     near.sort(key=lambda one: (one[0].distance, bool(one[0].because)))
     remedy = treat_spent(found.spent, library) if found.spent else None
     if remedy is None and near and not near[0][0].because:
-        remedy = find_remedy(near[0][1], near[0][0].differences, asking, library)
+        remedy = find_remedy(near[0][1], near[0][0].differences, asking, library, _find_rivals(near))
     nearest = near[:_SHOWN]
     return Miss(
         form.method,
@@ -175,6 +177,12 @@ def explain(asking: Asking, found: Search, library: Library, why: str = "") -> M
         remedy,
         write([remedy], tuple(one.settings for one in library.routes.routes), library.settings) if remedy else "",
     )
+
+
+def _find_rivals(near: list[tuple[Near, Line]]) -> list[Line]:
+    """The lines that would match as the nearest would, were its differences left out."""
+    left_out = {one.where for one in near[0][0].differences}
+    return [line for one, line in near if {difference.where for difference in one.differences} <= left_out]
 
 
 def _neighbours(asking: Asking, found: Search, library: Library) -> Iterator[Line]:

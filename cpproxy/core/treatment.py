@@ -12,13 +12,14 @@ from cpproxy.core.index import Line
 from cpproxy.core.inventory import compared
 from cpproxy.core.loading import Library
 from cpproxy.core.matching import CONDITIONAL, Difference
-from cpproxy.core.places import walk
+from cpproxy.core.places import walk, walk_answer
 from cpproxy.core.remedies import Remedy, name_section
 from cpproxy.core.repeats import judge
 from cpproxy.core.search import Asking
 from cpproxy.core.worlds import Entry, World
 
 _MOST = 4  # places that are left out at once: beyond that it is another call
+_MADE = re.compile(r"\w*\d[\w.:-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]+")
 _UNNAMED = {"method", "path", "body", "$", "header:accept", *(f"header:{name.decode()}" for name in CONDITIONAL)}
 
@@ -29,8 +30,13 @@ def treat_spent(lines: list[Line], library: Library) -> Remedy | None:
     return found.remedies[0] if found is not None and len(found.remedies) == 1 else None
 
 
-def find_remedy(line: Line, differences: tuple[Difference, ...], asking: Asking, library: Library) -> Remedy | None:
-    """The line that leaves out what differs, or that names an identity; None where no line would do."""
+def find_remedy(
+    line: Line, differences: tuple[Difference, ...], asking: Asking, library: Library, rivals: list[Line]
+) -> Remedy | None:
+    """The line that leaves out what differs, or that names an identity; None where no line would do.
+
+    `rivals` are the lines that would match too, were the differences left out.
+    """
     entry = line.entries[0]
     match, when = name_section(entry, library)
     known = () if asking.route is None else (asking.route.settings.match, asking.route.settings.when)
@@ -43,7 +49,18 @@ def find_remedy(line: Line, differences: tuple[Difference, ...], asking: Asking,
         return None
     if any(one.expected and _names_thing(one.expected, library, asking) for one in differences):
         return None  # it would take one thing for another
+    if len({_read_kind(one.entries[0], library) for one in rivals}) > 1:
+        return None  # what differs is what tells one answer from another
     return Remedy("ignore", places, match, when)
+
+
+def _read_kind(entry: Entry, library: Library) -> object:
+    """Equal for answers of one kind: the same places and words, whatever things they speak of."""
+    found: dict[str, None] = {}
+    for spot, value in walk_answer(entry.interaction(), library.catalogue):
+        text = _MADE.sub("", value) if isinstance(value, str) else ""
+        found[f"{spot.wide}={text}"] = None
+    return (entry.status, *found)
 
 
 def _names_thing(text: str, library: Library, asking: Asking) -> bool:

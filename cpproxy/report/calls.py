@@ -72,6 +72,8 @@ def show(named: NamedCall, paint: Paint) -> str:
 def _explain(details: dict[str, Any], paint: Paint) -> Iterator[str]:
     """What a miss was told, for people: each part under its name."""
     used = [f"{one['interaction']} of cassette {one['cassette']}" for one in details.get("used_up", ())]
+    if details.get("times", 0) > len(used):
+        used.insert(0, f"recorded {details['times']} times, the last as")
     parts = {
         "nearest": [line for near in details.get("nearest", ()) for line in _show_near(near)],
         "bound": [f"{recorded}: {live}" for recorded, live in details.get("bindings", {}).items()],
