@@ -16,7 +16,7 @@ from cpproxy.core.places import Side, walk
 from cpproxy.core.repeats import find_repeats
 
 MANY_STEPS = 20
-_EXPIRY = re.compile(r"exp|.*(?:expir(?:y|es|ation)|not_?after|valid_?(?:until|to)).*", re.IGNORECASE)
+_EXPIRY = re.compile(r"exp|.*(?:expir(?:y|e|ation)|not_?after|valid_?(?:until|to)).*", re.IGNORECASE)
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
 _SHORT_HEX = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{8,12}(?![0-9A-Za-z-])")
 _LONG_HEX = re.compile(r"[0-9a-f]{32,}")

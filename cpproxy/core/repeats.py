@@ -58,8 +58,14 @@ def judge(line: Line, library: Library) -> Repeated | None:
 
 
 def _makes(entry: Entry, line: Line) -> bool:
-    """Whether a write made something: that is what its status says, or what is spoken of later stands in it first."""
-    return entry.status == 201 or entry.number in line.world.introducing
+    """Whether a write made something: that is what its status says, or it shows first what other calls speak of."""
+    if entry.status == 201:
+        return True
+    world = line.world
+    shown = frozenset(one for one in entry.asked | entry.told if world.creators.get(one) is entry) - world.lone
+    return bool(shown) and any(
+        other.line is not line and not shown.isdisjoint(other.asked | other.told) for other in world.entries
+    )
 
 
 def find_repeats(line: Line, library: Library) -> Repeated | None:
