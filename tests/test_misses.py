@@ -316,6 +316,15 @@ def test_a_cassette_that_the_session_does_not_play_is_named_as_such() -> None:
     assert "this session does not play cassette two" in answer(player, call("GET /b"))
 
 
+def test_of_equally_near_ones_that_of_the_scenario_goes_first() -> None:
+    one, two = Tape("one"), Tape("two")
+    for tape in (one, two):
+        tape.add("POST /teams", {"ok": 1}, body={"name": "a"})
+    player = play(one, two)
+    player.scenario = "two"
+    assert [near.cassette for near in miss(player, call("POST /teams", {"name": "b"})).nearest] == ["two", "one"]
+
+
 def test_an_interaction_whose_credentials_the_call_lacks_is_named_as_such() -> None:
     tape = Tape()
     tape.add("GET /a?x=1", {"ok": 1}, by="ann")

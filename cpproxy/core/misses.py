@@ -23,7 +23,7 @@ from cpproxy.core.messages import printable
 from cpproxy.core.remedies import Remedy, write
 from cpproxy.core.search import Asking, Search
 from cpproxy.core.treatment import find_remedy, treat_spent
-from cpproxy.core.worlds import Once
+from cpproxy.core.worlds import Entry, Once
 
 _EXAMINED = 64
 _SHOWN = 3
@@ -192,8 +192,12 @@ def _neighbours(asking: Asking, found: Search, library: Library) -> Iterator[Lin
     form = asking.form
     every = dict.fromkeys(entry.line for world in library.worlds.values() for entry in world.entries)
     lines = [line for line in every if line is not None and line not in fitting]
-    lines.sort(key=lambda line: (_unlike(line.entries[0].path, form.path), line.entries[0].method != form.method))
+    lines.sort(key=lambda line: (*_unlike_head(line.entries[0], form), line.world.name != asking.scenario))
     yield from lines
+
+
+def _unlike_head(entry: Entry, form: Form) -> tuple[int, bool]:
+    return _unlike(entry.path, form.path), entry.method != form.method
 
 
 def _unlike(recorded: str, live: str) -> int:
