@@ -107,3 +107,29 @@ def test_an_unknown_token_is_noted_where_answers_differ_by_credential_alone() ->
     notes = [player.ask("GET /me", by="x").note for _ in range(3)]
     assert "this token is unknown" in notes[0]
     assert notes[1:] == ["", ""]
+
+
+def test_a_token_that_was_told_from_others_by_arrival_proves_nothing() -> None:
+    tape = Tape()
+    for who in ("alpha", "beta"):
+        tape.add("GET /list", {"items": []}, by=who)
+    tape.documents += two_workspaces().documents
+    for at, document in enumerate(tape.documents):
+        document |= {"id": str(at), "start": at * 2.0, "end": at * 2.0 + 1}
+    player = play(tape)
+    player.ask("GET /list", by="x")
+    assert "nothing tells whether 2 or 4 is meant" in player.ask("POST /ws", body={"id": new()}, by="x").doubt
+
+
+def test_a_miss_says_that_what_it_names_is_in_what_was_bound_by_arrival() -> None:
+    tape = Tape()
+    orgs = ("5a1d2c3b-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "c0ffee00-dead-4bee-8fed-0123456789ab")
+    for who, org, workspace in zip(("alpha", "beta"), orgs, (ONE, TWO), strict=True):
+        tape.add("POST /orgs", {"ok": True}, 201, body={"id": org}, by=who)
+        tape.add("POST /ws", {"ok": True}, 201, body={"id": workspace, "org": org}, by=who)
+    tape.add(f"GET /ws/{TWO}", {"state": "running"}, by="beta")
+    player = play(tape)
+    org, workspace = new(), new()
+    assert player.ask("POST /orgs", body={"id": org}, by="x").doubt
+    assert player.ask("POST /ws", body={"id": workspace, "org": org}, by="x").outcome == "replayed"
+    assert f"{org} was bound by arrival" in player.ask(f"GET /ws/{workspace}", by="x").reason

@@ -283,6 +283,17 @@ def test_15_the_polls_of_one_caller_never_move_another() -> None:
     assert [player.state("GET /x", client=f"10.0.0.{n}") for n in (8, 9, 8)] == ["a", "a", "b"]
 
 
+def test_15_what_one_caller_did_not_wait_for_goes_on_as_another_saw_it() -> None:
+    tape = Tape()
+    tape.add("POST /orgs", {"ok": 1}, 201, body={"id": W1}, by="ann")
+    for by, state in (("ann", "pending"), ("bob", "pending"), ("bob", "running")):
+        tape.add("GET /orgs", {"orgs": [{"id": W1, "state": state}]}, by=by)
+    player = play(tape)
+    player.ask("POST /orgs", body={"id": W1}, by="ann")
+    told = [player.ask("GET /orgs", by="ann").json["orgs"][0]["state"] for _ in range(3)]
+    assert told == ["pending", "running", "running"]
+
+
 FORMS = [
     ("https://staging.example.com/cp", "http://front:9090/s/a/cp"),
     ("https:\\/\\/staging.example.com\\/cp", "http:\\/\\/front:9090\\/s\\/a\\/cp"),

@@ -52,7 +52,8 @@ def _find_alike_writes(ground: Ground, fates: Fates) -> Iterator[Remark]:
                 yield Remark(
                     ground.where(other),
                     f"nothing tells it from {entry.id} but what is new in each run, and what they make differs later "
-                    f"({where}): replay gives them out as the calls arrive; a session for each caller settles it",
+                    f"({where}): replay gives them out as the calls arrive; a session for each caller "
+                    "that plays a cassette of its own settles it",
                 )
 
 

@@ -115,6 +115,12 @@ class Fates:
                 if other is not entry and may_swap(entry, other) and (where := self.compare(entry, other)):
                     yield other, where
 
+    def is_like(self, one: Entry, other: Entry) -> bool:
+        """Whether two writes are of one kind, and name nothing besides that tells them apart."""
+        if one.line is None or other.line is None or one.line.bucket is not other.line.bucket:
+            return False
+        return self._fixed(one) == self._fixed(other)
+
     def _is_mixed(self, bucket: Bucket) -> bool:
         """Whether any two writes of a kind could come the other way round."""
         if bucket not in self._mixed:

@@ -54,7 +54,7 @@ def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, l
     view = view_of(line, entries, library.catalogue, library.volatile)
     every = line.choose(sent.present)
     wide = view if len(every) == len(entries) else view_of(line, every, library.catalogue, library.volatile)
-    found = _find(view.rest, wide.rest, session)
+    found = _find(view.rest, wide.rest, session, alike=not wide.by_caller())
     if found is None and view.by_path:
         found = _earliest(view.rest)
     if found is None:
@@ -70,11 +70,16 @@ def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, l
     return reading
 
 
-def _find(own: Timeline, wide: Timeline, session: Session) -> Found | None:
-    """What answers in the state, by what this caller was told when it was recorded, else by what anybody was."""
+def _find(own: Timeline, wide: Timeline, session: Session, *, alike: bool) -> Found | None:
+    """What answers in the state, by what this caller was told when it was recorded, else by what anybody was.
+
+    Where callers are told `alike`, what others were told later goes on where this one had stopped to ask.
+    """
     found = own.find(session.state(own))
-    if own is wide or (found is not None and not found.doubt):
+    if own is wide:
         return found
+    if found is not None and not found.doubt:
+        return own.go_on(found, wide) if alike and not found.at_end else found
     other = wide.find(session.state(wide))
     if other is not None and (found is None or not other.doubt):
         return other
@@ -92,12 +97,13 @@ def _compose(reading: Reading, view: View, wide: View, session: Session, library
     """Chooses each part, and composes the document where no recorded answer is just that (rule 14)."""
     others = {part.steps: part for part in wide.parts} if wide is not view else {}
     known = {part.steps for part in view.parts}
+    alike = not wide.by_caller()
     chosen: dict[Steps, Seen] = {}
     for part in (*view.parts, *(part for steps, part in others.items() if steps not in known)):
         parents = [part.steps[:size] for size in range(1, len(part.steps)) if _is_part(part.steps[size - 1])]
         if not all(parent in chosen for parent in parents):
             continue
-        seen = _choose(part, others.get(part.steps, part), reading, session)
+        seen = _choose(part, others.get(part.steps, part), reading, session, alike=alike)
         if seen is not None and seen.source is not ABSENT:
             chosen[part.steps] = seen
     keys = (view.keys | wide.keys)[reading.entry]
@@ -118,11 +124,11 @@ def _is_part(step: str | int) -> bool:
     return isinstance(step, str) and step.startswith("#")
 
 
-def _choose(part: Part, other: Part, reading: Reading, session: Session) -> Seen | None:
+def _choose(part: Part, other: Part, reading: Reading, session: Session, *, alike: bool) -> Seen | None:
     """What a part is now; None for one that is not there."""
     if part.creator is not None and not session.is_played(part.creator):
         return None
-    found = _find(part.timeline, other.timeline, session)
+    found = _find(part.timeline, other.timeline, session, alike=alike or part.creator is not None)
     if found is None:
         reading.doubt = reading.doubt or f"{part.steps[-1]} was never seen in this state"
         return None

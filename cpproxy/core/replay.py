@@ -327,7 +327,7 @@ class Replay:
                 f"no recorded interaction answers {call}: it names what {entry.id} of cassette "
                 f"{entry.cassette} makes ({identity} there), and nobody has played that write"
             )
-        reason += spell_guesses(form, asking.session)
+        reason += spell_guesses(form, asking.session, self.library)
         return Refuse(Outcome.MISS, 421, reason, form, name, miss=miss)
 
 

@@ -46,6 +46,8 @@ class Session:
     cursors: dict[Row, int] = field(default_factory=dict)
     guessed: dict[Identity, str] = field(default_factory=dict)
     """What was bound by arrival alone, each with why."""
+    doubted: set[tuple[str, str]] = field(default_factory=set)
+    """Placeholders whose caller was told from others by arrival alone."""
     settled: dict[object, Any] = field(default_factory=dict)
     """Answers by call, for calls that get the same answer again until something changes."""
     _states: dict[Timeline, tuple[int, State]] = field(default_factory=dict)

@@ -76,6 +76,7 @@ class Timeline:
     _clear: dict[State, Steps] = field(default_factory=dict)
     _doubtful: list[tuple[State, State, Seen]] = field(default_factory=list)
     _found: dict[State, Found | None] = field(default_factory=dict)
+    _continued: dict[tuple["Timeline", State], Found] = field(default_factory=dict)
     constant: bool = False
     """Whether all answers are equal."""
     numbers: State = frozenset()
@@ -98,6 +99,20 @@ class Timeline:
         if state not in self._found:
             self._found[state] = self._search(state)
         return self._found[state]
+
+    def go_on(self, found: Found, wide: "Timeline") -> Found:
+        """What answers in a state, and after it what others alone were told later in the same state."""
+        key = (wide, found.steps.state)
+        if key not in self._continued:
+            steps = found.steps.steps
+            later = wide.find(found.steps.state)
+            every = later.steps.steps if later is not None and not later.doubt and not later.at_end else ()
+            last = max(
+                (at for at, one in enumerate(every) if one.seen.value == steps[-1].seen.value), default=len(every)
+            )
+            more = every[last + 1 :]
+            self._continued[key] = Found(Steps(found.steps.state, (*steps, *more)), found.doubt) if more else found
+        return self._continued[key]
 
     def states(self) -> tuple[State, ...]:
         """The states in which answers were recorded; of those that overlap a write, the state before it."""
