@@ -125,7 +125,8 @@ class Plane:
     """The whole state of one control plane; `answer` is its only way in.
 
     `ready_after` is the time in seconds from a creation to `running`; `url` is what it calls itself in the config that
-    it hands to tenants; `checked_at` adds the time of asking to status and health answers.
+    it hands to tenants; `checked_at` adds the time of asking to status and health answers. `more_operators` are tokens
+    that are as good as the operator's.
     """
 
     clock: Clock = time.time
@@ -133,7 +134,9 @@ class Plane:
     url: str = ""
     ready_after: float = 0.25
     checked_at: bool = False
+    console_lines: int = CONSOLE_LINES
     operator_token: str = OPERATOR_TOKEN
+    more_operators: Sequence[str] = ()
     shared_secret: str = ""
     tenants: Sequence[TenantAccount] = TENANTS
     _base: int = field(init=False)
@@ -215,7 +218,7 @@ class Plane:
         raise RefusedError(HTTPStatus.NOT_FOUND, "not found")
 
     def _dispatch_org(self, call: Call, rest: list[str]) -> tuple[HTTPStatus, Any]:
-        if call.bearer != self.operator_token:
+        if call.bearer not in {self.operator_token, *self.more_operators}:
             raise RefusedError(HTTPStatus.UNAUTHORIZED)
         match call.method, rest:
             case "POST", ["orgs"]:
@@ -294,7 +297,7 @@ class Plane:
         lines = [
             f"[{number * 0.137:12.6f}] {noise.choice(CONSOLE_SPEAKERS)}: "
             f"{noise.choice(CONSOLE_EVENTS)} unit-{noise.randrange(10000):04d}"
-            for number in range(CONSOLE_LINES)
+            for number in range(self.console_lines)
         ]
         lines[0] = f"[    0.000000] instance {workspace.instance_id} boots runtime {workspace.runtime} ✓"
         return {"output": "".join(f"{line}\r\n" for line in lines)}
