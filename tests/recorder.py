@@ -40,6 +40,9 @@ class _Sessions:
     def add(self, call: Call) -> None:
         self._tally.add(call)
 
+    def admits(self, session: str) -> bool:
+        return self._tally.admits(session)
+
     def scenario(self, session: str) -> str:
         return self._tally.session(session).scenario
 

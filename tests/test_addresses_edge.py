@@ -536,11 +536,25 @@ def test_a_public_url_stands_in_answers(told: Path, tmp_path: Path, by: str) -> 
             assert shown["Location"] == f"{public}{prefix}/next"
 
 
+def test_a_public_url_stands_in_answers_while_they_are_recorded(tmp_path: Path) -> None:
+    folder = ["--cassettes", str(tmp_path / "cassettes"), "--listen", "127.0.0.1:0"]
+    with hosting(Plane(ready_after=0)) as origin:
+        command = ["record", "--upstream", origin, "--public-url", "https://front.example/cp", *folder]
+        with running(command, cwd=tmp_path) as proxy:
+            front = re.findall(r" on (http://\S+)", proxy.expect(r"\A[^\n]*\n").group())[0]
+            own = {"ADMIN_TOKEN": ALPHA.admin_token, "MOLECULE_ORG_ID": ALPHA.org_id, "MOLECULE_CP_URL": front}
+            tenant = Tenant({**own, "NO_PROXY": "*"})
+            assert tenant.boot()
+            assert tenant.environment["MOLECULE_CP_URL"] == "https://front.example/cp"
+            assert proxy.stop() == 0
+
+
 @pytest.mark.parametrize("url", ["front", "ftp://front", "http://front/?a=b", "http://front:x"])
 def test_a_public_url_that_is_none_is_refused(told: Path, tmp_path: Path, url: str) -> None:
-    ended = finish(["replay", "--cassettes", str(told), "--public-url", url], cwd=tmp_path)
-    assert ended.returncode == 2
-    assert f"--public-url {url}: expected" in ended.stderr
+    for command in (["replay"], ["record", "--upstream", "http://127.0.0.1:1"]):
+        ended = finish([*command, "--cassettes", str(told), "--public-url", url], cwd=tmp_path)
+        assert ended.returncode == 2
+        assert f"--public-url {url}: expected" in ended.stderr
 
 
 def _boot(front: str, origin: str) -> Tenant:

@@ -13,6 +13,7 @@ import pytest
 
 from cpproxy.core.runs import SessionClosed, SessionOpened
 from cpproxy.core.session import Session
+from cpproxy.core.tally import MOST_SESSIONS
 from cpproxy.ledger.database import Ledger
 from tests.processes import finish, running
 from tests.standing import BOOT, Standing, interaction, standing, write_cassette
@@ -57,6 +58,31 @@ async def test_a_name_that_is_none_is_refused(proxy: Standing, name: str) -> Non
     answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_session_too_many_is_refused_until_another_is_closed(proxy: Standing) -> None:
+    for number in range(MOST_SESSIONS):
+        proxy.desk.tally.reset(f"s{number}")
+    status, answer = await proxy.call("GET", "/s/another/health")
+    assert (status, "4096 are open" in answer["error"]) == (400, True)
+    status, answer = await proxy.admin("POST", "sessions", json={"name": "another"})
+    assert (status, "4096 are open" in answer["error"]) == (400, True)
+    assert (await proxy.call("GET", "/s/s7/health"))[0] == 200
+    assert (await proxy.call("GET", "/health"))[0] == 200
+    await proxy.admin("DELETE", "sessions/s8")
+    await proxy.admin("DELETE", "sessions/s9")  # one of them for the default session, which there is in any case
+    assert (await proxy.call("GET", "/s/another/health"))[0] == 200
+
+
+async def test_verify_judges_one_session_of_a_proxy_and_of_its_ledger(proxy: Standing) -> None:
+    await proxy.call("GET", "/s/alpha/health")
+    await proxy.call("GET", "/s/beta/nobody-recorded-this")
+    for where in ([], ["--url", proxy.url]):
+        codes = {}
+        for name in ("alpha", "beta", "nobody", "a b"):
+            done = await proxy.run("verify", "--session", name, *where)
+            codes[name] = done.returncode
+        assert codes == {"alpha": 0, "beta": 1, "nobody": 5, "a b": 2}
 
 
 async def test_a_header_that_is_no_name_is_refused_and_says_what_one_is(proxy: Standing) -> None:

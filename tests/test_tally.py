@@ -4,9 +4,20 @@ from typing import Any
 
 from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.routes import Template
-from cpproxy.core.tally import Tally
+from cpproxy.core.tally import MOST_SESSIONS, Tally
 
 COUNTERS = [("provision", "provision_calls"), ("start", "provision_calls"), ("config", "tenants_config_calls")]
+
+
+def test_there_is_an_end_to_sessions_but_not_to_calls_of_known_ones() -> None:
+    tally = Tally()
+    for number in range(MOST_SESSIONS):
+        assert tally.admits(f"s{number}")
+        tally.reset(f"s{number}")
+    assert tally.admits("s0")
+    assert not tally.admits("another")
+    tally.close("s1")
+    assert tally.admits("another")
 
 
 def call(route: str = "", *, target: str = "/a", outcome: Outcome = Outcome.REPLAYED, **more: Any) -> Call:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import click
 
-from cpproxy.cli.options import Settings, common_options, format_option, url_option
+from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
 from cpproxy.core.answers import NamedCall
 from cpproxy.core.calls import Outcome
 from cpproxy.report import calls as report
@@ -24,7 +24,7 @@ type _Page = Callable[[int], tuple[list[NamedCall], bool]]
 @click.option("--client", default="", help="Those of this client; a part of its name will do.")
 @click.option("--route", default="", help="Those of this route of the config, by its name.")
 @click.option("--scenario", default="", help="Those of this scenario.")
-@click.option("--session", default="", help="Those of this session.")
+@session_option("Those of this session.")
 @click.option("--run", default="latest", metavar="ID", show_default=True, help="Those of this run.")
 @click.option("--follow", is_flag=True, help="Go on with those that arrive, until the run is over.")
 @url_option

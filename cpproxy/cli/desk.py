@@ -36,6 +36,7 @@ from cpproxy.core.requirements import parse_waits
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import (
     DEFAULT_SESSION,
+    SESSION_NAME,
     Event,
     Mode,
     Reset,
@@ -48,7 +49,7 @@ from cpproxy.core.runs import (
     SessionOpened,
     is_session,
 )
-from cpproxy.core.tally import Tally
+from cpproxy.core.tally import FULL, Tally
 from cpproxy.errors import TakenError, UsageError
 from cpproxy.files.cassettes import combine_digests
 from cpproxy.ledger.journal import Journal
@@ -178,6 +179,7 @@ class Desk:
         """A script says where it is. UsageError for a name that is none."""
         if not begin.name or not begin.name.isprintable():
             raise UsageError(f"scenario {begin.name!a}: expected a name such as harness/boot")
+        self._admit(session)
         self.note(ScenarioBegun(time.time(), begin.name, session, begin.xfail))
         self.tally.begin(session, begin.name)
 
@@ -205,19 +207,26 @@ class Desk:
         """Opens a session with its cassettes. TakenError if it exists, UsageError for a bad name or cassette."""
         name = wanted.name or f"session-{secrets.token_hex(4)}"
         if not is_session(name):
-            raise UsageError(f"session {name!a}: expected 1 to 64 letters, digits, dots, dashes and underscores")
+            raise UsageError(f"session {name!a}: {SESSION_NAME}")
         if name == DEFAULT_SESSION or name in self._opened or name in self.tally.sessions():
             raise TakenError(f"session {name} exists; choose another name, or close it first")
         served = {one.name for one in self.run.cassettes} if self._replay else set()
+        self._admit(name)
         for cassette in wanted.cassettes:
             if cassette not in served:
                 known = ", ".join(sorted(served)) or "none"
                 raise UsageError(f"no cassette {cassette!a} is served; there are: {known}")
         self.note(SessionOpened(time.time(), name, wanted.cassettes))
         self._opened[name] = wanted.cassettes
+        self.tally.reset(name)
         if self._replay:
             self._replay.open(name, wanted.cassettes)
         return self._describe(name, base)
+
+    def _admit(self, session: str) -> None:
+        """UsageError where a session would be one too many."""
+        if not self.tally.admits(session):
+            raise UsageError(f"session {session}: {FULL}")
 
     async def close_session(self, name: str, ask: Ask) -> "Verdict":
         """Ends and forgets a session; its verdict comes back. UsageError for one that nobody opened or named."""

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Concatenate
 import click
 from click.core import ParameterSource
 
+from cpproxy.errors import UsageError
+
 if TYPE_CHECKING:
+    from cpproxy.core.addresses import Public
     from cpproxy.core.config import Config
 
 CASSETTES = "cassettes"
@@ -142,6 +145,33 @@ def listen_option(function: Callable[..., Any]) -> Callable[..., Any]:
         envvar="CPPROXY_LISTEN",
         help="Where to listen; port 0 picks a free one. [default: 127.0.0.1:9090, with a command a free port]",
     )(function)
+
+
+def public_url_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--public-url`, as `public_url: str | None`, for `read_public`."""
+    return click.option(
+        "--public-url",
+        metavar="URL",
+        envvar="CPPROXY_PUBLIC_URL",
+        help="Where clients reach the front, to stand in answers. [default: the Host that each client sends]",
+    )(function)
+
+
+def read_public(url: str | None) -> "Public | None":
+    """The place that `--public-url` names, None without it; UsageError where it names none."""
+    if not url:
+        return None
+    from cpproxy.core.addresses import Public  # noqa: PLC0415 (only for those who ask for it)
+
+    public = Public.parse(url)
+    if public is None or "?" in url or "#" in url:
+        raise UsageError(f"--public-url {url}: expected where clients reach the front, such as http://cp:9090")
+    return public
+
+
+def session_option(says: str) -> Decorator:
+    """`--session`, as `session: str`, empty where none is named; `says` is its help."""
+    return click.option("--session", default="", metavar="NAME", help=says)
 
 
 def format_option(*formats: str) -> Decorator:

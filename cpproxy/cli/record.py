@@ -14,11 +14,19 @@ import click
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.errors import print_error
 from cpproxy.cli.lifecycle import Address, find_address, serve
-from cpproxy.cli.options import Settings, common_options, listen_option, strict_exit_option
+from cpproxy.cli.options import (
+    Settings,
+    common_options,
+    listen_option,
+    public_url_option,
+    read_public,
+    strict_exit_option,
+)
 from cpproxy.errors import CpproxyError, UpstreamError, UsageError
 
 if TYPE_CHECKING:
     from cpproxy.cli.proxy import Proxy
+    from cpproxy.core.addresses import Public
     from cpproxy.files.drafts import Draft
     from cpproxy.front.record import Recorder
     from cpproxy.front.upstream import Origin, Upstream
@@ -57,6 +65,7 @@ SAVE_SECONDS = 2.0
     show_default=True,
     help="How long the upstream may be silent.",
 )
+@public_url_option
 @strict_exit_option
 @common_options
 def record(
@@ -68,6 +77,7 @@ def record(
     listen: str | None,
     append: bool,
     stall: float,
+    public_url: str | None,
     strict_exit: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -85,10 +95,11 @@ def record(
 
     origin = Origin.parse(url)
     address = find_address(listen, settings, command)
+    public = read_public(public_url)
     _refuse_loop(origin, address)
     draft = Draft.open(settings.cassettes, name)
     try:
-        session = _Session(settings, origin, name, draft, append=append, stall=stall)
+        session = _Session(settings, origin, name, draft, append=append, stall=stall, public=public)
         try:
             code = serve(
                 session.make,
@@ -191,7 +202,15 @@ class _Session:
     begun = False
 
     def __init__(
-        self, settings: Settings, origin: "Origin", name: str, draft: "Draft", *, append: bool, stall: float
+        self,
+        settings: Settings,
+        origin: "Origin",
+        name: str,
+        draft: "Draft",
+        *,
+        append: bool,
+        stall: float,
+        public: "Public | None",
     ) -> None:
         from cpproxy.cli.desk import Desk  # noqa: PLC0415 (heavy imports wait until they are needed)
         from cpproxy.core.cassette import Recorded  # noqa: PLC0415
@@ -205,6 +224,7 @@ class _Session:
         self._name = name
         self._draft = draft
         self._stall = stall
+        self._public = public
         self.recording = Recording(
             Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
             RouteTable(settings.config.routes),
@@ -224,8 +244,10 @@ class _Session:
             _say(f"an earlier recording of {self._name} had not come to its end: it is kept as {self._draft.left}")
         config = self._settings.config
         upstream = Upstream(self._origin, stall=self._stall)
-        self.recorder = Recorder(upstream, self.recording, limit=config.record.body_limit, cassette=self._name)
-        front = Front(self.recorder, self._desk.tally, Admin(self._desk), state_path=config.state.path)
+        limit, public = config.record.body_limit, self._public
+        self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=public)
+        admin = Admin(self._desk, public=public)
+        front = Front(self.recorder, self._desk.tally, admin, state_path=config.state.path)
         return _Front(self, Proxy(front, self._desk), upstream)
 
     def save(self) -> Path:

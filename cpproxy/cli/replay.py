@@ -6,14 +6,20 @@ import click
 
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import find_address, serve
-from cpproxy.cli.options import Settings, common_options, listen_option, strict_exit_option
+from cpproxy.cli.options import (
+    Settings,
+    common_options,
+    listen_option,
+    public_url_option,
+    read_public,
+    strict_exit_option,
+)
 from cpproxy.core.runs import Mode, Served
-from cpproxy.errors import CassetteError, UsageError
+from cpproxy.errors import CassetteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cpproxy.core.addresses import Public
     from cpproxy.core.replay import Replay
     from cpproxy.files.cassettes import Loaded
 
@@ -32,12 +38,7 @@ _COLLECT_AFTER = 10_000
     show_default=True,
     help="Whether streams keep their recorded pauses.",
 )
-@click.option(
-    "--public-url",
-    metavar="URL",
-    envvar="CPPROXY_PUBLIC_URL",
-    help="Where clients reach the front, to stand in answers. [default: the Host that each client sends]",
-)
+@public_url_option
 @strict_exit_option
 @common_options
 def replay(
@@ -56,7 +57,7 @@ def replay(
     With a COMMAND: run it with CPPROXY_URL and the clients' variables set, stop when it ends, and print the verdict.
     """
     address = find_address(listen, settings, command)
-    public = _read_public(public_url) if public_url else None
+    public = read_public(public_url)
     cassettes, served = _load(settings, chosen)
 
     # The heavy imports come last: a wrong flag or a broken cassette is told without them.
@@ -93,16 +94,6 @@ def replay(
         finish=lambda: conclude(desk, judged=bool(command) or strict_exit, quiet=settings.verbosity < 0),
         strict_exit=strict_exit,
     )
-
-
-def _read_public(url: str) -> "Public":
-    """The place that `--public-url` names; UsageError where it names none."""
-    from cpproxy.core.addresses import Public  # noqa: PLC0415 (only for those who ask for it)
-
-    public = Public.parse(url)
-    if public is None or "?" in url or "#" in url:
-        raise UsageError(f"--public-url {url}: expected where clients reach the front, such as http://cp:9090")
-    return public
 
 
 def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], Replay]":

@@ -2,11 +2,11 @@
 
 import click
 
-from cpproxy.cli.options import Settings, accept_common_options, common_options, url_option
+from cpproxy.cli.options import Settings, accept_common_options, common_options, session_option, url_option
 from cpproxy.cli.remote import find
 from cpproxy.core.answers import Begin, End
 
-_session = click.option("--session", default="", metavar="NAME", help="The session that the script plays in.")
+_session = session_option("The session that the script plays in.")
 
 
 @click.group()

@@ -5,7 +5,7 @@ import sys
 import click
 import msgspec
 
-from cpproxy.cli.options import Settings, common_options, format_option, url_option
+from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
 from cpproxy.cli.remote import AbsentError, find
 from cpproxy.core.answers import State, Version
 from cpproxy.core.runs import DEFAULT_SESSION, Mode
@@ -13,7 +13,7 @@ from cpproxy.report.terminal import escape
 
 
 @click.command()
-@click.option("--session", default="", metavar="NAME", help="The session whose calls are counted.")
+@session_option("The session whose calls are counted.")
 @url_option
 @format_option("text", "json")
 @common_options

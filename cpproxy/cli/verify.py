@@ -9,11 +9,11 @@ import click
 
 from cpproxy.cli.command import RunningCommand, TakesCommand, check_command
 from cpproxy.cli.errors import print_error
-from cpproxy.cli.options import Settings, common_options, format_option, url_option
+from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
 from cpproxy.core.answers import Ask
 from cpproxy.core.judge import parse_fail_on
 from cpproxy.core.requirements import Requirement
-from cpproxy.core.runs import Mode
+from cpproxy.core.runs import SESSION_NAME, Mode, is_session
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.report import verdicts
@@ -30,6 +30,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     help="Calls that must have arrived at the front; repeat it for more.",
 )
 @click.option("--fail-on", default="", metavar="KINDS", help="Warnings that count as findings, by commas, or `all`.")
+@session_option("Judge the calls and cassettes of this session alone.")
 @url_option
 @format_option(*verdicts.Form)
 @common_options
@@ -40,6 +41,7 @@ def verify(
     run: str,
     require: tuple[str, ...],
     fail_on: str,
+    session: str,
     url: str | None,
     format: str,  # noqa: A002 (the flag's name)
     command: tuple[str, ...],
@@ -52,11 +54,16 @@ def verify(
     for text in require:
         Requirement.parse(text)
     parse_fail_on(fail_on)
+    if session and not is_session(session):
+        raise UsageError(f"--session {session!a}: {SESSION_NAME}")
     if url and run != "latest":
         raise UsageError("--run is for the ledger; a running proxy judges its own run")
     code = asyncio.run(_run(command, url)) if command else 0
+    from cpproxy.cli.checkout import read_digests  # noqa: PLC0415 (the command line is checked first)
+
     try:
-        verdict = _judge(settings, run, url, require, fail_on)
+        ask = Ask(require, fail_on, read_digests(settings.cassettes), session)
+        verdict = _judge(settings, run, url, ask)
     except CpproxyError as error:
         if not code:
             raise
@@ -78,16 +85,14 @@ async def _run(command: tuple[str, ...], url: str | None) -> int:
     return await running.ended
 
 
-def _judge(settings: Settings, run: str, url: str | None, require: tuple[str, ...], fail_on: str) -> Verdict:
-    from cpproxy.cli.checkout import make_plan, read_digests  # noqa: PLC0415 (the command line is checked first)
-
-    ask = Ask(require=require, fail_on=fail_on, checkout=read_digests(settings.cassettes))
+def _judge(settings: Settings, run: str, url: str | None, ask: Ask) -> Verdict:
     if url:
         from cpproxy.cli.remote import Remote  # noqa: PLC0415 (not needed for the ledger)
 
         return Remote(url).verdict(ask)
 
     from cpproxy.cli.books import judge_run, open_ledger  # noqa: PLC0415 (not needed with --url)
+    from cpproxy.cli.checkout import make_plan  # noqa: PLC0415 (as above)
     from cpproxy.core.routes import RouteTable  # noqa: PLC0415 (as above)
     from cpproxy.files import cassettes  # noqa: PLC0415 (as above)
 

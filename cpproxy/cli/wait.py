@@ -5,7 +5,7 @@ import time
 import click
 
 from cpproxy.cli.errors import print_error
-from cpproxy.cli.options import Settings, common_options, url_option
+from cpproxy.cli.options import Settings, common_options, session_option, url_option
 from cpproxy.cli.remote import AbsentError, Remote, find
 from cpproxy.core.answers import Wait
 from cpproxy.core.requirements import parse_waits
@@ -20,7 +20,7 @@ _LONGEST = 1e6  # seconds: more than any run, less than what a socket takes for 
     "--for", "calls", multiple=True, metavar="'METHOD PATH [>=N]'", help="Calls to wait for; repeat for more."
 )
 @click.option("--timeout", type=float, default=30.0, show_default=True, metavar="S", help="In seconds.")
-@click.option("--session", default="", metavar="NAME", help="The session that the calls are made in.")
+@session_option("The session that the calls are made in.")
 @url_option
 @common_options
 def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, session: str, url: str | None) -> int:

@@ -8,6 +8,9 @@ from msgspec import Struct
 DEFAULT_SESSION = "default"
 """The session of calls that choose none."""
 
+SESSION_NAME = "expected 1 to 64 letters, digits, dots, dashes and underscores"
+"""What a session's name is, for those who gave none."""
+
 _SESSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

@@ -7,6 +7,12 @@ from msgspec import Struct
 from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.routes import Template
 
+MOST_SESSIONS = 4096
+"""How many sessions one proxy keeps: whoever names a new one in each call would else fill its memory."""
+
+FULL = f"{MOST_SESSIONS} are open, and no more are kept: close some, by DELETE of /__cpproxy/sessions/NAME"
+"""Why there is no session more."""
+
 _BAD = frozenset({Outcome.MISS, Outcome.MISROUTE})
 
 
@@ -47,6 +53,10 @@ class Tally:
     def sessions(self) -> tuple[str, ...]:
         """The names of all sessions that were heard of."""
         return tuple(self._sessions)
+
+    def admits(self, session: str) -> bool:
+        """Whether a call may be of this session: it was heard of, or there is room for one more."""
+        return session in self._sessions or len(self._sessions) < MOST_SESSIONS
 
     def add(self, call: Call) -> None:
         """Count one call."""

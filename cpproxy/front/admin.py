@@ -26,7 +26,7 @@ from cpproxy.core.answers import (
     Wait,
     Waited,
 )
-from cpproxy.core.runs import DEFAULT_SESSION, is_session
+from cpproxy.core.runs import DEFAULT_SESSION, SESSION_NAME, is_session
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import CpproxyError, TakenError, UsageError
 from cpproxy.front.exchange import Exchange
@@ -214,7 +214,7 @@ def _session(exchange: Exchange) -> str:
     """The session that is spoken of. UsageError for what is no name of one."""
     name = exchange.http.query.get("session") or exchange.session or DEFAULT_SESSION
     if not is_session(name):
-        raise UsageError(f"session {name!a}: expected 1 to 64 letters, digits, dots, dashes and underscores")
+        raise UsageError(f"session {name!a}: {SESSION_NAME}")
     return name
 
 

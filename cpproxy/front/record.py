@@ -91,13 +91,17 @@ class _Upload:
 class Recorder:
     """The mode that records. `limit` is the largest body in bytes that a cassette holds, `cassette` its name.
 
+    `public` is where all clients reach the front, where their `Host` does not say so.
     `failure` is the first reason for which the recording must not be trusted whole, or empty.
     """
 
-    def __init__(self, upstream: Upstream, recording: Recording, *, limit: int, cassette: str) -> None:
+    def __init__(
+        self, upstream: Upstream, recording: Recording, *, limit: int, cassette: str, public: Public | None = None
+    ) -> None:
         self.failure = ""
         self._upstream = upstream
-        self._public = Public.parse(upstream.origin.url)
+        self._origin = Public.parse(upstream.origin.url)
+        self._public = public
         self._recording = recording
         self._limit = limit
         self._cassette = cassette
@@ -116,7 +120,7 @@ class Recorder:
             return
         arrival = self._recording.arrive(exchange.method, exchange.target, self._now())
         call = Passing(self._recording, arrival, exchange, Catch(self._limit), Catch(self._limit), self._cassette)
-        call.meet(find_public(exchange, None), self._public)
+        call.meet(find_public(exchange, self._public), self._origin)
         try:
             await self._relay(call)
         except UpstreamFailure as failure:

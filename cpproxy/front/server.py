@@ -29,6 +29,7 @@ from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.config import ADMIN_PREFIX
 from cpproxy.core.messages import as_latin1
 from cpproxy.core.runs import DEFAULT_SESSION, is_session
+from cpproxy.core.tally import FULL
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
 from cpproxy.front.parser import RequestParser
@@ -73,6 +74,9 @@ class Tally(Protocol):
 
     def add(self, call: Call) -> None:
         """Counts a call."""
+
+    def admits(self, session: str) -> bool:
+        """Whether a call may be of this session."""
 
     def scenario(self, session: str) -> str:
         """The name of the session's scenario under way, or nothing."""
@@ -237,7 +241,7 @@ class Front:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
         exchange.target = _origin_form(exchange.target)
-        problem = _choose_session(exchange)
+        problem = _choose_session(exchange, self._tally)
         if problem:
             exchange.seq = self.number()
             exchange.session, exchange.keep_alive = DEFAULT_SESSION, False
@@ -378,10 +382,10 @@ def _origin_form(target: str) -> str:
     return target
 
 
-def _choose_session(exchange: Exchange) -> str:
+def _choose_session(exchange: Exchange, tally: Tally) -> str:
     """Finds the session that a `/s/NAME/…` path or else a header chooses, and takes both out of the call.
 
-    What is wrong with its name comes back, or nothing.
+    What is wrong with it comes back, or nothing.
     """
     chosen = as_latin1(exchange.message.headers.get("X-Cpproxy-Session", ""))
     if chosen:
@@ -392,7 +396,9 @@ def _choose_session(exchange: Exchange) -> str:
     elif not chosen:
         return ""
     exchange.session = chosen
-    return "" if is_session(chosen) else "a session's name is 1 to 64 letters, digits, dots, dashes and underscores"
+    if not is_session(chosen):
+        return "a session's name is 1 to 64 letters, digits, dots, dashes and underscores"
+    return "" if tally.admits(chosen) else f"session {chosen}: {FULL}"
 
 
 def _split(target: str) -> tuple[str, str]:
