@@ -59,7 +59,7 @@ def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, l
         found = _earliest(view.rest)
     if found is None:
         return None
-    doubt = "" if view.by_path and view.rest.constant else found.doubt
+    doubt = "" if view.by_path and view.rest.constant else _spell(found, view.rest, session, view.world)
     told = session.tell(sent.caller, view.rest, found, view.world, view.things)
     reading = Reading(told.seen.source, sent.caller, view.world, doubt=doubt, told=[(told, view.things)])
     if view.layout.keys and reading.entry in view.keys | wide.keys:
@@ -130,10 +130,25 @@ def _choose(part: Part, other: Part, reading: Reading, session: Session, *, alik
         return None
     found = _find(part.timeline, other.timeline, session, alike=alike or part.creator is not None)
     if found is None:
-        reading.doubt = reading.doubt or f"{part.steps[-1]} was never seen in this state"
+        reading.doubt = reading.doubt or f"{_name(part, session)} was never seen in this state"
         return None
     if found.doubt and not part.timeline.constant:
-        reading.doubt = reading.doubt or f"{part.steps[-1]}: {found.doubt}"
+        spelt = _spell(found, part.timeline, session, reading.world)
+        reading.doubt = reading.doubt or f"{_name(part, session)}: {spelt}"
     told = session.tell(reading.caller, part.timeline, found, reading.world, part.things)
     reading.told.append((told, part.things))
     return told.seen
+
+
+def _spell(found: Found, timeline: Timeline, session: Session, world: World) -> str:
+    """The doubt about an answer, with the writes that have been played since what it shows; nothing where none is."""
+    if not found.doubt:
+        return ""
+    since = sorted(session.state(timeline) - found.steps.state)
+    writes = ", ".join(world.entries[number - world.entries[0].number].id for number in since)
+    return f"{found.doubt} ({writes})" if writes else found.doubt
+
+
+def _name(part: Part, session: Session) -> str:
+    identity = str(part.steps[-1])[1:]
+    return session.bindings.live.get(identity, identity)
