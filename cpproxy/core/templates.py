@@ -5,7 +5,6 @@ values at those places are cut out, and what is left is looked up. Values are fo
 by what they look like (rule 5).
 """
 
-import contextlib
 import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -308,11 +307,19 @@ def leaves(form: Form, catalogue: Catalogue) -> list[Leaf]:
         case "json":
             _collect_leaves(form.body.value, ("json",), catalogue, found)
         case "bytes" | "multipart":
-            with contextlib.suppress(UnicodeDecodeError):
-                found.append((("body",), form.body.value.decode()))
+            text = _decode(form.body.value)
+            if text is not None:
+                found.append((("body",), text))
         case _:
             pass
     return found
+
+
+def _decode(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _collect_leaves(value: Any, place: Place, catalogue: Catalogue, found: list[Leaf]) -> None:  # noqa: ANN401 (JSON)
