@@ -301,18 +301,22 @@ def leaves(form: Form, catalogue: Catalogue) -> list[Leaf]:
     for at, values in enumerate(form.headers):
         for nth, raw in enumerate(values):
             found.append((("header", at, nth), raw.decode("latin-1")))
-    match form.body.kind:
+    _collect_body_leaves(form.body, catalogue, found)
+    return found
+
+
+def _collect_body_leaves(body: Body, catalogue: Catalogue, found: list[Leaf]) -> None:
+    match body.kind:
         case "form":
-            found += [(("form", at), value) for at, (_, value) in enumerate(form.body.value)]
+            found += [(("form", at), value) for at, (_, value) in enumerate(body.value)]
         case "json":
-            _collect_leaves(form.body.value, ("json",), catalogue, found)
+            _collect_leaves(body.value, ("json",), catalogue, found)
         case "bytes" | "multipart":
-            text = _decode(form.body.value)
+            text = _decode(body.value)
             if text is not None:
                 found.append((("body",), text))
         case _:
             pass
-    return found
 
 
 def _decode(data: bytes) -> str | None:
