@@ -105,6 +105,7 @@ def operator(run: Run) -> None:
     tenant = run.make_tenant(TenantAccount(slug, org_id, suite.read_admin_token(slug)))
     run.check(f"{slug}: environment refreshed", holds=tenant.boot())
     made = tenant.provision()
+    run.check(f"{slug}: listed with a workspace", holds=slug in suite.list_orgs())
     run.check(f"{slug}: {made.instance_id} running", holds=run.wait_until_running(tenant, made))
     suite.delete_org(slug)
     run.check(f"{slug}: not listed any more", holds=slug not in suite.list_orgs())
