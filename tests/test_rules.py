@@ -209,6 +209,41 @@ def test_14_what_no_list_read_saw_is_doubtful_and_never_invented() -> None:
     assert "was never seen in it" in told.doubt
 
 
+def resized(*, grows: bool) -> Tape:
+    """Two things in a list, both resized; the list is asked for before and after, but not after the second."""
+    tape = Tape()
+    for workspace in (W1, W2):
+        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
+        items = [{"id": one, "size": 1} for one in (W1, W2)]
+        tape.add("GET /ws", {"items": items if workspace == W2 else items[:1]})
+    for workspace in (W1, W2):
+        tape.add(f"PUT /ws/{workspace}/size", {"ok": 1}, body={"size": 2})
+        if workspace == W1:
+            tape.add("GET /ws", {"items": [{"id": W1, "size": 2 if grows else 1}, {"id": W2, "size": 1}]})
+    return tape
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_14_a_kind_of_write_that_was_seen_to_change_nothing_leaves_no_doubt(grows: bool) -> None:
+    player = play(resized(grows=grows))
+    for workspace in (W1, W2):
+        player.ask("POST /ws", body={"id": workspace})
+    for workspace in (W1, W2):
+        player.ask(f"PUT /ws/{workspace}/size", body={"size": 2})
+    assert bool(player.ask("GET /ws").doubt) == grows
+
+
+def test_14_an_element_that_was_seen_but_once_is_doubtful_after_it_was_deleted() -> None:
+    tape = Tape()
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
+    tape.add("GET /ws", {"items": [{"id": W1}]})
+    tape.add(f"DELETE /ws/{W1}", {"ok": 1})
+    player = play(tape)
+    player.ask("POST /ws", body={"id": W1})
+    player.ask(f"DELETE /ws/{W1}")
+    assert "never asked" in player.ask("GET /ws").doubt
+
+
 def test_14_a_list_that_was_asked_while_a_thing_was_there_is_certain_without_it() -> None:
     tape = Tape()
     for workspace in (W1, W2):

@@ -127,7 +127,7 @@ def _find_unrecorded_states(ground: Ground) -> Iterator[Remark]:
             yield _say_missing(line, "it", missing, ground)
         parts: dict[tuple[int, ...], list[str]] = {}
         for part in view.parts:
-            numbers = tuple(entry.number for entry in _find_missing(part.timeline, ground))
+            numbers = tuple(entry.number for entry in _find_missing(part.timeline, ground, view))
             if numbers:
                 parts.setdefault(numbers, []).append(str(part.steps[-1])[1:])
         for numbers, names in parts.items():
@@ -150,12 +150,15 @@ def _say_missing(line: Line, what: str, missing: Iterable[Entry], ground: Ground
     )
 
 
-def _find_missing(timeline: Timeline, ground: Ground) -> list[Entry]:
-    """The writes after which nothing was recorded, though something was before."""
+def _find_missing(timeline: Timeline, ground: Ground, parts: View | None = None) -> list[Entry]:
+    """The writes after which nothing was recorded, though something was before; `parts` where it is of one of them."""
     missing: dict[int, Entry] = {}
     for state, last in _states(timeline, ground):
         found = timeline.find(state)
-        if found is not None and found.doubt and not timeline.constant:
+        if found is None or not found.doubt:
+            continue
+        settled = timeline.constant if parts is None else parts.is_settled(state - found.steps.state)
+        if not settled:
             missing[last.number] = last
     return [missing[number] for number in sorted(missing)]
 

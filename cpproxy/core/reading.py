@@ -97,13 +97,12 @@ def _compose(reading: Reading, view: View, wide: View, session: Session, library
     """Chooses each part, and composes the document where no recorded answer is just that (rule 14)."""
     others = {part.steps: part for part in wide.parts} if wide is not view else {}
     known = {part.steps for part in view.parts}
-    alike = not wide.by_caller()
     chosen: dict[Steps, Seen] = {}
     for part in (*view.parts, *(part for steps, part in others.items() if steps not in known)):
         parents = [part.steps[:size] for size in range(1, len(part.steps)) if _is_part(part.steps[size - 1])]
         if not all(parent in chosen for parent in parents):
             continue
-        seen = _choose(part, others.get(part.steps, part), reading, session, alike=alike)
+        seen = _choose(part, others.get(part.steps, part), reading, session, wide)
         if seen is not None and seen.source is not ABSENT:
             chosen[part.steps] = seen
     keys = (view.keys | wide.keys)[reading.entry]
@@ -124,15 +123,15 @@ def _is_part(step: str | int) -> bool:
     return isinstance(step, str) and step.startswith("#")
 
 
-def _choose(part: Part, other: Part, reading: Reading, session: Session, *, alike: bool) -> Seen | None:
+def _choose(part: Part, other: Part, reading: Reading, session: Session, wide: View) -> Seen | None:
     """What a part is now; None for one that is not there."""
     if part.creator is not None and not session.is_played(part.creator):
         return None
-    found = _find(part.timeline, other.timeline, session, alike=alike or part.creator is not None)
+    found = _find(part.timeline, other.timeline, session, alike=part.creator is not None or not wide.by_caller())
     if found is None:
         reading.doubt = reading.doubt or f"{_name(part, session)} was never seen in this state"
         return None
-    if found.doubt and not part.timeline.constant:
+    if found.doubt and not wide.is_settled(session.state(part.timeline) - found.steps.state):
         spelt = _spell(found, part.timeline, session, reading.world)
         reading.doubt = reading.doubt or f"{_name(part, session)}: {spelt}"
     told = session.tell(reading.caller, part.timeline, found, reading.world, part.things)

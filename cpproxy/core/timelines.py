@@ -4,7 +4,7 @@ Rules 11 to 13. A state is the set of writes that concern the thing and had ende
 overlaps one of them could belong to several states. Equal neighbours are one step.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -67,6 +67,14 @@ class Found:
     """Whether only the last step can be meant."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A write by its number, and whether what was told just before it and just after it is equal."""
+
+    number: int
+    equal: bool
+
+
 @dataclass(slots=True, eq=False)
 class Timeline:
     """All answers about one thing, and the writes that concern it."""
@@ -117,6 +125,14 @@ class Timeline:
     def states(self) -> tuple[State, ...]:
         """The states in which answers were recorded; of those that overlap a write, the state before it."""
         return (*self._clear, *(before for before, _, _ in self._doubtful))
+
+    def find_bounds(self) -> Iterator[Bound]:
+        """The writes on both sides of which it was asked for, and for certain."""
+        for state, after in self._clear.items():
+            for number in state:
+                before = self._clear.get(state - {number})
+                if before is not None:
+                    yield Bound(number, before.steps[-1].seen.value == after.steps[0].seen.value)
 
     def _search(self, state: State) -> Found | None:
         if state in self._clear:

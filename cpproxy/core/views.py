@@ -12,7 +12,7 @@ from typing import Any
 from cpproxy.core import documents, jsonpath
 from cpproxy.core.documents import Layout, Stable, Steps
 from cpproxy.core.identities import Catalogue, Identity
-from cpproxy.core.index import Line
+from cpproxy.core.index import Bucket, Line
 from cpproxy.core.timelines import Seen, State, Timeline, find_state
 from cpproxy.core.worlds import Entry, Thing, World
 
@@ -44,6 +44,27 @@ class View:
     unseen: tuple[Entry, ...] = ()
     keys: dict[Entry, dict[Steps, object]] = field(default_factory=dict)
     _by_caller: bool | None = None
+    _harmless: frozenset[Bucket] | None = None
+
+    def is_settled(self, missing: Iterable[int]) -> bool:
+        """Whether writes after which nobody asked for a part are all of kinds that were seen to change no part."""
+        if self._harmless is None:
+            self._harmless = frozenset(self._find_harmless())
+        first = self.world.entries[0].number
+        lines = [self.world.entries[number - first].line for number in missing]
+        return bool(lines) and all(line is not None and line.bucket in self._harmless for line in lines)
+
+    def _find_harmless(self) -> set[Bucket]:
+        """The kinds of writes before and after which a part was equal, wherever one was asked for on both sides."""
+        harmless: set[Bucket] = set()
+        harmful: set[Bucket] = set()
+        first = self.world.entries[0].number
+        for part in self.parts:
+            for bound in part.timeline.find_bounds():
+                line = self.world.entries[bound.number - first].line
+                if line is not None:
+                    (harmless if bound.equal else harmful).add(line.bucket)
+        return harmless - harmful
 
     def by_caller(self) -> bool:
         """Whether two callers were told nothing alike in one state, leaving out what was made while it was recorded."""
