@@ -20,7 +20,8 @@ from cpproxy.core.addresses import Public
 from cpproxy.core.ambiguity import find_ambiguities
 from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
 from cpproxy.core.config import RouteSettings
-from cpproxy.core.ground import survey
+from cpproxy.core.ground import Ground, survey
+from cpproxy.core.lint import Remark
 from cpproxy.core.messages import Request
 from cpproxy.core.recording import Answered, Asked, Recording
 from cpproxy.core.replay import Refuse, Replay, Serve
@@ -299,9 +300,20 @@ class Retelling:
             case Serve() if decision.doubt:
                 return True
             case Serve():
-                named = {decision.entry.id, *(one.id for one in self._makers(decision))}
-                remarks = find_ambiguities(survey(self.replay.library, self.tape.name))
-                return any(named & set(_WORD.findall(remark.text)) for remark in remarks)
+                return self._is_linted(decision)
+
+    def _is_linted(self, serve: Serve) -> bool:
+        """Whether a remark is about just this read, or names a write that made what it is about, or this write."""
+        line = serve.entry.line
+        first = line.entries[0] if line is not None else serve.entry
+        ground = survey(self.replay.library, self.tape.name)
+        made = {serve.entry.id, *(one.id for one in self._makers(serve))}
+        return any(
+            remark.path == ground.where(first) and not serve.entry.write
+            if "nothing tells it from" not in remark.text
+            else not made.isdisjoint({*_WORD.findall(remark.text), _id_of(remark, ground)})
+            for remark in find_ambiguities(ground)
+        )
 
     def _makers(self, serve: Serve) -> Iterator[Entry]:
         """The writes that made what an answer is asked about."""
@@ -314,6 +326,10 @@ class Retelling:
         """Every call that is left, in any order."""
         while self.stories:
             self.advance(self.random.choice(sorted(self.stories)))
+
+
+def _id_of(remark: Remark, ground: Ground) -> str:
+    return ground.world.entries[int(remark.path.partition("[")[2].partition("]")[0])].id
 
 
 def _read(serve: Serve) -> Reply:
