@@ -3,6 +3,7 @@
 Rules 5 to 9 of replay.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +11,15 @@ from typing import Any
 from msgspec import structs
 
 from cpproxy.core.addresses import Public
-from cpproxy.core.bindings import Contradiction
+from cpproxy.core.bindings import Bindings, Contradiction
 from cpproxy.core.credentials import Sent, judge
-from cpproxy.core.identities import Identity
+from cpproxy.core.identities import AS_IS, NUMBER, Identity
 from cpproxy.core.index import Hit, Line
 from cpproxy.core.loading import Library
 from cpproxy.core.matching import ANY_BODY, Form
 from cpproxy.core.routes import Route
 from cpproxy.core.session import Session
+from cpproxy.core.templates import Slot
 from cpproxy.core.worlds import Entry, Once
 
 _FEW = 4
@@ -65,7 +67,10 @@ class Search:
 def search(asking: Asking, library: Library) -> Search:
     """The lines that a call fits, the best first."""
     found = Search()
-    _look(asking.form, asking, library, found)
+    _look(asking.form, asking, library, found, hasty=True)
+    if not found.candidates:
+        found = Search()
+        _look(asking.form, asking, library, found)
     if not found.candidates:
         # What was answered before its body had come was recorded without it, and matches any.
         _look(structs.replace(asking.form, body=ANY_BODY), asking, library, found)
@@ -74,9 +79,10 @@ def search(asking: Asking, library: Library) -> Search:
     return found
 
 
-def _look(form: Form, asking: Asking, library: Library, found: Search) -> None:
+def _look(form: Form, asking: Asking, library: Library, found: Search, *, hasty: bool = False) -> None:
+    """Tries each line that a form may mean; in haste, without noting why those that are bound otherwise are not it."""
     for hit in library.index.find(form):
-        for line in _lines(hit, asking.session, library):
+        for line in _lines(hit, asking.session, library, hasty=hasty):
             if (line.accept is not None and line.accept != asking.accept) or not asking.session.plays(line.world.name):
                 continue
             candidate = _try(line, hit, asking, library, found)
@@ -86,18 +92,32 @@ def _look(form: Form, asking: Asking, library: Library, found: Search) -> None:
                     break
 
 
-def _lines(hit: Hit, session: Session, library: Library) -> Iterator[Line]:
+def _lines(hit: Hit, session: Session, library: Library, *, hasty: bool) -> Iterator[Line]:
     """The lines that the values may mean; of many writes, without those at the front that are used up."""
-    row = hit.bucket.candidates(hit.values, session.bindings, library.catalogue)
+    bindings = session.bindings
+    row = hit.bucket.candidates(hit.values, bindings, library.catalogue)
     lines = row.lines
-    start = 0
-    if len(lines) > _FEW:
-        start = session.cursors.get(row, 0)
-        while start < len(lines) - 1 and _is_spent(lines[start], session):
-            start += 1
-        session.cursors[row] = start
-    for at in range(start, len(lines)):
-        yield lines[at]
+    if len(lines) <= _FEW:
+        yield from lines
+        return
+    start = session.cursors.get(row, 0)
+    while start < len(lines) - 1 and _is_spent(lines[start], session):
+        start += 1
+    session.cursors[row] = start
+    for line in itertools.islice(lines, start, None):
+        if not (hasty and _is_bound_otherwise(line.slots, hit.values, bindings)):
+            yield line
+
+
+def _is_bound_otherwise(slots: tuple[Slot, ...], values: tuple[str, ...], bindings: Bindings) -> bool:
+    """Whether something else certainly stands for what a line names: quicker said than why."""
+    for slot, value in zip(slots, values, strict=True):
+        bound = bindings.live.get(slot.identity)
+        if bound is None or slot.form != AS_IS or slot.identity in bindings.loose:
+            continue
+        if bound != value and bound.lower() != value.lower() and not bound.startswith(NUMBER):
+            return True
+    return False
 
 
 def _is_spent(line: Line, session: Session) -> bool:

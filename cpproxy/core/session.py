@@ -58,6 +58,8 @@ class Session:
 
     def state(self, timeline: Timeline) -> State:
         """The writes that concern a timeline and have been played (rule 11)."""
+        if not timeline.numbers:
+            return timeline.numbers
         known = self._states.get(timeline)
         if known is None or known[0] != self.order:
             known = self._states[timeline] = (self.order, frozenset(self.played.keys() & timeline.numbers))
@@ -102,7 +104,8 @@ class Session:
 
     def remember(self, told: Told, caller: Caller, world: World, things: frozenset[Thing]) -> None:
         """Notes what was told."""
-        self.progress[told.progress] = told.step
+        if told.step or not told.last:  # where there is but one step, nothing goes on
+            self.progress[told.progress] = told.step
         for thing in things:
             key = (caller, world, thing)
             if self.moments.get(key, 0.0) < told.moment:
