@@ -13,20 +13,25 @@ from cpproxy.core import (
     bindings,
     credentials,
     documents,
+    fates,
+    guesses,
     identities,
+    index,
     loading,
     matching,
     reading,
+    replay,
     search,
     serving,
     session,
     timelines,
+    views,
     worlds,
 )
 from cpproxy.core.addresses import Public
 from cpproxy.core.messages import Request
 from cpproxy.core.replay import Refuse
-from tests import test_cases
+from tests import test_cases, test_guesses
 from tests.moving import Tape, play
 
 W1 = "0b9d1c52-6c1e-4a54-9d8a-3f2f6a1b7c01"
@@ -79,6 +84,19 @@ def test_03_a_list_that_is_handed_to_several_things_is_a_parent_of_each() -> Non
     assert [player.state(f"GET /ws/{workspace}") for workspace in (two, one)] == ["running", "running"]
     player.ask(f"DELETE /orgs/{live}")
     assert [player.state(f"GET /ws/{workspace}") for workspace in (two, one)] == ["gone", "gone"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_04_a_write_that_was_denied_changes_nothing(status: int) -> None:
+    tape = Tape()
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1}, by="ann")
+    tape.add(f"GET /ws/{W1}", {"state": "running"}, by="ann")
+    tape.add(f"DELETE /ws/{W1}", {"error": "no"}, status, by="eve")
+    player = play(tape)
+    live = new()
+    player.ask("POST /ws", body={"id": live}, by="ann")
+    assert player.ask(f"DELETE /ws/{live}", by="eve").status == status
+    assert player.state(f"GET /ws/{live}", by="ann") == "running"
 
 
 def test_05_a_contradiction_is_named_in_the_miss() -> None:
@@ -418,18 +436,30 @@ RULES: dict[str, list[tuple[Any, str, Any]]] = {
     ],
     "2 inside strings": [(identities.Catalogue, "find", whole_texts_alone(identities.Catalogue.find))],
     "3 parents": [(worlds.World, "ancestors", lambda self, things: set())],
+    "3 what is handed on": [(worlds.World, "_drop_shared", nothing)],
     "4 what concerns": [
         (worlds.World, "concerning", lambda self, subject: tuple(one for one in self.entries if one.changes))
     ],
+    "4 a denied write changes nothing": [(worlds.Entry, "denied", False)],
+    "4 a write to a path": [(worlds.World, "concerning_path", lambda self, path: ())],
+    "5 what was recorded is itself": [(identities.Catalogue, "meaning", nothing)],
     "5 bijection": [(bindings, "_equal", lambda expected, value: True)],
     "6 credentials": [
         (search, "judge", lambda entries, sent, secrets, *, strict: credentials.Judged(entries, 0)),
     ],
+    "6 what a call lacks": [(index.Line, "choose", lambda self, credentials: tuple(self.entries))],
+    "6 what was served comes back": [(bindings.Secrets, "expected", nothing)],
+    "6 a change within one caller": [(bindings.Secrets, "changed", nothing)],
+    "7 what was not there before": [(worlds, "MISSING", frozenset())],
     "7 nothing is conjured": [(search, "find_conjured", nothing)],
     "8 a write answers once": [(loading, "repeats", lambda route: True)],
+    "8 released when it was cut off": [(session.Session, "release", nothing)],
     "9 ties": [(search, "rank", lambda candidate, session, scenario: candidate.entries[0].number)],
     "10 headers that count": [(matching, "conditions", lambda headers: ())],
-    "10 what is left out": [(loading, "_volatile", lambda *_: frozenset())],
+    "10 what is left out": [(loading, "_find_new", lambda *_: frozenset())],
+    "10 answers that differ by Accept": [(loading, "_split_by_accept", nothing)],
+    "10 new each time": [(loading, "_merge_once_only", nothing)],
+    "11 a state that nobody recorded": [(reading, "_spell", lambda *_: "")],
     "11 states": [(session.Session, "state", lambda self, timeline: timeline.numbers)],
     "12 before a read": [
         (timelines, "find_state", lambda writes, moment: frozenset(one.number for one in writes if one.start < moment)),
@@ -437,6 +467,10 @@ RULES: dict[str, list[tuple[Any, str, Any]]] = {
     "13 equal neighbours": [(timelines, "collapse", every_step)],
     "13 times": [(documents.Stable, "_still", lambda self, value: value)],
     "14 composed lists": [(documents, "find_layout", lambda *_: documents.Layout())],
+    "14 absent until it is made": [(views, "_find_creator", nothing)],
+    "14 what no list showed": [(views, "_find_unseen", lambda *_: ())],
+    "14 writes that change nothing": [(views.View, "is_settled", lambda self, missing: False)],
+    "15 others went on": [(timelines.Timeline, "go_on", lambda self, found, wide: found)],
     "15 progress by caller": [(reading, "Reading", None)],
     "16 one time": [(session, "_is_past", lambda step, moment: False)],
     "17 serving": [
@@ -449,6 +483,12 @@ RULES: dict[str, list[tuple[Any, str, Any]]] = {
             ),
         )
     ],
+    "17 in requests": [(replay, "_with_token", lambda request, public: request)],
+    "arrival: writes": [(fates.Fates, "rivals", lambda self, entry: ())],
+    "arrival: reads": [(guesses, "find_difference", lambda one, other: "")],
+    "arrival: tokens": [(guesses.Guesses, "_weigh_tokens", nothing)],
+    "arrival: what is left over": [(guesses.Guesses, "_find_shift", lambda *_: "")],
+    "arrival: credentials": [(views.View, "by_caller", lambda self: False)],
     "17 addresses": [(serving, "render", lambda text, public: text)],
 }
 
@@ -456,7 +496,7 @@ RULES: dict[str, list[tuple[Any, str, Any]]] = {
 def every_test() -> Iterator[tuple[str, Callable[[], None]]]:
     """The tests of the cases and of single rules, each with each of its parameters."""
     here = inspect.getmodule(every_test)
-    for module in (test_cases, here):
+    for module in (test_cases, test_guesses, here):
         for name, test in inspect.getmembers(module, inspect.isfunction):
             if name.startswith("test_") and "rule" not in name:
                 yield from ((name, lambda test=test, more=more: test(**more)) for more in parameters(test))
