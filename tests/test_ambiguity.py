@@ -264,6 +264,14 @@ def test_what_is_left_open_is_said_and_nothing_else(row: str) -> None:
     assert text in remarks[0].text
 
 
+def test_callers_who_began_with_unlike_calls_are_no_remark() -> None:
+    tape = Tape()
+    for who in ("alpha", "beta"):
+        tape.add(f"GET /member?org={who}", {"org": who}, by=who)
+        tape.add("GET /me", {"name": who}, by=who)
+    assert not lint(tape)
+
+
 def test_writes_whose_things_fare_alike_are_no_remark() -> None:
     tape = Tape()
     provision(ONE, tape, 0, by="alpha", state="running")

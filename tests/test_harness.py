@@ -7,6 +7,7 @@ import random
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import override
 
@@ -22,10 +23,10 @@ CONFIG = """
 match = "GET /cp/tenants/config"
 compare = ["X-Molecule-Org-Id"]
 """
-ACTORS: dict[str, tuple[str, tuple[TenantAccount, ...]]] = {
-    "alpha": ("workspace", (ALPHA,)),
-    "beta": ("workspace", (BETA,)),
-    "operator": ("operator", (ALPHA,)),
+ACTORS: dict[str, tuple[tuple[str, ...], TenantAccount]] = {
+    "alpha": (("boot", "workspace"), ALPHA),
+    "beta": (("boot", "workspace"), BETA),
+    "operator": (("operator",), ALPHA),
 }
 AT_ONCE = 4
 _MADE = re.compile(r"i-[0-9a-f]{17}|e2e-\d{8}-[0-9a-f]{8}")
@@ -51,16 +52,19 @@ def replay(url: str, number: int) -> list[Outcome]:
     found: dict[str, list[Outcome]] = {}
 
     def act(actor: str, seed: str, pause: float) -> None:
-        scenario, accounts = ACTORS[actor]
+        scenarios, account = ACTORS[actor]
+        own = replace(account, admin_token=f"{account.admin_token}-{number}")
         environment = {
             "CP_PROVISION_URL": base,
             "MOLECULE_CP_URL": base,
             "CP_UPSTREAM_URL": base,
             "CP_OPERATOR_TOKEN": f"{OPERATOR_TOKEN}-{number}",
         }
-        run = Replayed(environment, scenario, seed, pause, accounts)
-        run.checked = found[actor] = []
-        SCENARIOS[scenario](run)
+        found[actor] = []
+        for scenario in scenarios:
+            run = Replayed(environment, scenario, seed, pause, (own,))
+            run.checked = found[actor]
+            SCENARIOS[scenario](run)
 
     threads = [
         threading.Thread(target=act, args=(actor, f"{number}/{actor}", seeded.choice((0.001, 0.003, 0.01))))
@@ -77,7 +81,7 @@ def replay(url: str, number: int) -> list[Outcome]:
 def test_every_replay_of_the_harness_comes_to_the_same(tmp_path: Path, times: int) -> None:
     (tmp_path / "cpproxy.toml").write_text(CONFIG)
     cassettes = ["--cassettes", str(ROOT / "cassettes")]
-    chosen = ["--cassette", "harness/workspace", "--cassette", "harness/operator"]
+    chosen = ["--cassette", "harness/boot", "--cassette", "harness/workspace", "--cassette", "harness/operator"]
     with running(
         ["replay", *cassettes, *chosen, "--listen", "127.0.0.1:0", "--ledger", "ledger.db"], cwd=tmp_path
     ) as proxy:

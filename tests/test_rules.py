@@ -387,6 +387,18 @@ def test_17_the_fronts_address_in_a_request_stands_for_the_upstreams() -> None:
     assert player.state("POST /auth", body={"back": "http://front:9090/s/a/back"}) == "b"
 
 
+def test_09_a_new_token_is_that_of_a_caller_who_made_such_a_call_first() -> None:
+    tape = Tape()
+    for who, other in (("alpha", "beta"), ("beta", "alpha")):
+        tape.add(f"GET /member?org={who}", {"state": f"{who} is one"}, by=who)
+        tape.add(f"GET /member?org={other}", {"state": f"{who} is none"}, by=who)
+    player = play(tape)
+    assert player.state("GET /member?org=beta", by="B") == "beta is one"
+    assert player.state("GET /member?org=alpha", by="A") == "alpha is one"
+    assert player.state("GET /member?org=beta", by="A") == "alpha is none"
+    assert player.state("GET /member?org=alpha", by="B") == "beta is none"
+
+
 def test_a_cassette_is_a_world_of_its_own() -> None:
     one, two = Tape("one"), Tape("two")
     for tape, last in ((one, "running"), (two, "failed")):
@@ -455,6 +467,7 @@ RULES: dict[str, list[tuple[Any, str, Any]]] = {
     "8 a write answers once": [(loading, "repeats", lambda route: True)],
     "8 released when it was cut off": [(session.Session, "release", nothing)],
     "9 ties": [(search, "rank", lambda candidate, session, scenario: candidate.entries[0].number)],
+    "9 a new token made such a call first": [(credentials, "_is_first", lambda entry, marker: True)],
     "10 headers that count": [(matching, "conditions", lambda headers: ())],
     "10 what is left out": [(loading, "_find_new", lambda *_: frozenset())],
     "10 answers that differ by Accept": [(loading, "_split_by_accept", nothing)],

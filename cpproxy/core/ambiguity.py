@@ -80,7 +80,7 @@ def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
             else "a compared header or a session for each caller tells them apart"
         )
         where, names = ground.where(line.entries[0]), ground.name(line.entries)
-        if view.by_caller():
+        if any(ground.world.may_take_turns(one, other) for one, other in view.unlike_callers()):
             yield Remark(
                 where,
                 f"its answers ({names}) differ by credential alone, so that the first call of an unknown token gets "

@@ -61,46 +61,52 @@ class Sent:
 class Judged:
     """The entries that fit a call best by the values of its credentials; how many contradict, and how many agree.
 
-    `tied` says that what others were told would have fitted as well.
+    `late` counts the values that are unknown, though the recorded caller had used its own before. `tied` says that what
+    others were told would have fitted as well.
     """
 
     entries: tuple[Entry, ...]
     contradicting: int
     agreeing: int = 0
+    late: int = 0
     tied: bool = False
 
 
 def judge(entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, *, strict: bool) -> Judged | str:
     """Those whose recorded caller is the likeliest to be this one; why not, where a served secret did not come back.
 
-    The likeliest has the fewest contradicting values, then the most that agree, then the most of the credentials that
-    the call has, and was recorded first.
+    The likeliest has the fewest contradicting values, then the most that agree, then the fewest that are unknown though
+    the recorded caller had used its own before, then the most of the credentials that the call has, and was recorded
+    first. A caller repeats its calls in their order: one whose token is new is one who made such a call first.
     """
     kinds: dict[tuple[tuple[str, str], ...], Entry] = {}
     for entry in entries:
         kinds.setdefault(entry.secrets, entry)
     if len(kinds) == 1 and not entries[0].secrets:
         return Judged(entries, 0)
-    ranked: list[tuple[int, int, int, int]] = []
+    ranked: list[tuple[int, int, int, int, int]] = []
     refused = ""
     for entry in kinds.values():
-        wrong, contradicting, agreeing = _weigh(entry, sent, secrets, strict=strict)
-        if wrong:
-            refused = f"{entry.method} {entry.path}: its {wrong}"
+        weight = _weigh(entry, sent, secrets, strict=strict)
+        if isinstance(weight, str):
+            refused = f"{entry.method} {entry.path}: its {weight}"
         else:
-            ranked.append((contradicting, -agreeing, -len(entry.credentials), entry.number))
+            ranked.append((*weight, -len(entry.credentials), entry.number))
     if not ranked:
         return refused
     *rank, number = min(ranked)
     best = next(kind for kind, entry in kinds.items() if entry.number == number)
-    tied = sum(one[:3] == tuple(rank) for one in ranked) > 1
-    return Judged(tuple([entry for entry in entries if entry.secrets == best]), rank[0], -rank[1], tied)
+    tied = sum(one[:-1] == tuple(rank) for one in ranked) > 1
+    return Judged(tuple([entry for entry in entries if entry.secrets == best]), rank[0], -rank[1], rank[2], tied)
 
 
-def _weigh(entry: Entry, sent: Sent, secrets: Secrets, *, strict: bool) -> tuple[str, int, int]:
-    """Why a call cannot be the one that was recorded, and how many of its values contradict it and agree with it."""
+def _weigh(entry: Entry, sent: Sent, secrets: Secrets, *, strict: bool) -> tuple[int, int, int] | str:
+    """How many values of a call contradict the recorded one, agree with it (negative), and are late.
+
+    In words, why it cannot be the one that was recorded.
+    """
     wrong = ""
-    contradicting = agreeing = 0
+    contradicting = agreeing = late = 0
     for header, marker in entry.secrets:
         value = sent.value(header)
         if value is None:
@@ -112,8 +118,15 @@ def _weigh(entry: Entry, sent: Sent, secrets: Secrets, *, strict: bool) -> tuple
         elif strict and secrets.changed(secret, value, sent.linked, header):
             wrong = f"{spell(Credential(header))} has changed within one caller"
         contradicting += secrets.contradicts(secret, value)
-        agreeing += secrets.agrees(secret, value)
-    return wrong, contradicting, agreeing
+        agrees = secrets.agrees(secret, value)
+        agreeing += agrees
+        late += not agrees and not _is_first(entry, marker)
+    return wrong or (contradicting, -agreeing, late)
+
+
+def _is_first(entry: Entry, marker: str) -> bool:
+    """Whether the recorded caller used a secret first in a call of this kind."""
+    return entry.line is not None and entry.line.world.first_uses.get(marker) is entry.line.bucket
 
 
 @lru_cache(maxsize=1024)

@@ -126,7 +126,8 @@ class Guesses:
 
     def _is_told_by_credential(self, candidate: Candidate, asking: Asking) -> bool:
         every = candidate.line.choose(asking.sent.present)
-        return view_of(candidate.line, every, self.library.catalogue, self.library.volatile).by_caller()
+        view = view_of(candidate.line, every, self.library.catalogue, self.library.volatile)
+        return any(view.world.may_take_turns(one, other) for one, other in view.unlike_callers())
 
     def _of(self, cassette: str) -> Fates:
         if cassette not in self._fates:

@@ -54,7 +54,7 @@ def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, l
     view = view_of(line, entries, library.catalogue, library.volatile)
     every = line.choose(sent.present)
     wide = view if len(every) == len(entries) else view_of(line, every, library.catalogue, library.volatile)
-    found = _find(view.rest, wide.rest, session, alike=not wide.by_caller())
+    found = _find(view.rest, wide.rest, session, alike=not wide.unlike_callers())
     if found is None and view.by_path:
         found = _earliest(view.rest)
     if found is None:
@@ -127,7 +127,7 @@ def _choose(part: Part, other: Part, reading: Reading, session: Session, wide: V
     """What a part is now; None for one that is not there."""
     if part.creator is not None and not session.is_played(part.creator):
         return None
-    found = _find(part.timeline, other.timeline, session, alike=part.creator is not None or not wide.by_caller())
+    found = _find(part.timeline, other.timeline, session, alike=part.creator is not None or not wide.unlike_callers())
     if found is None:
         reading.doubt = reading.doubt or f"{_name(part, session)} was never seen in this state"
         return None

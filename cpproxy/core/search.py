@@ -49,6 +49,7 @@ class Candidate:
     free: int
     contradicting: int
     agreeing: int
+    late: int
     tied: bool
 
 
@@ -160,7 +161,7 @@ def _try(line: Line, hit: Hit, asking: Asking, library: Library, found: Search) 
         found.refused.append(judged)
         return None
     free = sum(identity != value for identity, value in added.items())
-    return Candidate(line, added, judged.entries, free, judged.contradicting, judged.agreeing, judged.tied)
+    return Candidate(line, added, judged.entries, free, judged.contradicting, judged.agreeing, judged.late, judged.tied)
 
 
 def rank(candidate: Candidate, session: Session, scenario: str) -> tuple[Any, ...]:
@@ -169,7 +170,7 @@ def rank(candidate: Candidate, session: Session, scenario: str) -> tuple[Any, ..
     world = candidate.line.world
     played = 0 if entry.write else -max((session.played.get(one.number, 0) for one in _about(candidate)), default=0)
     wrong, right = candidate.contradicting, candidate.agreeing
-    return (world.name != scenario, candidate.free, wrong, played, -right, entry.number)
+    return (world.name != scenario, candidate.free, wrong, played, -right, candidate.late, entry.number)
 
 
 def _about(candidate: Candidate) -> tuple[Entry, ...]:

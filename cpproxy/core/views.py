@@ -5,7 +5,7 @@ A view belongs to one line and to the entries that a caller may get; it is made 
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from cpproxy.core.documents import Layout, Stable, Steps
 from cpproxy.core.identities import Catalogue, Identity
 from cpproxy.core.index import Bucket, Line
 from cpproxy.core.timelines import Seen, State, Timeline, find_state
-from cpproxy.core.worlds import Entry, Thing, World
+from cpproxy.core.worlds import Entry, Placeholders, Thing, World
 
 CREATED = 201
 ABSENT = None
@@ -43,7 +43,7 @@ class View:
     parts: tuple[Part, ...] = ()
     unseen: tuple[Entry, ...] = ()
     keys: dict[Entry, dict[Steps, object]] = field(default_factory=dict)
-    _by_caller: bool | None = None
+    _unlike: tuple[tuple[Placeholders, Placeholders], ...] | None = None
     _harmless: frozenset[Bucket] | None = None
 
     def is_settled(self, missing: Iterable[int]) -> bool:
@@ -66,27 +66,26 @@ class View:
                     (harmless if bound.equal else harmful).add(line.bucket)
         return harmless - harmful
 
-    def by_caller(self) -> bool:
-        """Whether two callers were told nothing alike in one state, leaving out what was made while it was recorded."""
-        if self._by_caller is None:
-            self._by_caller = self._differ_by_caller()
-        return self._by_caller
+    def unlike_callers(self) -> tuple[tuple[Placeholders, Placeholders], ...]:
+        """Callers who were told nothing alike in one state, leaving out what was made while it was recorded."""
+        if self._unlike is None:
+            self._unlike = tuple(dict.fromkeys(self._find_unlike_callers()))
+        return self._unlike
 
-    def _differ_by_caller(self) -> bool:
+    def _find_unlike_callers(self) -> Iterator[tuple[Placeholders, Placeholders]]:
         if len({seen.source.secrets for seen in self.rest.seen}) < 2:
-            return False
+            return
         made = {part.steps for part in self.parts if part.creator is not None}
-        told: dict[State, dict[object, set[object]]] = {}
+        told: dict[State, dict[Placeholders, set[object]]] = {}
         for seen in self.rest.seen:
             keys = self.keys.get(seen.source, {})
             parts = frozenset((steps, value) for steps, value in keys.items() if steps not in made)
             callers = told.setdefault(find_state(self.rest.writes, seen.start), {})
             callers.setdefault(seen.source.secrets, set()).add((seen.value, parts))
-        return any(
-            one.isdisjoint(other)
-            for callers in told.values()
-            for one, other in itertools.combinations(callers.values(), 2)
-        )
+        for callers in told.values():
+            for one, other in itertools.combinations(callers, 2):
+                if callers[one].isdisjoint(callers[other]):
+                    yield one, other
 
 
 def view_of(

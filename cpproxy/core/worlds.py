@@ -17,11 +17,14 @@ from cpproxy.core.cassette import Credential, Interaction
 from cpproxy.core.identities import Identity
 
 if TYPE_CHECKING:
-    from cpproxy.core.index import Line
+    from cpproxy.core.index import Bucket, Line
 
 _INTERACTION = msgspec.json.Decoder(Interaction)
 MISSING = frozenset({404, 410})
 _DENIED = frozenset({401, 403})
+
+type Placeholders = tuple[tuple[str, str], ...]
+"""Headers and the placeholders of the credentials in them: who asked, when it was recorded."""
 
 type Thing = Identity | int
 """What identities name: those that one write introduced are one thing, known by the write's number."""
@@ -55,7 +58,7 @@ class Entry:
     once: Once
     route: str
     credentials: frozenset[Credential]
-    secrets: tuple[tuple[str, str], ...]
+    secrets: Placeholders
     omitted: int = 0
     """The size in bytes of an answer that was too large to be recorded, and so cannot be given."""
     asked: frozenset[Identity] = frozenset()
@@ -90,6 +93,8 @@ class World:
     introducing: set[int] = field(default_factory=set)
     lone: frozenset[Identity] = frozenset()
     """Identities that stand in one interaction alone."""
+    first_uses: dict[str, "Bucket"] = field(default_factory=dict)
+    """The kind of call in which each secret was used first, by its placeholder."""
     _named: dict[Thing, list[Entry]] = field(default_factory=dict)
     _paths: dict[str, list[Entry]] = field(default_factory=dict)
 
@@ -101,6 +106,10 @@ class World:
         """Finds out who introduced what; to be called once all entries are there, with their lines."""
         self._find_creators()
         self._drop_shared()
+        for entry in self.entries:
+            if entry.line is not None:
+                for _, marker in entry.secrets:
+                    self.first_uses.setdefault(marker, entry.line.bucket)
         changes = [entry for entry in self.entries if entry.changes]
         own: dict[int, set[Identity]] = {}
         for identity, creator in self.creators.items():
@@ -192,6 +201,13 @@ class World:
             elif path.startswith(f"{other.rstrip('/')}/"):
                 found += (entry for entry in entries if entry.method != "POST")
         return tuple(sorted(found, key=lambda entry: entry.number))
+
+    def may_take_turns(self, one: Placeholders, other: Placeholders) -> bool:
+        """Whether two callers used a secret first in calls of one kind, so that either may be the one who comes."""
+        mine, theirs = (
+            {self.first_uses[marker] for _, marker in own} for own in (set(one) - set(other), set(other) - set(one))
+        )
+        return not mine.isdisjoint(theirs)
 
     def specific(self, subject: Iterable[Identity]) -> frozenset[Thing]:
         """The things of a subject that are not parents of others in it."""
