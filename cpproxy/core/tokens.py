@@ -123,11 +123,6 @@ def is_caseless(value: str) -> bool:
     return _UUID.fullmatch(value) is not None or _HEX.fullmatch(value) is not None or _ULID.fullmatch(value) is not None
 
 
-def is_uuid(value: str) -> bool:
-    """Whether a value is a UUID with its dashes."""
-    return _UUID.fullmatch(value) is not None
-
-
 @lru_cache(maxsize=16384)
 def read_time(text: str) -> float | None:
     """The Unix time in seconds that a text stands for, or None where it is no time (RFC 3339, RFC 9110, a number)."""
