@@ -16,7 +16,7 @@ from cpproxy.cli.options import Settings
 from cpproxy.cli.proxy import Proxy
 from cpproxy.core.cassette import VERSION, Body, CassetteOf, Interaction, Recorded, RecordedRequest, RecordedResponse
 from cpproxy.core.config import Config
-from cpproxy.core.replay import Replay
+from cpproxy.core.replay.decisions import Replay
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import Mode, Served
 from cpproxy.files import cassettes

@@ -17,16 +17,16 @@ import msgspec
 
 from cpproxy.core import bodies
 from cpproxy.core.addresses import Public
-from cpproxy.core.ambiguity import find_ambiguities
 from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
 from cpproxy.core.config import RouteSettings
-from cpproxy.core.ground import Ground, survey
-from cpproxy.core.lint import Remark
 from cpproxy.core.messages import Request
 from cpproxy.core.recording import Answered, Asked, Recording
-from cpproxy.core.replay import Refuse, Replay, Serve
+from cpproxy.core.replay.decisions import Refuse, Replay, Serve
+from cpproxy.core.replay.ground import Ground, survey
+from cpproxy.core.replay.worlds import Entry
+from cpproxy.core.review.ambiguity import find_ambiguities
+from cpproxy.core.review.lint import Remark
 from cpproxy.core.routes import RouteTable
-from cpproxy.core.worlds import Entry
 from tests.oracle import READY_AFTER, Oracle, Reply
 from tests.staging import ALPHA, BETA, TENANTS, TenantAccount
 from tests.staging.plane import Call, Plane

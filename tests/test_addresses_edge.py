@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from cpproxy.core import bodies, streams
 from cpproxy.core.addresses import TOKEN, Public, Stream, addresses, render
 from cpproxy.core.messages import Request
-from cpproxy.core.replay import Replay, Serve
+from cpproxy.core.replay.decisions import Replay, Serve
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.streams import rewrite
 from cpproxy.files import cassettes

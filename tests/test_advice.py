@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cpproxy.core.advice import find_advice
 from cpproxy.core.config import Kind, Repeat, ReplaySettings, RouteSettings
-from cpproxy.core.ground import survey
-from cpproxy.core.loading import load
+from cpproxy.core.replay.ground import survey
+from cpproxy.core.replay.loading import load
+from cpproxy.core.review.advice import find_advice
 from cpproxy.core.routes import RouteTable
 from tests.moving import Tape
 

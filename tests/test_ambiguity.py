@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from cpproxy.cli.main import run
-from cpproxy.core.advice import find_advice
-from cpproxy.core.ambiguity import find_ambiguities
 from cpproxy.core.config import Kind, Repeat, ReplaySettings, RouteSettings
-from cpproxy.core.ground import survey
-from cpproxy.core.lint import Remark
-from cpproxy.core.loading import load
+from cpproxy.core.replay.ground import survey
+from cpproxy.core.replay.loading import load
+from cpproxy.core.review.advice import find_advice
+from cpproxy.core.review.ambiguity import find_ambiguities
+from cpproxy.core.review.lint import Remark
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import Exit
 from tests.moving import Tape

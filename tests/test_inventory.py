@@ -9,8 +9,8 @@ import pytest
 from cpproxy.cli.main import run
 from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
 from cpproxy.core.config import ReplaySettings, RouteSettings
-from cpproxy.core.inventory import Identified, list_identities
-from cpproxy.core.loading import load
+from cpproxy.core.replay.inventory import Identified, list_identities
+from cpproxy.core.replay.loading import load
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import Exit
 from cpproxy.files import cassettes

@@ -12,8 +12,8 @@ import pytest
 from cpproxy.cli.cassette import name_identities
 from cpproxy.cli.main import run
 from cpproxy.core.config import ReplaySettings, RouteSettings
-from cpproxy.core.learning import Lesson, learn
-from cpproxy.core.variations import Kind, Variation
+from cpproxy.core.review.learning import Lesson, learn
+from cpproxy.core.review.variations import Kind, Variation
 from cpproxy.errors import Exit, UsageError
 from cpproxy.files import cassettes
 from tests.moving import Tape

@@ -10,8 +10,8 @@ import pytest
 from cpproxy.core.calls import Outcome
 from cpproxy.core.config import ReplaySettings, RouteSettings
 from cpproxy.core.messages import Request
-from cpproxy.core.misses import Miss
-from cpproxy.core.replay import Refuse, Serve
+from cpproxy.core.replay.decisions import Refuse, Serve
+from cpproxy.core.replay.misses import Miss
 from tests.moving import FORM, Player, Tape, play
 
 WORKSPACE = "0b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a10"

@@ -12,7 +12,7 @@ from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
 from cpproxy.core.config import Kind, Repeat, RouteSettings
 from cpproxy.core.messages import Answer, Request, find_header
-from cpproxy.core.replay import Refuse, Replay, Serve
+from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.routes import RouteTable
 
 type Pairs = tuple[tuple[bytes, bytes], ...]

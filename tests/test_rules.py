@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from cpproxy.core import (
+from cpproxy.core import matching
+from cpproxy.core.addresses import Public
+from cpproxy.core.messages import Request
+from cpproxy.core.replay import (
     bindings,
     credentials,
     documents,
@@ -18,9 +21,7 @@ from cpproxy.core import (
     identities,
     index,
     loading,
-    matching,
     reading,
-    replay,
     search,
     serving,
     session,
@@ -28,9 +29,8 @@ from cpproxy.core import (
     views,
     worlds,
 )
-from cpproxy.core.addresses import Public
-from cpproxy.core.messages import Request
-from cpproxy.core.replay import Refuse
+from cpproxy.core.replay import decisions as replay
+from cpproxy.core.replay.decisions import Refuse
 from tests import test_cases, test_guesses
 from tests.moving import Tape, play
 

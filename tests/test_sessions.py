@@ -11,8 +11,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from cpproxy.core.replay.session import Session
 from cpproxy.core.runs import SessionClosed, SessionOpened
-from cpproxy.core.session import Session
 from cpproxy.core.tally import MOST_SESSIONS
 from cpproxy.ledger.database import Ledger
 from tests.processes import finish, running

@@ -12,12 +12,12 @@ import msgspec
 
 from cpproxy.cli.errors import print_error
 from cpproxy.cli.options import Settings, accept_common_options, common_options, format_option
-from cpproxy.core import lint as linting
-from cpproxy.core.advice import find_advice
-from cpproxy.core.ambiguity import find_ambiguities
-from cpproxy.core.ground import survey
-from cpproxy.core.inventory import list_identities
-from cpproxy.core.loading import Library, load
+from cpproxy.core.replay.ground import survey
+from cpproxy.core.replay.inventory import list_identities
+from cpproxy.core.replay.loading import Library, load
+from cpproxy.core.review import lint as linting
+from cpproxy.core.review.advice import find_advice
+from cpproxy.core.review.ambiguity import find_ambiguities
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import CassetteError, Exit, UsageError
 from cpproxy.files import cassettes
@@ -153,7 +153,7 @@ def learn(
 
     Exits 1 if something varies that nothing explains.
     """
-    from cpproxy.core import learning  # noqa: PLC0415 - no other command compares
+    from cpproxy.core.review import learning  # noqa: PLC0415 - no other command compares
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
     if one == other:

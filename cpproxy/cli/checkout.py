@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cpproxy.core.judge import Planned
-from cpproxy.core.loading import Tape
+from cpproxy.core.replay.loading import Tape
 from cpproxy.core.routes import RouteTable, is_write
 from cpproxy.files import cassettes
 

@@ -55,7 +55,7 @@ from cpproxy.files.cassettes import combine_digests
 from cpproxy.ledger.journal import Journal
 
 if TYPE_CHECKING:
-    from cpproxy.core.loading import Tape
+    from cpproxy.core.replay.loading import Tape
     from cpproxy.core.verdict import Verdict
 
 CALLS_AT_ONCE = 1000

@@ -20,7 +20,7 @@ from cpproxy.errors import CassetteError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cpproxy.core.replay import Replay
+    from cpproxy.core.replay.decisions import Replay
     from cpproxy.files.cassettes import Loaded
 
 _COLLECT_AFTER = 10_000
@@ -100,7 +100,7 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], R
     """The cassettes, and what replay makes of them; CassetteError at the first that cannot be served."""
     import gc  # noqa: PLC0415 (as below)
 
-    from cpproxy.core.replay import Replay  # noqa: PLC0415 (`--help` does without it)
+    from cpproxy.core.replay.decisions import Replay  # noqa: PLC0415 (`--help` does without it)
     from cpproxy.core.routes import RouteTable  # noqa: PLC0415 (as above)
     from cpproxy.files import cassettes  # noqa: PLC0415 (as above)
 

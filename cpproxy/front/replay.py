@@ -10,8 +10,8 @@ from cpproxy.core import bodies, redaction
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
-from cpproxy.core.replay import Refuse, Replay, Serve
-from cpproxy.core.worlds import Entry
+from cpproxy.core.replay.decisions import Refuse, Replay, Serve
+from cpproxy.core.replay.worlds import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
 from cpproxy.front.reach import find_public
 from cpproxy.front.wire import encode_chunks, encode_head, has_body

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction
-from cpproxy.core.inventory import Identified
-from cpproxy.core.learning import Lesson
-from cpproxy.core.lint import Level
-from cpproxy.core.variations import Variation
+from cpproxy.core.replay.inventory import Identified
+from cpproxy.core.review.learning import Lesson
+from cpproxy.core.review.lint import Level
+from cpproxy.core.review.variations import Variation
 from cpproxy.report.terminal import escape
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from cpproxy.core.loading import as_request
 from cpproxy.core.matching import normalise
-from cpproxy.core.replay import Replay
+from cpproxy.core.replay.decisions import Replay
+from cpproxy.core.replay.loading import as_request
 from cpproxy.core.routes import RouteTable
 from cpproxy.files import cassettes
 from cpproxy.files.config import read as read_config

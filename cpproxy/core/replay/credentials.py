@@ -1,0 +1,171 @@
+"""Who asks, and whether with the credentials that were recorded (rule 6 of replay).
+
+The match is judged without them: then those are dropped whose headers or schemes the call lacks, and values only break
+ties. A secret that the control plane handed out comes back as it was served; a client's own binds at its first use.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cpproxy.core import redaction
+from cpproxy.core.cassette import Credential
+from cpproxy.core.matching import Form
+from cpproxy.core.messages import Headers
+from cpproxy.core.replay.bindings import Linked, Secrets
+from cpproxy.core.replay.index import Line
+from cpproxy.core.replay.loading import shared
+from cpproxy.core.replay.serving import wire_form
+from cpproxy.core.replay.session import Caller, Session
+from cpproxy.core.replay.worlds import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The credentials of a live call: header and scheme of each, and the values. They stay in memory."""
+
+    present: frozenset[Credential]
+    values: tuple[tuple[str, str], ...]
+    linked: Linked
+    client: str
+    duplicate: str
+    caller: Caller
+
+    def value(self, header: str) -> str | None:
+        """What the call has in a header, without its scheme."""
+        return next((value for name, value in self.values if name == header), None)
+
+    def use(self, entry: Entry, session: Session) -> str:
+        """Binds the secrets of an interaction that answers the call; a note where a caller has changed one."""
+        note = ""
+        for header, marker in entry.secrets:
+            value = self.value(header)
+            if value is None:
+                continue
+            secret = (entry.cassette, marker)
+            if session.secrets.changed(secret, value, self.linked, header):
+                note = f"the caller has changed its {spell(Credential(header))} since its first call"
+            if session.secrets.use(secret, value, self.linked, header):
+                session.settled.clear()
+        return note
+
+    def receive(self, entry: Entry, markers: tuple[str, ...], session: Session) -> None:
+        """Remembers which secrets this caller is given."""
+        for marker in markers:
+            caller = self.linked or frozenset({("", self.client)})
+            if session.secrets.serve((entry.cassette, marker), wire_form(marker), caller):
+                session.settled.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The entries that fit a call best by the values of its credentials; how many contradict, and how many agree.
+
+    `late` counts the values that are unknown, though the recorded caller had used its own before. `tied` says that what
+    others were told would have fitted as well.
+    """
+
+    entries: tuple[Entry, ...]
+    contradicting: int
+    agreeing: int = 0
+    late: int = 0
+    tied: bool = False
+
+
+def judge(entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, *, strict: bool) -> Judged | str:
+    """Those whose recorded caller is the likeliest to be this one; why not, where a served secret did not come back.
+
+    The likeliest has the fewest contradicting values, then the most that agree, then the fewest that are unknown though
+    the recorded caller had used its own before, then the most of the credentials that the call has, and was recorded
+    first. A caller repeats its calls in their order: one whose token is new is one who made such a call first.
+    """
+    kinds: dict[tuple[tuple[str, str], ...], Entry] = {}
+    for entry in entries:
+        kinds.setdefault(entry.secrets, entry)
+    if len(kinds) == 1 and not entries[0].secrets:
+        return Judged(entries, 0)
+    ranked: list[tuple[int, int, int, int, int]] = []
+    refused = ""
+    for entry in kinds.values():
+        weight = _weigh(entry, sent, secrets, strict=strict)
+        if isinstance(weight, str):
+            refused = f"{entry.method} {entry.path}: its {weight}"
+        else:
+            ranked.append((*weight, -len(entry.credentials), entry.number))
+    if not ranked:
+        return refused
+    *rank, number = min(ranked)
+    best = next(kind for kind, entry in kinds.items() if entry.number == number)
+    tied = sum(one[:-1] == tuple(rank) for one in ranked) > 1
+    return Judged(tuple([entry for entry in entries if entry.secrets == best]), rank[0], -rank[1], rank[2], tied)
+
+
+def _weigh(entry: Entry, sent: Sent, secrets: Secrets, *, strict: bool) -> tuple[int, int, int] | str:
+    """How many values of a call contradict the recorded one, agree with it (negative), and are late.
+
+    In words, why it cannot be the one that was recorded.
+    """
+    wrong = ""
+    contradicting = agreeing = late = 0
+    for header, marker in entry.secrets:
+        value = sent.value(header)
+        if value is None:
+            continue
+        secret = (entry.cassette, marker)
+        expected = secrets.expected(secret, sent.linked, sent.client)
+        if expected is not None and expected != value:
+            wrong = f"{spell(Credential(header))} is not what was served to this caller"
+        elif strict and secrets.changed(secret, value, sent.linked, header):
+            wrong = f"{spell(Credential(header))} has changed within one caller"
+        contradicting += secrets.contradicts(secret, value)
+        agrees = secrets.agrees(secret, value)
+        agreeing += agrees
+        late += not agrees and not _is_first(entry, marker)
+    return wrong or (contradicting, -agreeing, late)
+
+
+def _is_first(entry: Entry, marker: str) -> bool:
+    """Whether the recorded caller used a secret first in a call of this kind."""
+    return entry.line is not None and entry.line.world.first_uses.get(marker) is entry.line.bucket
+
+
+@lru_cache(maxsize=1024)
+def read_credentials(headers: Headers, client: str) -> Sent:
+    """The credentials of a live call; clients send the same headers again and again."""
+    values = []
+    authorizations = 0
+    for name, raw in headers:
+        lower = name.lower()
+        authorizations += lower == b"authorization"
+        if redaction.is_credential_header(name):
+            header = lower.decode("latin-1")
+            values.append((header, redaction.split_scheme(header, raw.decode("latin-1"))[1]))
+    linked = frozenset(values)
+    return Sent(
+        present=shared(frozenset(redaction.credentials(headers))),
+        values=tuple(values),
+        linked=linked,
+        client=client,
+        duplicate="Authorization" if authorizations > 1 else "",
+        caller=(linked, client),
+    )
+
+
+def spell(credential: Credential) -> str:
+    """A credential's header as it is written, with its scheme."""
+    name = "-".join(word.capitalize() for word in credential.header.split("-"))
+    return f"{name} ({credential.scheme})" if credential.scheme else name
+
+
+def spell_missing(lines: Iterable[Line], sent: Sent, form: Form) -> str:
+    """Which credentials a call lacks of those that were recorded with it."""
+    entries = [entry for line in lines for entry in line.entries]
+    wanted = min((entry.credentials - sent.present for entry in entries), key=len)
+    entry = entries[0]
+    if wanted:
+        missing = ", ".join(spell(credential) for credential in sorted(wanted, key=lambda one: one.header))
+        return f"{form.method} {form.path} lacks {missing}, with which cassette {entry.cassette} recorded it"
+    return (
+        f"{form.method} {form.path} was recorded as {entry.id} in cassette {entry.cassette} without credentials "
+        "and denied; nothing was recorded for a call that has them"
+    )

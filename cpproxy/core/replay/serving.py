@@ -1,0 +1,209 @@
+"""Recorded answers made ready for this client: bound identities, secrets and the front's address written in.
+
+Rule 17 of replay. Each answer is read once into text and gaps; what is written into the gaps depends on the session.
+"""
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cpproxy.core import bodies
+from cpproxy.core.addresses import PLACES, TOKEN, Public, addresses, render, render_headers, render_sizes
+from cpproxy.core.cassette import Body, Interaction
+from cpproxy.core.messages import Answer, Chunk, Headers, as_wire, find_header
+from cpproxy.core.replay.bindings import Bindings
+from cpproxy.core.replay.identities import NUMBER, Catalogue, Identity
+from cpproxy.core.replay.worlds import Entry
+
+_BODILESS = frozenset({204, 304})
+_HELD = 8 * 1024 * 1024
+_PLACEHOLDER = re.compile(r"\{\{cpproxy:([^:{}]+):(\d+)\}\}")
+_ID_LEAF = re.compile(r'"(?:id|[A-Za-z0-9_-]*(?:_id|-id|Id|ID))"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+
+type Gap = tuple[Identity, str]
+"""An identity and the form in which it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in pieces, with gaps between them for identities."""
+
+    pieces: tuple[str, ...]
+    gaps: tuple[Gap, ...]
+
+    def write(self, bindings: Bindings) -> str:
+        """The text with what stands for each identity in this session."""
+        if not self.gaps:
+            return self.pieces[0]
+        made = [self.pieces[0]]
+        for (identity, form), piece in zip(self.gaps, self.pieces[1:], strict=True):
+            made += (bindings.text(identity, form), piece)
+        return "".join(made)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Script:
+    """One recorded answer as it can be written out: `body` is None for bytes that are no text, which stand in `raw`."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[bytes, Text], ...]
+    body: Text | None
+    raw: bytes
+    coding: tuple[str, ...]
+    asked: bytes | None
+    chunks: tuple[Chunk, ...]
+    identities: tuple[Identity, ...]
+    secrets: tuple[str, ...]
+    addressed: bool
+
+    def variant(self, bindings: Bindings) -> tuple[tuple[Identity, str], ...]:
+        """What tells the answer of one session from that of another."""
+        renamed = bindings.renamed
+        return tuple((one, renamed[one]) for one in self.identities if one in renamed)
+
+
+def wire_form(marker: str) -> str:
+    """What stands on the wire for a secret: made of its role and number alone, fit for URLs and headers."""
+    found = _PLACEHOLDER.fullmatch(marker)
+    return f"cpproxy-{_UNFIT.sub('-', found[1])}-{found[2]}" if found else marker
+
+
+class Scripts:
+    """Makes scripts and keeps those that were used last, within a bound on their size."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._held: OrderedDict[Entry, Script] = OrderedDict()
+        self._size = 0
+
+    def of(self, entry: Entry, upstream: str) -> Script:
+        """The script of an entry, whose cassette was recorded from `upstream`."""
+        script = self._held.get(entry)
+        if script is not None:
+            self._held.move_to_end(entry)
+            return script
+        script = self._held[entry] = self._read(entry.interaction(), upstream)
+        self._size += _weigh(script)
+        while self._size > _HELD and len(self._held) > 1:
+            _, dropped = self._held.popitem(last=False)
+            self._size -= _weigh(dropped)
+        return script
+
+    def text(self, text: str, *, json: bool = False) -> Text:
+        """A text in pieces; in `json`, numbers under an id's name count."""
+        catalogue = self._catalogue
+        found = [(one.start, one.end, (one.identity, one.form)) for one in catalogue.find(text)]
+        if json:
+            found += [
+                (one.start(1), one.end(1), (NUMBER + one[1], "as it is"))
+                for one in _ID_LEAF.finditer(text)
+                if catalogue.number(one[1])
+            ]
+            found.sort()
+        starts = [*(start for start, _, _ in found), len(text)]
+        ends = [0, *(end for _, end, _ in found)]
+        pieces = tuple(text[end:start] for end, start in zip(ends, starts, strict=True))
+        return Text(pieces, tuple(gap for _, _, gap in found))
+
+    def _read(self, interaction: Interaction, upstream: str) -> Script:
+        recorded = interaction.response
+        known = addresses(upstream)
+        headers = known.tokenise_headers(recorded.headers) if known else recorded.headers
+        texts = tuple((name.encode("latin-1"), self.text(_reveal(value))) for name, value in headers)
+        raw, body = b"", None
+        coding: tuple[str, ...] = ()
+        secrets = [marker.group() for _, value in headers for marker in _PLACEHOLDER.finditer(value)]
+        addressed = any(TOKEN in value or name.lower() in PLACES for name, value in headers)
+        bodied = interaction.request.method != "HEAD" and recorded.status not in _BODILESS
+        if bodied and isinstance(recorded.body, Body):
+            raw, coding = bodies.restore(recorded.body), recorded.body.coding
+            if not isinstance(recorded.body.base64, str):
+                text = raw.decode()
+                text = known.tokenise(text) if known else text
+                secrets += [marker.group() for marker in _PLACEHOLDER.finditer(text)]
+                addressed = addressed or TOKEN in text
+                body = self.text(_reveal(text), json=isinstance(recorded.body.json, msgspec.Raw))
+                if not body.gaps and TOKEN not in text and body.pieces[0].encode() == raw:
+                    body = None
+        gaps = [gap for _, text in texts for gap in text.gaps] + list(body.gaps if body else ())
+        return Script(
+            status=recorded.status,
+            reason=recorded.reason,
+            headers=texts,
+            body=body,
+            raw=raw,
+            coding=coding,
+            asked=find_header(as_wire(interaction.request.headers), b"accept-encoding"),
+            chunks=tuple(Chunk(at / 1000, size) for at, size in recorded.chunks),
+            identities=tuple(dict.fromkeys(identity for identity, _ in gaps)),
+            secrets=tuple(dict.fromkeys(secrets)),
+            addressed=addressed,
+        )
+
+    def document(self, value: Any, interaction: Interaction, upstream: str) -> tuple[Text, tuple[str, ...], bool]:  # noqa: ANN401 (JSON)
+        """A composed document in the layout of the answer it goes out as, with its secrets, and if it has a token."""
+        body = interaction.response.body
+        if not isinstance(body, Body):
+            raise TypeError("only a document is composed")
+        raw = msgspec.json.encode(value)
+        made = bodies.restore(msgspec.structs.replace(body, json=msgspec.Raw(raw))).decode()
+        known = addresses(upstream)
+        made = known.tokenise(made) if known else made
+        secrets = tuple(dict.fromkeys(marker.group() for marker in _PLACEHOLDER.finditer(made)))
+        return self.text(_reveal(made), json=True), secrets, TOKEN in made
+
+
+def _reveal(text: str) -> str:
+    return _PLACEHOLDER.sub(lambda found: wire_form(found.group()), text) if "{{cpproxy:" in text else text
+
+
+def _weigh(script: Script) -> int:
+    return 2 * len(script.raw) + 1000
+
+
+def write(
+    script: Script, bindings: Bindings, public: Public | None, accept_encoding: bytes | None, body: Text | None = None
+) -> Answer:
+    """The answer for a call that accepts these content codings (None where it did not say); `body` is a composed one.
+
+    A body that was coded is coded again for a client that asks as the recorded one did, or accepts the coding; for any
+    other it goes out plain (RFC 9110 section 12.5.3). `Content-Length` is made anew where there was one.
+    """
+    headers: Headers = tuple((name, text.write(bindings).encode("latin-1", "replace")) for name, text in script.headers)
+    chosen = body or script.body
+    changed = chosen is not None
+    data, chunks = script.raw, script.chunks
+    if chosen is not None:
+        data = chosen.write(bindings).encode()
+        chunks = chunks if len(data) == len(script.raw) else ()
+        if public is not None and TOKEN.encode() in data:
+            sizes = render_sizes(data, tuple(chunk.size for chunk in chunks), public)
+            chunks = tuple(Chunk(chunk.at, size) for chunk, size in zip(chunks, sizes, strict=True) if size)
+            data = render(data.decode(), public).encode()
+    if public is not None:
+        headers = render_headers(headers, public)
+    if script.coding:
+        if script.asked == accept_encoding or accepts(accept_encoding, script.coding):
+            data = bodies.recode(data, script.coding)
+        else:
+            headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
+    if data or changed:
+        headers = tuple(
+            (name, b"%d" % len(data)) if name.lower() == b"content-length" else (name, value) for name, value in headers
+        )
+    return Answer(script.status, script.reason, headers, data, chunks)
+
+
+def accepts(accept_encoding: bytes | None, coding: tuple[str, ...]) -> bool:
+    """Whether a client takes all of these codings (RFC 9110 section 12.5.3); one that did not say takes none."""
+    accepted: dict[str, bool] = {}
+    for item in (accept_encoding or b"").decode("latin-1").lower().split(","):
+        name, _, weight = item.partition(";")
+        quality = weight.replace(" ", "").removeprefix("q=")
+        accepted[name.strip().removeprefix("x-")] = quality.strip("0.") != "" or not quality
+    return all(accepted.get(name, accepted.get("*", False)) for name in coding)

@@ -1,0 +1,204 @@
+"""What a request was answered over time: the timeline of its document's rest, and one for each part.
+
+A view belongs to one line and to the entries that a caller may get; it is made when it is first asked for.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cpproxy.core import jsonpath
+from cpproxy.core.replay import documents
+from cpproxy.core.replay.documents import Layout, Stable, Steps
+from cpproxy.core.replay.identities import Catalogue, Identity
+from cpproxy.core.replay.index import Bucket, Line
+from cpproxy.core.replay.timelines import Seen, State, Timeline, find_state
+from cpproxy.core.replay.worlds import Entry, Placeholders, Thing, World
+
+CREATED = 201
+ABSENT = None
+"""The source of an answer in which a part is not there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a document: its place, its timeline, the write that made it, and the things it tells of."""
+
+    steps: Steps
+    timeline: Timeline
+    creator: Entry | None
+    things: frozenset[Thing]
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """All that was answered to one request. `unseen` are writes whose things no answer was there to show."""
+
+    world: World
+    rest: Timeline
+    things: frozenset[Thing]
+    by_path: bool
+    layout: Layout
+    parts: tuple[Part, ...] = ()
+    unseen: tuple[Entry, ...] = ()
+    keys: dict[Entry, dict[Steps, object]] = field(default_factory=dict)
+    _unlike: tuple[tuple[Placeholders, Placeholders], ...] | None = None
+    _harmless: frozenset[Bucket] | None = None
+
+    def is_settled(self, missing: Iterable[int]) -> bool:
+        """Whether writes after which nobody asked for a part are all of kinds that were seen to change no part."""
+        if self._harmless is None:
+            self._harmless = frozenset(self._find_harmless())
+        first = self.world.entries[0].number
+        lines = [self.world.entries[number - first].line for number in missing]
+        return bool(lines) and all(line is not None and line.bucket in self._harmless for line in lines)
+
+    def _find_harmless(self) -> set[Bucket]:
+        """The kinds of writes before and after which a part was equal, wherever one was asked for on both sides."""
+        harmless: set[Bucket] = set()
+        harmful: set[Bucket] = set()
+        first = self.world.entries[0].number
+        for part in self.parts:
+            for bound in part.timeline.find_bounds():
+                line = self.world.entries[bound.number - first].line
+                if line is not None:
+                    (harmless if bound.equal else harmful).add(line.bucket)
+        return harmless - harmful
+
+    def unlike_callers(self) -> tuple[tuple[Placeholders, Placeholders], ...]:
+        """Callers who were told nothing alike in one state, leaving out what was made while it was recorded."""
+        if self._unlike is None:
+            self._unlike = tuple(dict.fromkeys(self._find_unlike_callers()))
+        return self._unlike
+
+    def _find_unlike_callers(self) -> Iterator[tuple[Placeholders, Placeholders]]:
+        if len({seen.source.secrets for seen in self.rest.seen}) < 2:
+            return
+        made = {part.steps for part in self.parts if part.creator is not None}
+        told: dict[State, dict[Placeholders, set[object]]] = {}
+        for seen in self.rest.seen:
+            keys = self.keys.get(seen.source, {})
+            parts = frozenset((steps, value) for steps, value in keys.items() if steps not in made)
+            callers = told.setdefault(find_state(self.rest.writes, seen.start), {})
+            callers.setdefault(seen.source.secrets, set()).add((seen.value, parts))
+        for callers in told.values():
+            for one, other in itertools.combinations(callers, 2):
+                if callers[one].isdisjoint(callers[other]):
+                    yield one, other
+
+
+def view_of(
+    line: Line, entries: tuple[Entry, ...], catalogue: Catalogue, volatile: tuple[jsonpath.JsonPath, ...]
+) -> View:
+    """The view of these entries of a line, made once."""
+    view = line.views.get(entries)
+    if view is None:
+        view = line.views[entries] = make_view(line, entries, catalogue, volatile)
+    return view
+
+
+def make_view(
+    line: Line, entries: tuple[Entry, ...], catalogue: Catalogue, volatile: tuple[jsonpath.JsonPath, ...]
+) -> View:
+    """The view of these entries of a line."""
+    world = line.world
+    subject = frozenset().union(*(entry.asked for entry in entries[:1]))
+    stable = Stable(world.window, world.lone, volatile)
+    decoded = [(entry, entry.interaction()) for entry in entries]
+    read = [(entry, interaction, documents.read_json(interaction, volatile)) for entry, interaction in decoded]
+    layout = documents.find_layout((value for _, _, value in read if value is not None), catalogue, subject)
+    taken: dict[Entry, documents.Parts] = {}
+    rest: list[Seen] = []
+    for entry, interaction, value in read:
+        content = None
+        if value is not None:
+            taken[entry] = documents.take_apart(value, layout, catalogue, stable)
+            content = taken[entry].rest
+        rest.append(Seen(entry.start, entry.end, documents.frame(interaction, stable, content), entry))
+    parts = tuple(_make_parts(taken, world))
+    told = subject or _rest_identities(entries, taken)
+    by_path = not told
+    writes = world.concerning(told)
+    if not subject:  # what merely stands in an answer may not be all that it is about
+        writes = tuple(sorted({*writes, *world.concerning_path(entries[0].path)}, key=lambda entry: entry.number))
+    timeline = Timeline(writes, tuple(rest))
+    return View(
+        world=world,
+        rest=timeline,
+        things=world.specific(told),
+        by_path=by_path,
+        layout=layout,
+        parts=parts,
+        unseen=tuple(_find_unseen(entries, parts, world)) if layout.keys else (),
+        keys={entry: {steps: value for steps, (value, _) in one.parts.items()} for entry, one in taken.items()},
+    )
+
+
+def _rest_identities(entries: tuple[Entry, ...], taken: dict[Entry, documents.Parts]) -> frozenset[Identity]:
+    """The identities of answers that are in no part of them; those that merely happen to stand there."""
+    found: set[Identity] = set()
+    for entry in entries:
+        if entry not in taken or not taken[entry].parts:
+            found |= entry.told
+    held = {str(step)[1:] for one in taken.values() for steps in one.parts for step in steps if _is_part(step)}
+    return frozenset(found - held) if not any(one.containers for one in taken.values()) else frozenset()
+
+
+def _is_part(step: str | int) -> bool:
+    return isinstance(step, str) and step.startswith("#")
+
+
+def _make_parts(taken: dict[Entry, documents.Parts], world: World) -> Iterable[Part]:
+    """Each part's timeline, absence included, in the order in which parts were first seen."""
+    every: dict[Steps, None] = {}
+    for one in taken.values():
+        every.update(dict.fromkeys(one.parts))
+    for steps in every:
+        seen = []
+        container = _container(steps)
+        for entry, one in taken.items():
+            if steps in one.parts:
+                value, place = one.parts[steps]
+                seen.append(Seen(entry.start, entry.end, value, (entry, place)))
+            elif container in one.containers:
+                seen.append(Seen(entry.start, entry.end, ABSENT, ABSENT))
+        identity = str(steps[-1])[1:]
+        timeline = Timeline(world.concerning([identity]), tuple(seen))
+        yield Part(steps, timeline, _find_creator(identity, seen, world), world.specific([identity]))
+
+
+def _find_creator(identity: Identity, seen: Iterable[Seen], world: World) -> Entry | None:
+    """The write that made a part; none where an answer showed the part before that write began."""
+    creator = world.creators.get(identity)
+    if creator is None or any(one.source is not ABSENT and one.end <= creator.start for one in seen):
+        return None
+    return creator
+
+
+def _container(steps: Steps) -> Steps:
+    return steps[:-1]
+
+
+def _find_unseen(entries: tuple[Entry, ...], parts: tuple[Part, ...], world: World) -> Iterable[Entry]:
+    """Writes of the kinds that made the parts, after which nobody asked while what they made was there."""
+    creators = {part.creator for part in parts if part.creator is not None}
+    kinds: set[Any] = {creator.line.bucket for creator in creators if creator.line is not None}
+    path = entries[0].path
+    for write, until in _find_lifetimes(world):
+        if write in creators or write.line is None:
+            continue
+        alike = write.line.bucket in kinds or (write.status == CREATED and write.path == path)
+        if alike and not any(write.end <= entry.start and entry.end <= until for entry in entries):
+            yield write
+
+
+def _find_lifetimes(world: World) -> Iterable[tuple[Entry, float]]:
+    """Each write that made something, and when the deletion of what it made began."""
+    made: dict[Entry, list[Identity]] = {}
+    for identity, creator in world.creators.items():
+        made.setdefault(creator, []).append(identity)
+    for creator, identities in made.items():
+        deleted = (entry.start for entry in world.concerning(identities) if entry.method == "DELETE")
+        yield creator, min(deleted, default=math.inf)

@@ -1,0 +1,215 @@
+"""One cassette as a world of its own: its interactions, and which of its writes concern which things.
+
+Rules 1, 3 and 4 of replay. A write introduces the identities that it shows first. Those that it introduces are one
+thing, under whatever name: a slug that the client chose and the id that the answer gave it. The parents of a thing are
+what else the write's request names; an identity that writes of one kind hand on to several things is a parent of each
+and introduced by none.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cpproxy.core.cassette import Credential, Interaction
+from cpproxy.core.replay.identities import Identity
+
+if TYPE_CHECKING:
+    from cpproxy.core.replay.index import Bucket, Line
+
+_INTERACTION = msgspec.json.Decoder(Interaction)
+MISSING = frozenset({404, 410})
+_DENIED = frozenset({401, 403})
+
+type Placeholders = tuple[tuple[str, str], ...]
+"""Headers and the placeholders of the credentials in them: who asked, when it was recorded."""
+
+type Thing = Identity | int
+"""What identities name: those that one write introduced are one thing, known by the write's number."""
+
+
+class Once(Enum):
+    """What a recorded interaction does after it was played."""
+
+    STAYS = "stays"
+    USED_UP = "used up"
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One recorded interaction, in little memory: it is decoded anew when its answer is asked for.
+
+    `number` is its place among all that were loaded, `asked` and `told` are the identities of its request and answer,
+    `secrets` the headers and placeholders of its credentials.
+    """
+
+    number: int
+    cassette: str
+    id: str
+    json: bytes
+    start: float
+    end: float
+    status: int
+    method: str
+    path: str
+    write: bool
+    once: Once
+    route: str
+    credentials: frozenset[Credential]
+    secrets: Placeholders
+    omitted: int = 0
+    """The size in bytes of an answer that was too large to be recorded, and so cannot be given."""
+    asked: frozenset[Identity] = frozenset()
+    told: frozenset[Identity] = frozenset()
+    line: "Line | None" = None
+
+    @property
+    def denied(self) -> bool:
+        """Whether it was answered with a 401 or 403."""
+        return self.status in _DENIED
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may have changed the control plane."""
+        return self.write and self.once is Once.USED_UP and not self.denied
+
+    def interaction(self) -> Interaction:
+        """The interaction, decoded."""
+        return _INTERACTION.decode(self.json)
+
+
+@dataclass(slots=True, eq=False)
+class World:
+    """One cassette's writes and things. `window` is when it was recorded, as Unix times in seconds."""
+
+    name: str
+    upstream: str = ""
+    window: tuple[float, float] = (0.0, 0.0)
+    entries: list[Entry] = field(default_factory=list)
+    creators: dict[Identity, Entry] = field(default_factory=dict)
+    parents: dict[Thing, frozenset[Thing]] = field(default_factory=dict)
+    introducing: set[int] = field(default_factory=set)
+    lone: frozenset[Identity] = frozenset()
+    """Identities that stand in one interaction alone."""
+    first_uses: dict[str, "Bucket"] = field(default_factory=dict)
+    """The kind of call in which each secret was used first, by its placeholder."""
+    _named: dict[Thing, list[Entry]] = field(default_factory=dict)
+    _paths: dict[str, list[Entry]] = field(default_factory=dict)
+
+    def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
+        """The interactions in recorded order, as the file had them but for its white space."""
+        return ((msgspec.Raw(entry.json), entry.interaction()) for entry in self.entries)
+
+    def learn(self) -> None:
+        """Finds out who introduced what; to be called once all entries are there, with their lines."""
+        self._find_creators()
+        self._drop_shared()
+        for entry in self.entries:
+            if entry.line is not None:
+                for _, marker in entry.secrets:
+                    self.first_uses.setdefault(marker, entry.line.bucket)
+        changes = [entry for entry in self.entries if entry.changes]
+        own: dict[int, set[Identity]] = {}
+        for identity, creator in self.creators.items():
+            if identity not in self.lone:
+                own.setdefault(creator.number, set()).add(identity)
+        self.introducing = set(own)
+        for entry in changes:
+            for thing in {self.thing(identity) for identity in entry.asked}:
+                self._named.setdefault(thing, []).append(entry)
+            if entry.number in own:
+                self.parents[entry.number] = frozenset(self.thing(one) for one in entry.asked) - {entry.number}
+            self._paths.setdefault(entry.path, []).append(entry)
+
+    def _find_creators(self) -> None:
+        """The first write that shows what nobody knew when it began; what a 404 asked for was not known."""
+        known, count = self._find_known()
+        for entry in self.entries:
+            if not entry.changes:
+                continue
+            for identity in entry.asked | entry.told:
+                first = self.creators.get(identity)
+                if (first is None or entry.start < first.start) and known.get(identity, entry.start) >= entry.start:
+                    self.creators[identity] = entry
+        self.lone = frozenset(identity for identity, number in count.items() if number == 1)
+
+    def _find_known(self) -> tuple[dict[Identity, float], dict[Identity, int]]:
+        """When a read first showed each identity, and in how many interactions each stands."""
+        known: dict[Identity, float] = {}
+        count: dict[Identity, int] = {}
+        for entry in self.entries:
+            for identity in entry.asked | entry.told:
+                count[identity] = count.get(identity, 0) + 1
+            if entry.write:
+                continue
+            asked = frozenset() if entry.status in MISSING else entry.asked
+            for moment, identities in ((entry.start, asked), (entry.end, entry.told - entry.asked)):
+                for identity in identities:
+                    known[identity] = min(known.get(identity, moment), moment)
+        return known, count
+
+    def _drop_shared(self) -> None:
+        """What writes of one kind hand on to several things was there before them (an org, a cluster)."""
+        kinds: dict[object, dict[Identity, set[object]]] = {}
+        for entry in self.entries:
+            if entry.changes and entry.line is not None:
+                for identity in entry.asked | entry.told:
+                    kinds.setdefault(entry.line.bucket, {}).setdefault(identity, set()).add(entry.line)
+        shared = {identity for kind in kinds.values() for identity, lines in kind.items() if len(lines) > 1}
+        for identity in shared:
+            self.creators.pop(identity, None)
+
+    def thing(self, identity: Identity) -> Thing:
+        """What an identity names."""
+        creator = self.creators.get(identity)
+        return identity if creator is None or identity in self.lone else creator.number
+
+    def ancestors(self, things: Iterable[Thing]) -> set[Thing]:
+        """The parents of things, and theirs in turn."""
+        found: set[Thing] = set()
+        pending = list(things)
+        while pending:
+            for parent in self.parents.get(pending.pop(), ()):
+                if parent not in found:
+                    found.add(parent)
+                    pending.append(parent)
+        return found
+
+    def concerning(self, subject: Iterable[Identity]) -> tuple[Entry, ...]:
+        """The writes that concern a subject, in recorded order (rule 4)."""
+        things = {self.thing(identity) for identity in subject}
+        found: dict[int, Entry] = {}
+        for thing in things:
+            found.update((entry.number, entry) for entry in self._named.get(thing, ()))
+        for identity in subject:
+            if (creator := self.creators.get(identity)) is not None:
+                found[creator.number] = creator
+        for thing in self.ancestors(things) - things:
+            for entry in self._named.get(thing, ()):
+                if entry.number not in self.introducing or entry.method == "DELETE":
+                    found[entry.number] = entry
+        return tuple(found[number] for number in sorted(found))
+
+    def concerning_path(self, path: str) -> tuple[Entry, ...]:
+        """The writes to a path, below it, or (but for POST, which makes siblings) above it."""
+        found: list[Entry] = []
+        for other, entries in self._paths.items():
+            if other == path or other.startswith(f"{path.rstrip('/')}/"):
+                found += entries
+            elif path.startswith(f"{other.rstrip('/')}/"):
+                found += (entry for entry in entries if entry.method != "POST")
+        return tuple(sorted(found, key=lambda entry: entry.number))
+
+    def may_take_turns(self, one: Placeholders, other: Placeholders) -> bool:
+        """Whether two callers used a secret first in calls of one kind, so that either may be the one who comes."""
+        mine, theirs = (
+            {self.first_uses[marker] for _, marker in own} for own in (set(one) - set(other), set(other) - set(one))
+        )
+        return not mine.isdisjoint(theirs)
+
+    def specific(self, subject: Iterable[Identity]) -> frozenset[Thing]:
+        """The things of a subject that are not parents of others in it."""
+        things = {self.thing(identity) for identity in subject}
+        return frozenset(things - self.ancestors(things)) or frozenset(things)

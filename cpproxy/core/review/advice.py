@@ -1,0 +1,137 @@
+"""What of a recording is out of date or leads astray, and which line of the config would mend it."""
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from cpproxy.core.cassette import Body
+from cpproxy.core.replay import tokens
+from cpproxy.core.replay.ground import Ground, count_steps
+from cpproxy.core.replay.index import Line
+from cpproxy.core.replay.places import Side, walk
+from cpproxy.core.replay.repeats import find_repeats
+from cpproxy.core.review.lint import Remark
+
+MANY_STEPS = 20
+_EXPIRY = re.compile(r"exp|.*(?:expir(?:y|e|ation)|not_?after|valid_?(?:until|to)).*", re.IGNORECASE)
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
+_SHORT_HEX = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{8,12}(?![0-9A-Za-z-])")
+_LONG_HEX = re.compile(r"[0-9a-f]{32,}")
+
+
+def find_advice(ground: Ground, hosts: tuple[str, ...], now: float) -> Iterator[Remark]:
+    """What is to be mended. `hosts` are those of control planes (config `cp.hosts`); `now` is Unix time in seconds."""
+    yield from _find_expiries(ground, now)
+    yield from _find_long_polls(ground)
+    yield from _find_hosts(ground, hosts)
+    yield from _find_uncertain_forms(ground)
+    yield from _find_repeated_writes(ground)
+
+
+def _find_expiries(ground: Ground, now: float) -> Iterator[Remark]:
+    for entry in ground.world.entries:
+        for spot, value in walk(ground.interaction(entry), ground.library.catalogue):
+            if spot.key or spot.side is not Side.ANSWER:
+                continue
+            moment = _read_expiry(spot.name, value)
+            if moment is not None and moment < now:
+                yield Remark(
+                    f"{ground.where(entry)}.response",
+                    f"{spot.wide} is a time of expiry that has passed: clients that look at it act as if it had",
+                )
+
+
+def _read_expiry(name: str, value: Any) -> float | None:  # noqa: ANN401 (JSON)
+    """When a value expires, as Unix time; None where it says nothing of that."""
+    if isinstance(value, str) and (found := _JWT.search(value)):
+        try:
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4)))
+        except (ValueError, msgspec.DecodeError):
+            return None
+        expiry = claims.get("exp") if isinstance(claims, dict) else None
+        return float(expiry) if isinstance(expiry, int | float) else None
+    if not _EXPIRY.fullmatch(name) or isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return tokens.read_time(str(value))
+
+
+def _find_long_polls(ground: Ground) -> Iterator[Remark]:
+    for line, view in ground.views.items():
+        steps = count_steps(view)
+        if steps > MANY_STEPS:
+            paths = ", ".join(f'"{path}"' for path in _find_moving(line, ground))
+            yield Remark(
+                ground.where(line.entries[0]),
+                f"its answers are {steps} steps, and a client polls through all of them: if what moves is of no "
+                f"interest, volatile = [{paths}] in [replay] leaves it out",
+            )
+
+
+def _find_moving(line: Line, ground: Ground) -> list[str]:
+    """The places whose value nearly every answer has for itself."""
+    values: dict[str, set[object]] = {}
+    for entry in line.entries:
+        for spot, value in ground.leaves(entry):
+            if not spot.key and spot.path.startswith("$"):
+                values.setdefault(spot.wide, set()).add(value)
+    return [path for path, found in values.items() if len(found) > MANY_STEPS / 2]
+
+
+def _find_hosts(ground: Ground, hosts: tuple[str, ...]) -> Iterator[Remark]:
+    own = ground.world.upstream
+    for host in hosts:
+        if f"//{host}" in own:
+            continue
+        pattern = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", re.IGNORECASE)
+        for entry in ground.world.entries:
+            response = ground.interaction(entry).response
+            texts = {f".headers[{at}][1]": value for at, (_, value) in enumerate(response.headers)}
+            texts[".body"] = _text(response.body)
+            for where, text in texts.items():
+                if pattern.search(text):
+                    yield Remark(
+                        f"{ground.where(entry)}.response{where}",
+                        f"holds {host}, a host of cp.hosts that was not recorded here: clients would go there, past "
+                        "the front",
+                    )
+
+
+def _text(body: object) -> str:
+    if not isinstance(body, Body):
+        return ""
+    if isinstance(body.json, msgspec.Raw):
+        return bytes(body.json).decode("utf-8", "replace").replace("\\/", "/")
+    return body.text if isinstance(body.text, str) else ""
+
+
+def _find_uncertain_forms(ground: Ground) -> Iterator[Remark]:
+    """Short hex that could be the beginning of several identities, or is one in another case."""
+    catalogue = ground.library.catalogue
+    starts: dict[str, list[str]] = {}
+    for identity, why in catalogue.why.items():
+        if why == "UUID" or _LONG_HEX.fullmatch(identity):
+            starts.setdefault(identity[:8], []).append(identity.replace("-", ""))
+    for entry in ground.world.entries if starts else ():
+        for spot, value in walk(ground.interaction(entry), catalogue):
+            for text in _SHORT_HEX.findall(value) if isinstance(value, str) else ():
+                whole = [one for one in starts.get(text[:8].lower(), ()) if one.startswith(text.lower())]
+                if whole and catalogue.meaning(text) is None:
+                    yield Remark(
+                        f"{ground.where(entry)}.{'request' if spot.side is Side.REQUEST else 'response'}",
+                        f"{spot.wide} may be a short form of {len(whole)} identities: replay leaves it as it stands; "
+                        "name it in identities of the cassette if it is to be renamed",
+                    )
+
+
+def _find_repeated_writes(ground: Ground) -> Iterator[Remark]:
+    for line in ground.lines:
+        found = find_repeats(line, ground.library)
+        if found is not None:
+            yield Remark(
+                ground.where(line.entries[0]),
+                f"was asked {len(line.entries)} times with equal bodies, and replay answers just as often: "
+                f"{found.spell()}",
+            )
