@@ -501,7 +501,7 @@ RULES: dict[str, list[tuple[Any, str, Any]]] = {
     "arrival: reads": [(guesses, "find_difference", lambda one, other: "")],
     "arrival: tokens": [(guesses.Guesses, "_weigh_tokens", nothing)],
     "arrival: what is left over": [(guesses.Guesses, "_find_shift", lambda *_: "")],
-    "arrival: credentials": [(views.View, "by_caller", lambda self: False)],
+    "arrival: credentials": [(views.View, "unlike_callers", lambda self: ())],
     "17 addresses": [(serving, "render", lambda text, public: text)],
 }
 
