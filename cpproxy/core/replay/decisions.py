@@ -185,20 +185,22 @@ class Replay:
         found = search(asking, self.library)
         if not found.candidates:
             return self._refuse(asking, found)
-        best = found.candidates[0]
-        return self._write(asking, best) if best.entries[0].write else self._read(asking, found.candidates)
+        write = found.candidates[0].entries[0].write
+        return self._write(asking, found.candidates) if write else self._read(asking, found.candidates)
 
-    def _write(self, asking: Asking, candidate: Candidate) -> Decision:
+    def _write(self, asking: Asking, candidates: list[Candidate]) -> Decision:
         """The next answer of a write, which is then reserved (rule 8)."""
+        candidate = candidates[0]
         session, entries = asking.session, candidate.entries
         entry = next((one for one in entries if one not in session.taken), entries[-1])
         if entry.omitted:
             return _too_large(asking, entry)
         final = entry in session.taken
         guess = "" if final else self._guesses.judge_write(entry, candidate, asking)
+        note = "" if final else self._guesses.note_world(candidate, candidates, asking)
         if session.bindings.bind(candidate.added) or not final:
             session.play(entry)
-        return self._serve(asking, entry, final=final, guess=guess)
+        return self._serve(asking, entry, final=final, guess=guess, note=note)
 
     def _read(self, asking: Asking, candidates: list[Candidate]) -> Decision:
         """What the first of the candidates tells that tells something for certain, else the first that does at all."""

@@ -13,7 +13,7 @@ from cpproxy.core.replay.ground import survey
 from cpproxy.core.replay.identities import Identity
 from cpproxy.core.replay.index import Line
 from cpproxy.core.replay.loading import Library
-from cpproxy.core.replay.search import Asking, Candidate
+from cpproxy.core.replay.search import Asking, Candidate, rank_worlds
 from cpproxy.core.replay.session import Session
 from cpproxy.core.replay.views import view_of
 from cpproxy.core.replay.worlds import Entry
@@ -113,6 +113,19 @@ class Guesses:
                 why = f"nothing tells whether {ids} is meant, and they differ ({where})"
                 asking.session.guessed.update(dict.fromkeys(own, why))
                 return f"bound by arrival: {why}; record the call that shows the id first, or use sessions"
+        return ""
+
+    @staticmethod
+    def note_world(candidate: Candidate, candidates: list[Candidate], asking: Asking) -> str:
+        """That several cassettes hold a write, and nothing says which of them is played."""
+        best = rank_worlds(candidate, asking)
+        for other in candidates if candidate.line.world.name != asking.scenario else ():
+            if other.line.world is not candidate.line.world and rank_worlds(other, asking) == best:
+                name, entry = other.line.world.name, other.entries[0]
+                return (
+                    f"cassette {name} holds such a call, too ({entry.id}), and nothing says which is meant: begin its "
+                    "scenario, or choose cassettes"
+                )
         return ""
 
     def note_credential(self, candidate: Candidate, asking: Asking) -> str:

@@ -76,7 +76,7 @@ def search(asking: Asking, library: Library) -> Search:
         # What was answered before its body had come was recorded without it, and matches any.
         _look(structs.replace(asking.form, body=ANY_BODY), asking, library, found)
     if len(found.candidates) > 1:
-        found.candidates.sort(key=lambda one: rank(one, asking.session, asking.scenario))
+        found.candidates.sort(key=lambda one: rank(one, asking))
     return found
 
 
@@ -164,13 +164,18 @@ def _try(line: Line, hit: Hit, asking: Asking, library: Library, found: Search) 
     return Candidate(line, added, judged.entries, free, judged.contradicting, judged.agreeing, judged.late, judged.tied)
 
 
-def rank(candidate: Candidate, session: Session, scenario: str) -> tuple[Any, ...]:
+def rank(candidate: Candidate, asking: Asking) -> tuple[Any, ...]:
     """How candidates are ordered (rule 9): never by chance, and never by a distance."""
-    entry = candidate.entries[0]
     world = candidate.line.world
+    within = (-candidate.agreeing, candidate.late, candidate.entries[0].number)
+    return (*rank_worlds(candidate, asking), world.entries[0].number, *within)
+
+
+def rank_worlds(candidate: Candidate, asking: Asking) -> tuple[Any, ...]:
+    """What goes before the order of cassettes; nothing that another caller did moves this one to another cassette."""
+    session, entry, world = asking.session, candidate.entries[0], candidate.line.world
     played = 0 if entry.write else -max((session.played.get(one.number, 0) for one in _about(candidate)), default=0)
-    wrong, right = candidate.contradicting, candidate.agreeing
-    return (world.name != scenario, candidate.free, wrong, played, -right, candidate.late, entry.number)
+    return (world.name != asking.scenario, candidate.free, candidate.contradicting, played)
 
 
 def _about(candidate: Candidate) -> tuple[Entry, ...]:
