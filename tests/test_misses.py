@@ -286,10 +286,10 @@ def test_bindings_in_force_are_told_those_of_the_nearest_first() -> None:
     tape.add("GET /jobs/4711", {"id": 4711})
     player = play(tape)
     answer(player, call("POST /jobs"))
-    answer(player, call("GET /jobs/815"))
+    answer(player, call("GET /jobs/4711"))
     answer(player, call("POST /workspaces", {"id": LIVE}))
     found = miss(player, call(f"GET /workspaces/{LIVE}?full=1"))
-    assert list(found.details()["bindings"].items()) == [(WORKSPACE, LIVE), ("4711", "815")]
+    assert list(found.details()["bindings"].items()) == [(WORKSPACE, LIVE), ("4711", "4711")]
 
 
 def test_what_was_left_out_is_told_of_this_call_alone() -> None:

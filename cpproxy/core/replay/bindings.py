@@ -86,6 +86,13 @@ class Bindings:
             self.version += 1
         return self.version != version
 
+    def serve(self, identity: Identity) -> None:
+        """Takes a recorded value for itself that was handed out: from now on no other stands for it."""
+        if identity not in self.live and identity not in self.recorded:
+            self.live[identity] = identity
+            self.recorded[identity] = identity
+            self.version += 1
+
     def _release(self, identity: Identity) -> None:
         value = self.live.pop(identity, None)
         if value is not None:

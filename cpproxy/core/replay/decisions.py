@@ -259,6 +259,10 @@ class Replay:
             variant = (variant, asking.public)
         note = asking.sent.use(entry, session) or note
         asking.sent.receive(entry, secrets, session)
+        handed_out = self.library.worlds[entry.cassette].handed_out
+        for identity in script.identities if body is None else (identity for identity, _ in body.gaps):
+            if identity in handed_out:
+                session.bindings.serve(identity)
         return Serve(
             entry=entry,
             session=session,

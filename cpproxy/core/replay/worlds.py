@@ -91,6 +91,8 @@ class World:
     creators: dict[Identity, Entry] = field(default_factory=dict)
     parents: dict[Thing, frozenset[Thing]] = field(default_factory=dict)
     introducing: set[int] = field(default_factory=set)
+    handed_out: frozenset[Identity] = frozenset()
+    """Those that the control plane made: an answer showed them before any request did."""
     lone: frozenset[Identity] = frozenset()
     """Identities that stand in one interaction alone."""
     first_uses: dict[str, "Bucket"] = field(default_factory=dict)
@@ -134,6 +136,16 @@ class World:
                 if (first is None or entry.start < first.start) and known.get(identity, entry.start) >= entry.start:
                     self.creators[identity] = entry
         self.lone = frozenset(identity for identity, number in count.items() if number == 1)
+        self.handed_out = self._find_handed_out()
+
+    def _find_handed_out(self) -> frozenset[Identity]:
+        told: dict[Identity, float] = {}
+        asked: dict[Identity, float] = {}
+        for entry in self.entries:
+            for moments, moment, identities in ((asked, entry.start, entry.asked), (told, entry.end, entry.told)):
+                for identity in identities:
+                    moments[identity] = min(moments.get(identity, moment), moment)
+        return frozenset(one for one, moment in told.items() if moment <= asked.get(one, moment))
 
     def _find_known(self) -> tuple[dict[Identity, float], dict[Identity, int]]:
         """When a read first showed each identity, and in how many interactions each stands."""
