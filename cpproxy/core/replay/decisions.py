@@ -181,7 +181,7 @@ class Replay:
             call = f"{form.method} {form.path}"
             reason = f"{call} has more than one {sent.duplicate}: which of them counts is anybody's guess"
             return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, name_of(route))
-        asking = Asking(form, _accept(request), route, sent, session, scenario, public)
+        asking = Asking(form, _accept(request), route, sent, session, scenario, public, asked)
         found = search(asking, self.library)
         if not found.candidates:
             return self._refuse(asking, found)

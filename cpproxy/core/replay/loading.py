@@ -61,6 +61,8 @@ class Library:
     volatile: tuple[jsonpath.JsonPath, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     """What is left out of the match, by place, each with the reason."""
+    heads: dict[str, CassetteOf[msgspec.Raw]] = field(default_factory=dict)
+    """What each cassette says of itself, without its interactions."""
 
 
 @dataclass(slots=True)
@@ -100,6 +102,7 @@ def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings
             one.fixed = None
     catalogue = infer([one.tokens for one in found], values, frozenset(reader.excluded))
     library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
+    library.heads = reader.heads
     _fill(library, found)
     tokens.forget()
     return library
@@ -115,10 +118,12 @@ class _Reader:
     found: list[_Read] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
     excluded: set[str] = field(default_factory=set)
+    heads: dict[str, CassetteOf[msgspec.Raw]] = field(default_factory=dict)
 
     def read(self, source: Source) -> World:
         """What is kept of a cassette."""
         head = source.head
+        self.heads[source.name] = msgspec.structs.replace(head, interactions=())
         self.named += head.identities
         self.excluded.update(head.not_identities)
         world = World(source.name, head.recorded.upstream)
@@ -257,9 +262,9 @@ def _find_new(
         if place[0] in {"path", "name", "body", "header"} or not name:
             continue
         if tokens.is_time(value, window):
-            library.left_out[_spell(place, form)] = "a time"
+            library.left_out[spell(place, form)] = "a time"
         elif tokens.names_new(name) and _is_lone(value, library.catalogue, lone):
-            library.left_out[_spell(place, form)] = "new in each call, and it names nothing"
+            library.left_out[spell(place, form)] = "new in each call, and it names nothing"
         else:
             continue
         found.add(place)
@@ -285,7 +290,8 @@ def _name_of(place: Place, form: Form) -> str:
             return ""
 
 
-def _spell(place: Place, form: Form) -> str:
+def spell(place: Place, form: Form) -> str:
+    """A place of a template as the config names it; `form` is the recorded request."""
     match place:
         case ("query" | "form" as kind, _):
             return f"{kind}:{_name_of(place, form)}"
@@ -314,7 +320,7 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
         if line is not None and line.bucket in again:
             place = line.bucket.shape.gaps[0][0]
             form = _form_of(library, one.entry)
-            library.left_out[_spell(place, form)] = "new in each call, and it names nothing"
+            library.left_out[spell(place, form)] = "new in each call, and it names nothing"
             _add(library, one.entry, form, lone, new=one.new, more=place)
             one.entry.asked = frozenset()
 

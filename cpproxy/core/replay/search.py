@@ -12,6 +12,7 @@ from msgspec import structs
 
 from cpproxy.core.addresses import Public
 from cpproxy.core.matching import ANY_BODY, Form
+from cpproxy.core.messages import Request
 from cpproxy.core.replay.bindings import Bindings, Contradiction
 from cpproxy.core.replay.credentials import Sent, judge
 from cpproxy.core.replay.identities import AS_IS, NUMBER, Identity
@@ -28,7 +29,10 @@ _MANY = 32  # candidates of an unknown token, beyond which none is looked at
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A live call as it is judged: what of it counts, by whom, in which session, and where it reached the front."""
+    """A live call as it is judged: what of it counts, by whom, in which session, and where it reached the front.
+
+    `request` is all of it, with a token for the front's address.
+    """
 
     form: Form
     accept: str
@@ -37,6 +41,7 @@ class Asking:
     session: Session
     scenario: str
     public: Public | None
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
