@@ -152,7 +152,13 @@ class Fates:
     def own(self, entry: Entry) -> frozenset[Identity]:
         """The identities that a write introduces, and those of its request that nothing showed before."""
         self._look()
-        return self._made.get(entry, frozenset()) | {one for one in entry.asked if self._first.get(one) is entry}
+        first = {one for one in entry.asked if self._first.get(one) is entry and not self._is_shared(one, entry)}
+        return self._made.get(entry, frozenset()) | first
+
+    def _is_shared(self, identity: Identity, entry: Entry) -> bool:
+        """Whether writes of one kind hand it on to several things (an org, a cluster): it is none of theirs."""
+        lines = self._naming.get(identity, ())
+        return entry.line is not None and sum(line.bucket is entry.line.bucket for line in lines) > 1
 
     def new(self, line: Line) -> frozenset[Identity]:
         """The identities of a read that nothing showed before it, and that no write introduces."""

@@ -3,9 +3,10 @@
 A view belongs to one line and to the entries that a caller may get; it is made when it is first asked for.
 """
 
+import bisect
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,21 +153,44 @@ def _is_part(step: str | int) -> bool:
 
 def _make_parts(taken: dict[Entry, documents.Parts], world: World) -> Iterable[Part]:
     """Each part's timeline, absence included, in the order in which parts were first seen."""
-    every: dict[Steps, None] = {}
-    for one in taken.values():
-        every.update(dict.fromkeys(one.parts))
-    for steps in every:
-        seen = []
-        container = _container(steps)
-        for entry, one in taken.items():
-            if steps in one.parts:
-                value, place = one.parts[steps]
-                seen.append(Seen(entry.start, entry.end, value, (entry, place)))
-            elif container in one.containers:
-                seen.append(Seen(entry.start, entry.end, ABSENT, ABSENT))
+    shown: dict[Steps, dict[Entry, tuple[object, Any]]] = {}
+    containers: dict[Steps, list[Entry]] = {}
+    for entry, one in taken.items():
+        for steps, found in one.parts.items():
+            shown.setdefault(steps, {})[entry] = found
+        for container in one.containers:
+            containers.setdefault(container, []).append(entry)
+    answers = {container: _Answers(entries) for container, entries in containers.items()}
+    for steps, places in shown.items():
         identity = str(steps[-1])[1:]
-        timeline = Timeline(world.concerning([identity]), tuple(seen))
+        writes = world.concerning([identity])
+        seen = [Seen(entry.start, entry.end, value, (entry, place)) for entry, (value, place) in places.items()]
+        if (without := answers.get(_container(steps))) is not None:
+            seen += [Seen(entry.start, entry.end, ABSENT, ABSENT) for entry in without.find(places, writes)]
+        timeline = Timeline(writes, tuple(seen))
         yield Part(steps, timeline, _find_creator(identity, seen, world), world.specific([identity]))
+
+
+class _Answers:
+    """The answers that hold a list, by time: thousands of parts are absent from most of thousands of answers."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = sorted(entries, key=lambda entry: entry.start)
+        self._places = {entry: at for at, entry in enumerate(self._entries)}
+        self._starts = [entry.start for entry in self._entries]
+        self._ends = list(itertools.accumulate((entry.end for entry in self._entries), max))
+
+    def find(self, shown: Collection[Entry], writes: Iterable[Entry]) -> list[Entry]:
+        """Of those without a part the first and the last between any two changes: the others are equal to them."""
+        marks = {0, len(self._entries) - 1}
+        for at in [self._places[entry] for entry in shown if entry in self._places]:
+            marks.update((at - 1, at + 1))
+        for write in writes:
+            first = bisect.bisect_right(self._ends, write.start)
+            last = bisect.bisect_left(self._starts, write.end)
+            marks.update(range(first - 1, last + 1))
+        found = (self._entries[at] for at in sorted(marks) if 0 <= at < len(self._entries))
+        return [entry for entry in found if entry not in shown]
 
 
 def _find_creator(identity: Identity, seen: Iterable[Seen], world: World) -> Entry | None:
