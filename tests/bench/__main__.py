@@ -2,9 +2,11 @@
 
     python -m tests.bench                         everything; about ten minutes
     python -m tests.bench --quick                 a few short rounds: to see that it works, not to quote
-    python -m tests.bench --only replay,start     some of replay, bindings, start, memory, record
+    python -m tests.bench --only replay,start     some of replay, bindings, matching, start, memory, record
     python -m tests.bench --json FILE             the same numbers, every round of them, as JSON too
-    python -m tests.bench --ratio [--least 1.2]   for a pipeline: replay to the plain application alone, about 20 s
+    python -m tests.bench --ratio [--least 1.2] [--most 1.3]
+                                                  for a pipeline: replay to the plain application, and calls whose ids
+                                                  are bound to calls without, about 30 s
 
 It needs Linux and `wrk`, and for the servers beside cpproxy nginx, Node.js with npm and a JRE; what is missing is named
 in a line and left out. talkback, mountebank and WireMock come from npm, into the user's cache folder.
@@ -19,8 +21,8 @@ warmed up for 15 s (with a second CPU it would gain, since it has many threads).
 
 Quote numbers from a quiet machine alone: whatever else runs takes from the servers' one CPU.
 
-Exit code: 0 measured (a missed goal is printed, and is no failure), 1 a ratio below `--least`, or a measurement that
-must not be believed, 2 usage, or no `wrk`.
+Exit code: 0 measured (a missed goal is printed, and is no failure), 1 a ratio below `--least` or above `--most`, or a
+measurement that must not be believed, 2 usage, or no `wrk`.
 """
 
 # ruff: noqa: T201 (what this program prints is its output)
@@ -38,6 +40,8 @@ from typing import NoReturn
 
 from tests.bench.bindings import measure_bindings
 from tests.bench.load import CONNECTIONS, find_wrk
+from tests.bench.matching import MOST, measure_matching
+from tests.bench.matching import measure_ratio as measure_matching_ratio
 from tests.bench.memory import measure_memory
 from tests.bench.peers import list_peers
 from tests.bench.plan import Plan, Section
@@ -51,6 +55,7 @@ from tests.bench.tools import NO_TOOLS, find_tools
 MEASUREMENTS: dict[str, Callable[[Plan], Section]] = {
     "replay": measure_replay,
     "bindings": measure_bindings,
+    "matching": measure_matching,
     "start": measure_start,
     "memory": measure_memory,
     "record": measure_record,
@@ -79,6 +84,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement there too")
     parser.add_argument("--ratio", action="store_true", help="replay to the plain application alone")
     parser.add_argument("--least", type=float, default=1.2, help="the ratio below which --ratio fails (1.2)")
+    parser.add_argument("--most", type=float, default=MOST, help=f"above it, --ratio fails for calls with ids ({MOST})")
     return parser.parse_args(arguments)
 
 
@@ -103,7 +109,13 @@ def _measure_ratio(options: argparse.Namespace, folder: Path) -> int:
         f"replay at {RATIO_SIZE:,} interactions, ledger on: {ratio:.2f} times the plain aiohttp application, "
         f"at least {options.least:g} wanted: {'pass' if reached else 'miss'} ({plan.cpus.describe()})"
     )
-    return 0 if reached else 1
+    without, bound = measure_matching_ratio(plan, RATIO_SIZE)
+    cheap = bound <= options.most * without
+    print(
+        f"matching at {RATIO_SIZE:,} interactions: a call whose ids are bound takes {bound / without:.2f} times one "
+        f"without, at most {options.most:g} wanted: {'pass' if cheap else 'miss'}"
+    )
+    return 0 if reached and cheap else 1
 
 
 def _measure_all(options: argparse.Namespace, folder: Path) -> int:

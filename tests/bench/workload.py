@@ -6,7 +6,8 @@ Bodies and answers are about 300 bytes of JSON.
 
 import json
 import random
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 JSON_TYPE = "application/json"
@@ -26,6 +27,17 @@ class Exchange:
 def build_exchanges(count: int) -> tuple[Exchange, ...]:
     """`count` different exchanges, the same in every run."""
     return tuple(_build_post(number) if number % 2 else _build_get(number) for number in range(count))
+
+
+def name_items(exchanges: tuple[Exchange, ...], space: uuid.UUID) -> tuple[Exchange, ...]:
+    """The exchanges with a UUID in the place of each item's name, other ones for each `space`."""
+    named = []
+    for number, exchange in enumerate(exchanges):
+        old, new = f"item-{number:05}", str(uuid.uuid5(space, str(number)))
+        body = None if exchange.body is None else exchange.body.replace(old.encode(), new.encode())
+        answer = exchange.answer.replace(old.encode(), new.encode())
+        named.append(replace(exchange, target=exchange.target.replace(old, new), body=body, answer=answer))
+    return tuple(named)
 
 
 def _build_get(number: int) -> Exchange:
