@@ -119,6 +119,21 @@ def test_what_is_forbidden_is_shown_as_such_and_long_lists_are_cut(
     ]
 
 
+def test_what_stands_where_a_secret_would_is_masked_everywhere() -> None:
+    secret, other = "b3957fc5-d795-4c41-adb6-9274c9c8adfa", "i-0123456789abcdef0"
+    tape = Tape(not_identities=(other,))
+    tape.add("POST /workspaces", {"shared_secret": secret, "tokens": [other]}, 201, body={"id": WORKSPACE})
+    tape.add(f"GET /workspaces/{WORKSPACE}?of={secret.upper()}", {"state": "up"})
+    library = load([tape], RouteTable(()), ReplaySettings())
+    found = list_identities(library, tape.name, tape.head)
+    assert [one.value for one in found] == [WORKSPACE, "***", "***"]
+    assert [(place.where, place.forms) for place in found[1].places] == [
+        ("POST answer $.shared_secret", ("***",)),
+        ("GET request query:of", ("***",)),
+    ]
+    assert not any(text in str(found).lower() for text in (secret, other))
+
+
 def test_show_prints_identities_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record().write(tmp_path)
     arguments = ["cassette", "show", "tape", "--identities", "--format", "json", "--cassettes", str(tmp_path)]

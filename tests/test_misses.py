@@ -3,6 +3,7 @@
 import json
 import tomllib
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -82,12 +83,6 @@ def a_field() -> Tape:
     return tape
 
 
-def a_header() -> Tape:
-    tape = Tape()
-    tape.add("GET /config", {"ok": 1}, headers=(("X-Build", "41"), ("X-Org-Id", "one")))
-    return tape
-
-
 def heartbeats() -> Tape:
     tape = Tape()
     tape.add("POST /teams/blue/beat", {"ok": 1}, body={"up": True})
@@ -117,9 +112,7 @@ def a_name() -> Tape:
 
 
 BUILD = RouteSettings(match="POST /teams", name="teams", ignore=("$.build",))
-BY_HEADER = RouteSettings(match="GET /config", compare=("X-Build", "X-Org-Id"))
 MEMBER = {"name": "a", "env": {"BUILD": 42}, "tags": [{"at": "x"}, {"at": "z"}]}
-OF_ONE = (("X-Build", "42"), ("X-Org-Id", "one"))
 POLL = "Action=DescribeInstances&Version=1&Id=i-0123456789abcdef0"
 PROPOSALS = [
     pytest.param(
@@ -157,13 +150,6 @@ PROPOSALS = [
         [call("POST /teams", "Action=Run&Colour=blue")],
         '[[routes]]\nmatch = "POST /teams"\nignore = ["form:Colour"]\n',
         id="a form's field",
-    ),
-    pytest.param(
-        a_header,
-        (BY_HEADER,),
-        [call("GET /config", headers=OF_ONE)],
-        '[[routes]]  # the section that is there\nmatch = "GET /config"\nignore = ["header:x-build"]\n',
-        id="a compared header",
     ),
     pytest.param(
         heartbeats,
@@ -219,6 +205,100 @@ def test_the_line_that_is_proposed_makes_the_call_match(
     player = play(story(), routes=better, **settings)
     assert "no recorded interaction" not in [answer(player, request) for request in calls][-1]
     assert len(answer(player, calls[-1]).split()) == 1 or not found.used_up
+
+
+def projects() -> Tape:
+    tape = Tape()
+    tape.add(
+        "POST /projects", {"id": WORKSPACE, "name": "acme"}, 201, body={"name": "acme", "title": "The acme", "n": 1}
+    )
+    tape.add("GET /projects/acme", {"name": "acme", "size": 1})
+    tape.add("POST /projects/acme/users", {"ok": 1}, body={"project": "acme", "n": 1})
+    tape.add("DELETE /projects/acme", {"ok": 1}, body={"confirm": "acme"})
+    return tape
+
+
+ACME = call("POST /projects", {"name": "acme", "title": "The acme", "n": 1})
+ZETA = call("POST /projects", {"name": "zeta", "title": "The zeta", "n": 1})
+OF_ZETA = [
+    pytest.param(ZETA, id="in two members"),
+    pytest.param(call("GET /projects/zeta"), id="in the path"),
+    pytest.param(call("POST /projects/zeta/users", {"project": "zeta", "n": 1}), id="in path and body"),
+    pytest.param(call("DELETE /projects/zeta", {"confirm": "zeta"}), id="in path and body of what ends it"),
+]
+NAMED = 'identities = ["$.name"] in [replay] makes it match'
+
+
+@pytest.mark.parametrize("request_", OF_ZETA)
+def test_a_name_in_several_places_is_to_be_named_and_never_left_out(request_: Request) -> None:
+    found = miss(play(projects()), request_)
+    after = "" if request_ is ZETA else " once 1 is played"
+    assert found.advise() == f"; if that names a thing, {NAMED}{after}"
+    player = play(projects(), identities=("$.name",))
+    assert {answer(player, one) for one in (ZETA, request_)} <= set("1234") or request_ is ZETA
+
+
+@pytest.mark.parametrize("request_", OF_ZETA[1:])
+def test_no_name_is_proposed_for_what_another_stands_for_already(request_: Request) -> None:
+    player = play(projects())
+    assert answer(player, ACME) == "1"
+    assert miss(player, request_).treatment is None
+    player = play(projects(), identities=("$.name",))
+    assert answer(player, ACME) == "1"
+    assert "no recorded interaction" in answer(player, request_)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(call("POST /projects", {"name": "zeta", "title": "The acme", "n": 2}), id="a name and a number"),
+        pytest.param(call("POST /projects", {"title": "The acme", "n": 1}), id="no name"),
+        pytest.param(call("DELETE /projects/acme", {"confirm": "zeta"}), id="two names for one thing"),
+        pytest.param(call("POST /projects/acme/users", {"project": 7, "n": 1}), id="a number for a name"),
+    ],
+)
+def test_a_name_is_not_to_be_left_out_where_naming_it_is_not_enough(request_: Request) -> None:
+    found = miss(play(projects()), request_)
+    assert (found.remedy, found.toml) == (None, "")
+
+
+def test_a_name_that_the_recording_gives_another_thing_is_not_to_be_left_out() -> None:
+    tape = projects()
+    tape.add("GET /projects/beta", {"name": "beta"})
+    assert miss(play(tape), call("POST /projects", {"name": "beta", "title": "The acme", "n": 1})).remedy is None
+
+
+def test_a_name_is_proposed_of_a_long_recording_too() -> None:
+    tape = projects()
+    for number in range(500):
+        tape.add(f"GET /projects/acme/pages?n={number}", {"ok": number})
+    found = miss(play(tape), ZETA)
+    assert found.advise() == f"; if that names a thing, {NAMED}"
+
+
+def test_nothing_is_proposed_for_a_section_whose_condition_the_call_does_not_meet() -> None:
+    tape = Tape()
+    tape.add("PUT /config", {"ok": 1}, body={"mode": "slow"})
+    route = RouteSettings(match="PUT /config", when="$.mode=slow")
+    found = miss(play(tape, routes=(route,)), call("PUT /config", {"mode": "fast"}))
+    assert [one.where for one in found.nearest[0].differences] == ["$.mode"]
+    assert found.remedy is None
+    assert miss(play(tape), call("PUT /config", {"mode": "fast"})).remedy is not None
+
+
+def test_nothing_is_proposed_that_no_config_can_say() -> None:
+    tape = Tape()
+    tape.add("PUT /config}", {"ok": 1}, body={"n": 1})
+    assert miss(play(tape), call("PUT /config}", {"n": 2})).remedy is None
+
+
+def test_a_header_that_is_compared_is_not_to_be_left_out_again() -> None:
+    tape = Tape()
+    tape.add("GET /config", {"ok": 1}, headers=(("X-Build", "41"),))
+    route = RouteSettings(match="GET /config", compare=("X-Build",))
+    found = miss(play(tape, routes=(route,)), call("GET /config", headers=(("X-Build", "42"),)))
+    assert [one.where for one in found.nearest[0].differences] == ["header:x-build"]
+    assert found.remedy is None
 
 
 def provisions() -> Tape:
@@ -280,6 +360,63 @@ def test_the_distance_is_the_sum_of_the_weights_that_are_shown() -> None:
     assert near["distance"] == 10
 
 
+def test_each_segment_of_a_path_weighs_and_one_that_names_a_thing_less() -> None:
+    tape = provisions()
+    player = play(tape)
+    answer(player, call("POST /workspaces", {"id": LIVE}))
+    found = miss(player, call(f"GET /workspaces/{OTHER}"))
+    assert [(near.method, near.distance) for near in found.nearest] == [("GET", 2), ("DELETE", 10), ("POST", 23)]
+    assert [near.distance for near in miss(player, call("GET /a/b")).nearest] == [8, 16, 29]
+
+
+def test_the_nearest_goes_first_whatever_else_is_like_the_call() -> None:
+    tape = Tape()
+    tape.add("POST /teams/blue/list", {"ok": 1})
+    tape.add("GET /teams/red/list", {"ok": 1})
+    found = miss(play(tape), call("GET /teams/blue/list"))
+    assert [(near.interaction, near.distance) for near in found.nearest] == [("2", 6), ("1", 8)]
+
+
+def test_what_is_bound_otherwise_goes_first_with_what_it_contradicts() -> None:
+    tape = Tape()
+    tape.add("GET /teams", {"ok": 1})
+    tape.add("GET /teams/blue/token", {"ok": 1})
+    tape.add("GET /teams/config", {"ok": 1})
+    tape.add("POST /teams", {"ok": 1}, body={"id": WORKSPACE})
+    tape.add(f"GET /teams/{WORKSPACE}/token", {"ok": 1})
+    player = play(tape)
+    answer(player, call("POST /teams", {"id": LIVE}))
+    found = miss(player, call(f"GET /teams/{OTHER}/token"))
+    why = f"{OTHER} is not {LIVE}, which stands for the recorded {WORKSPACE} in this session"
+    assert (found.nearest[0].interaction, found.nearest[0].because) == ("5", why)
+    assert found.sentence().endswith(why)
+
+
+def test_of_equally_near_ones_that_which_the_call_fits_goes_first() -> None:
+    tape = Tape()
+    tape.add("POST /teams", {"ok": 1}, body={"id": WORKSPACE})
+    tape.add("POST /links", {"ok": 1}, body={"of": WORKSPACE, "kind": "a"})
+    tape.add("POST /links", {"ok": 1}, body={"of": WORKSPACE, "kind": "b"})
+    player = play(tape)
+    answer(player, call("POST /teams", {"id": LIVE}))
+    found = miss(player, call("POST /links", {"of": OTHER, "kind": "b"}))
+    assert [(near.interaction, near.distance, bool(near.because)) for near in found.nearest[:2]] == [
+        ("3", 1, True),
+        ("2", 2, False),
+    ]
+
+
+def test_what_was_recorded_of_another_thing_is_named_as_such() -> None:
+    tape = Tape()
+    for one in (WORKSPACE, OTHER):
+        tape.add("POST /workspaces", {"ok": 1}, body={"id": one})
+    tape.add(f"GET /workspaces/{WORKSPACE}/log", {"ok": 1})
+    player = play(tape)
+    near = miss(player, call(f"GET /workspaces/{OTHER}/log")).nearest[0]
+    assert (near.interaction, near.differences) == ("3", ())
+    assert near.because == f"{OTHER} was recorded as another thing"
+
+
 def test_bindings_in_force_are_told_those_of_the_nearest_first() -> None:
     tape = provisions()
     tape.add("POST /jobs", {"id": 4711}, 201)
@@ -302,6 +439,19 @@ def test_what_was_left_out_is_told_of_this_call_alone() -> None:
         "query:nonce": "new in each call, and it names nothing",
         "query:build": "ignored by the config",
     }
+
+
+def test_what_was_left_out_is_no_difference_and_not_proposed() -> None:
+    tape = Tape()
+    told(tape, "?ts=1795428001", body={"at": "2026-11-23T10:00:01Z", "build": "one"})
+    player = play(tape)
+    found = miss(player, call("POST /teams?ts=1795428009", {"at": "2026-11-23T10:09:09Z", "build": "two"}))
+    assert found.details()["left_out"].keys() == {"query:ts", "$.at"}
+    assert [one.where for one in found.nearest[0].differences] == ["$.build"]
+    assert found.nearest[0].distance == 1
+    assert 'ignore = ["$.build"]' in found.toml
+    without = miss(player, call("POST /teams?ts=1795428009", {"build": "one"}))
+    assert [(one.where, one.found) for one in without.nearest[0].differences] == [("$.at", None)]
 
 
 def test_a_cassette_that_the_session_does_not_play_is_named_as_such() -> None:
@@ -379,3 +529,48 @@ def test_no_secret_of_the_call_is_told(request_: Request) -> None:
     hidden = json.dumps([decision.reason, details])
     assert SECRET not in hidden
     assert details.get("nearest") or decision.outcome is Outcome.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param("hunter2-of-the-live-caller", id="plain"),
+        pytest.param('hun"ter2', id="a quote"),
+        pytest.param("hun\\ter2\\", id="backslashes"),
+        pytest.param("hun/ter+2==", id="Base64"),
+        pytest.param("hünter2ß", id="letters beyond ASCII"),
+    ],
+)
+def test_no_credential_of_the_call_is_told_however_it_is_spelt(secret: str) -> None:
+    quoted = quote(secret, safe="")
+    partly = f"%{ord(secret[0]):02x}{quoted[1:]}"
+    tape = Tape()
+    tape.add("POST /teams/blue", {"ok": 1}, by="ann", body={"a": "b"})
+    tape.add("POST /teams/blue", {"ok": 1}, by="ann", body="a=b")
+    authorization = (b"Authorization", f"Bearer {secret}".encode())
+    told_ = []
+    for path in (quoted, partly):
+        spellings = {"a": secret, "b": json.dumps([secret]), "c": quoted, "d": quote(quoted), secret: 1}
+        for body in (spellings, f"a={quoted}&b={quoted}"):
+            request = call(f"POST /teams/{path}?q={quoted}", body)
+            request = msgspec.structs.replace(request, headers=(*request.headers, authorization))
+            found = miss(play(tape), request)
+            assert found.path == "/teams/***"
+            told_.append(json.dumps([found.sentence(), found.details()], ensure_ascii=False))
+    hidden = "".join(told_)
+    for spelt in (secret, quoted, partly, json.dumps(secret)[1:-1], json.dumps(json.dumps(secret))[3:-3]):
+        assert spelt not in hidden
+
+
+def test_no_part_of_a_cookie_is_told() -> None:
+    tape = Tape()
+    tape.add("GET /teams/blue", {"ok": 1})
+    found = miss(play(tape), call(f"GET /teams/{SECRET}", headers=(("Cookie", f"theme=dark; sid={SECRET}"),)))
+    assert SECRET not in json.dumps([found.sentence(), found.details()])
+
+
+def test_no_credential_that_is_bound_is_told() -> None:
+    player = play(provisions())
+    answer(player, call("POST /workspaces", {"id": LIVE}))
+    found = miss(player, call("GET /a", headers=(("Authorization", f"Bearer {LIVE}"),)))
+    assert found.bindings == ((WORKSPACE, "***"),)

@@ -47,8 +47,9 @@ class Bindings:
             identity = slot.identity
             bound = added.get(identity) or self.live.get(identity)
             if bound is not None and not (firm and identity in self.loose and identity not in added):
-                if not _equal(render(bound, slot.form), value):
-                    return Contradiction(identity, value, f"stands for {render(bound, slot.form)} in this session")
+                if not _equal(text := render(bound, slot.form), value):
+                    why = f"is not {text}, which stands for the recorded {render(identity, slot.form)} in this session"
+                    return Contradiction(identity, value, why)
                 continue
             plain = _plain(value, slot)
             if plain is None:  # cut short: what it was cut from cannot be told
@@ -58,7 +59,9 @@ class Bindings:
                 continue
             other = self.recorded.get(plain)
             if other is not None and other != identity and not (firm and other in self.loose):
-                return Contradiction(identity, value, f"stands for the recorded {other} in this session")
+                return Contradiction(
+                    identity, value, f"stands for the recorded {other.removeprefix(NUMBER)} in this session"
+                )
             if other is None and plain in catalogue and plain != identity and plain not in self.live:
                 return Contradiction(identity, value, "was recorded as another thing")
             if plain in added.values():

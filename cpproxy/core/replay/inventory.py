@@ -6,14 +6,15 @@ Rules 2 and 3 of replay, shown: what `cassette show --identities` prints.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from cpproxy.core import jsonpath
+from cpproxy.core import jsonpath, redaction
 from cpproxy.core.cassette import CassetteOf
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.identities import NUMBER, Identity, collect
 from cpproxy.core.replay.loading import Library
-from cpproxy.core.replay.places import Side, find_identities, walk
+from cpproxy.core.replay.places import Side, Spot, find_identities, walk
+from cpproxy.core.replay.secrecy import names_secret
 from cpproxy.core.replay.worlds import Entry, World
 
 _BY_HAND = "named by hand"
@@ -31,7 +32,7 @@ class Identified(Struct, frozen=True):
     """One identity: `made_by` is `client` or `control plane`; `introduced` is the write that showed it first, or empty.
 
     `first` is the interaction in which it stands first. One that is `forbidden` is none, though it looks like one:
-    `why` says who has forbidden it.
+    `why` says who has forbidden it. Where one stands somewhere that names a secret, it is masked everywhere.
     """
 
     value: str
@@ -67,16 +68,19 @@ def _find_sayings(verb: str, world: World, values: Iterable[str], paths: Iterabl
 
 def _list_forbidden(library: Library, world: World, forbidden: dict[str, str]) -> Iterator[Identified]:
     places: dict[str, dict[str, list[str]]] = {value: {} for value in forbidden}
+    secret: set[str] = set()
     for entry in world.entries if forbidden else ():
         for spot, leaf in walk(entry.interaction(), library.catalogue, compared(entry, library)):
             for value in forbidden:
                 if not isinstance(leaf, bool) and leaf is not None and value in str(leaf):
-                    known = places[value].setdefault(_spell(entry, str(spot)), [])
+                    known = places[value].setdefault(_spell(entry, spot), [])
+                    if names_secret(spot.wide):
+                        secret.add(value)
                     if entry.id not in known:
                         known.append(entry.id)
     for value, why in forbidden.items():
         looks = ", ".join(reason for _, reason in tokens.find_made(value))
-        yield Identified(
+        one = Identified(
             value=value,
             why=f"{why}: it looks like one ({looks})" if looks else why,
             made_by="",
@@ -85,23 +89,27 @@ def _list_forbidden(library: Library, world: World, forbidden: dict[str, str]) -
             places=tuple(Place(where, tuple(ids), (value,)) for where, ids in places[value].items()),
             forbidden=True,
         )
+        yield _mask(one) if value in secret else one
 
 
 def _list_found(library: Library, world: World, named: dict[str, str]) -> tuple[Identified, ...]:
     found: dict[Identity, dict[str, tuple[list[str], dict[str, None]]]] = {}
     first: dict[Identity, tuple[float, Entry, Side]] = {}
+    secret: set[Identity] = set()
     for entry in world.entries:
-        for side, where, identity, text in _find(entry, library):
+        for spot, identity, text in _find(entry, library):
             places = found.setdefault(identity, {})
-            interactions, forms = places.setdefault(_spell(entry, where), ([], {}))
+            interactions, forms = places.setdefault(_spell(entry, spot), ([], {}))
+            if names_secret(spot.wide):
+                secret.add(identity)
             if entry.id not in interactions:
                 interactions.append(entry.id)
             forms[text] = None
-            moment = entry.start if side is Side.REQUEST else entry.end
+            moment = entry.start if spot.side is Side.REQUEST else entry.end
             if identity not in first or moment < first[identity][0]:
-                first[identity] = (moment, entry, side)
-    return tuple(
-        Identified(
+                first[identity] = (moment, entry, spot.side)
+    listed = {
+        identity: Identified(
             value=identity.removeprefix(NUMBER),
             why=_say_why(library.catalogue.why[identity], named.get(identity.removeprefix(NUMBER), "")),
             made_by="client" if first[identity][2] is Side.REQUEST else "control plane",
@@ -112,11 +120,18 @@ def _list_found(library: Library, world: World, named: dict[str, str]) -> tuple[
             ),
         )
         for identity, places in found.items()
-    )
+    }
+    return tuple(_mask(one) if identity in secret else one for identity, one in listed.items())
 
 
-def _spell(entry: Entry, where: str) -> str:
-    return f"{entry.route or entry.method} {where}"
+def _mask(one: Identified) -> Identified:
+    """The identity without its value, in whatever form."""
+    places = (structs.replace(place, forms=(redaction.MASK,)) for place in one.places)
+    return structs.replace(one, value=redaction.MASK, places=tuple(places))
+
+
+def _spell(entry: Entry, spot: Spot) -> str:
+    return f"{entry.route or entry.method} {spot}"
 
 
 def _say_why(why: str, named: str) -> str:
@@ -126,12 +141,12 @@ def _say_why(why: str, named: str) -> str:
     return named if why == _BY_HAND else f"{why}, {named}"
 
 
-def _find(entry: Entry, library: Library) -> Iterator[tuple[Side, str, Identity, str]]:
-    """Each identity of an interaction, with its side, its place in words and its text."""
+def _find(entry: Entry, library: Library) -> Iterator[tuple[Spot, Identity, str]]:
+    """Each identity of an interaction, with its place and its text."""
     interaction = entry.interaction()
     for spot, value in walk(interaction, library.catalogue, compared(entry, library)):
         for identity, text in find_identities(spot, value, library.catalogue):
-            yield spot.side, str(spot), identity, text
+            yield spot, identity, text
 
 
 def compared(entry: Entry, library: Library) -> frozenset[str]:

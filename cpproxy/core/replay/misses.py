@@ -4,7 +4,6 @@ The distance orders this report. It never chooses an answer. What is bound is co
 in the place of a recorded one is no difference. What is told leaves memory: no secret is in it.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,28 +11,33 @@ from typing import Any
 
 import msgspec
 
-from cpproxy.core import jsonpath, redaction
-from cpproxy.core.matching import Body, Difference, Form, compare, normalise
+from cpproxy.core import jsonpath
+from cpproxy.core.matching import ANY_BODY, Body, Difference, Form, compare, normalise
 from cpproxy.core.messages import printable
-from cpproxy.core.replay.bindings import Bindings
-from cpproxy.core.replay.credentials import spell
-from cpproxy.core.replay.identities import NUMBER, Catalogue, render
-from cpproxy.core.replay.index import Line
-from cpproxy.core.replay.loading import Library, as_request
+from cpproxy.core.replay.bindings import Bindings, Contradiction
+from cpproxy.core.replay.credentials import spell as spell_credential
+from cpproxy.core.replay.expectation import expect
+from cpproxy.core.replay.identities import NUMBER, Catalogue
+from cpproxy.core.replay.index import Bucket, Line
+from cpproxy.core.replay.loading import Library, as_request, spell
 from cpproxy.core.replay.remedies import Remedy, write
-from cpproxy.core.replay.search import Asking, Search
-from cpproxy.core.replay.treatment import find_remedy, treat_spent
+from cpproxy.core.replay.search import Asking, Search, find_conjured
+from cpproxy.core.replay.secrecy import Secrets, find_secrets, hide, hide_difference
+from cpproxy.core.replay.templates import VOLATILE
+from cpproxy.core.replay.tokens import has_digit
+from cpproxy.core.replay.treatment import Treatment, find_treatment, treat_spent
 from cpproxy.core.replay.worlds import Entry, Once
 
 _EXAMINED = 64
 _SHOWN = 3
 _LONGEST = 120
-_WEIGHTS = {"method": 8, "path": 6, "body": 3}
+_WEIGHTS = {"method": 8, "body": 3}
+_SEGMENT = 6  # of a path
+_THING = 2  # a segment that names one
 _OTHER_WEIGHT = 1
 _SHOWN_BINDINGS = 20
 _LISTED = 20  # differences from one interaction
 _SPELT = 6  # of them in a sentence
-_SHORTEST_SECRET = 4
 _IF = {
     "ignore": "if that is of no account",
     "identities": "if that names a thing",
@@ -41,8 +45,6 @@ _IF = {
     "repeat": "if it changes nothing that is asked for later",
 }
 """What is to be true before a line is written into the config."""
-_PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
-_WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,13 @@ class Near:
     method: str
     path: str
     differences: tuple[Difference, ...]
+    weights: tuple[int, ...]
     because: str = ""
 
     @property
     def distance(self) -> int:
         """How unlike it is."""
-        return sum(_weigh(difference) for difference in self.differences)
+        return sum(self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Miss:
 
     `bindings` are the recorded values in force and the live ones that stand for them, those of the nearest first;
     `left_out` the places of the call that did not count, each with the reason; `used_up` the interactions that would
-    have answered once more; `remedy` is the line of config that would make the nearest match, `toml` the same to paste.
+    have answered once more; `treatment` is the line of config that makes the nearest match, `toml` the same to paste.
     """
 
     method: str
@@ -80,8 +83,13 @@ class Miss:
     bindings: tuple[tuple[str, str], ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     used_up: tuple[tuple[str, str], ...] = ()
-    remedy: Remedy | None = None
+    treatment: Treatment | None = None
     toml: str = ""
+
+    @property
+    def remedy(self) -> Remedy | None:
+        """The line of config, where there is one."""
+        return self.treatment.remedy if self.treatment else None
 
     def sentence(self) -> str:
         """The miss in one sentence, for a client's own log line."""
@@ -92,12 +100,16 @@ class Miss:
         more = len(near.differences) - _SPELT
         rest = [f"and {more} more" if more > 0 else "", near.because]
         parts = "; ".join([*map(_spell, near.differences[:_SPELT]), *filter(None, rest)])
-        nearest = f"{near.interaction} of cassette {near.cassette}"
-        return f"no recorded interaction answers {call}; nearest is {nearest}: {parts}{self.advise()}"
+        nearest = f"{near.interaction} of cassette {near.cassette}{': ' if parts else ''}{parts}"
+        return f"no recorded interaction answers {call}; nearest is {nearest}{self.advise()}"
 
     def advise(self) -> str:
         """What of the config would make it match, as the end of a sentence; empty where nothing would."""
-        return f"; {_IF[self.remedy.key]}, {self.remedy.spell()} makes it match" if self.remedy else ""
+        if self.treatment is None:
+            return ""
+        remedy, after = self.treatment.remedy, self.treatment.after
+        once = f" once {' and '.join(after)} {'is' if len(after) == 1 else 'are'} played" if after else ""
+        return f"; {_IF[remedy.key]}, {remedy.spell()} makes it match{once}"
 
     def details(self) -> dict[str, Any]:
         """The miss as JSON: the nearest interactions with each difference as place, expected and found."""
@@ -127,9 +139,9 @@ def _detail(near: Near) -> dict[str, Any]:
                 "where": printable(difference.where),
                 "expected": _shorten(difference.expected),
                 "found": _shorten(difference.found),
-                "weight": _weigh(difference),
+                "weight": weight,
             }
-            for difference in near.differences[:_LISTED]
+            for difference, weight in islice(zip(near.differences, near.weights, strict=True), _LISTED)
         ],
     }
     if len(near.differences) > _LISTED:
@@ -137,52 +149,100 @@ def _detail(near: Near) -> dict[str, Any]:
     return detail | {"because": near.because} if near.because else detail
 
 
-def _weigh(difference: Difference) -> int:
-    return _WEIGHTS.get(difference.where, _OTHER_WEIGHT)
+@dataclass(frozen=True, slots=True)
+class _Neighbour:
+    """A line, how a call differs from it, with all that is secret, and what keeps the call from it.
+
+    `fits` says that nothing but what is bound, spent or lacking does; `left_out` are the places that do not count.
+    """
+
+    line: Line
+    recorded: Form
+    differences: tuple[Difference, ...]
+    weights: tuple[int, ...]
+    because: str
+    fits: bool
+    left_out: frozenset[str]
+
+    def rank(self) -> tuple[int, int]:
+        """What is nearer goes first; of equals what the call fits, and last what it could never get."""
+        return sum(self.weights), 0 if self.fits else 2 if self.because else 1
+
+    def tell(self, secrets: Secrets) -> Near:
+        """What may leave memory."""
+        entry, recorded = self.line.entries[0], self.recorded
+        differences = tuple(hide_difference(one, secrets) for one in self.differences)
+        path, because = hide(recorded.path, secrets), hide(self.because, secrets)
+        return Near(self.line.world.name, entry.id, recorded.method, path, differences, self.weights, because)
 
 
 def explain(asking: Asking, found: Search, library: Library, why: str = "") -> Miss:
     """The report on a call that missed; `why` is what kept it from what differs in nothing, where that is known."""
     form, bindings = asking.form, asking.session.bindings
-    secrets = tuple(value for _, value in asking.sent.values if len(value) >= _SHORTEST_SECRET)
-    kept = _find_reasons(asking, found)
-    near: list[tuple[Near, Line]] = []
-    for line in islice(_neighbours(asking, found, library), _EXAMINED):
-        entry = line.entries[0]
-        request = as_request(entry.interaction(), line.world.upstream)
-        route = library.routes.find(request.method, request.path, request)
-        recorded = normalise(request, route)
-        compared = () if route is None else route.compare
-        expected = _expect(recorded, form, bindings, library.catalogue)
-        differences = [_hide(one, secrets) for one in compare(expected, form, compared)]
-        if line.accept is not None and line.accept != asking.accept:
-            differences.append(Difference("header:accept", line.accept or None, asking.accept or None))
-        because = kept.get(line) or _keep_away(line, asking) or ("" if differences else why)
-        because = _hide_values(because, secrets)
-        near.append(
-            (Near(line.world.name, entry.id, recorded.method, recorded.path, tuple(differences), because), line)
-        )
-    near.sort(key=lambda one: (one[0].distance, bool(one[0].because)))
-    remedy = treat_spent(found.spent, library) if found.spent else None
-    if remedy is None and near and not near[0][0].because:
-        remedy = find_remedy(near[0][1], near[0][0].differences, asking, library, _find_rivals(near))
+    hits = {hit.bucket: hit.values for body in (ANY_BODY, form.body) for hit in library.index.find(_with(form, body))}
+    lines = islice(_neighbours(asking, found, library), _EXAMINED)
+    near = sorted((_compare(line, hits, asking, library, why) for line in lines), key=_Neighbour.rank)
+    treatment = treat_spent(found.spent, asking, library) if found.spent else None
+    if treatment is None and near and not near[0].because:
+        treatment = find_treatment(near[0].line, near[0].differences, asking, library, _find_rivals(near))
     nearest = near[:_SHOWN]
+    secrets = find_secrets(asking.sent)
     return Miss(
         form.method,
-        form.path,
-        tuple(one for one, _ in nearest),
-        _list_bindings([line for _, line in nearest], bindings),
-        tuple(_list_left_out(asking, library)),
+        hide(form.path, secrets),
+        tuple(one.tell(secrets) for one in nearest),
+        tuple((identity, hide(live, secrets)) for identity, live in _list_bindings(nearest, bindings)),
+        tuple(_list_left_out(asking, nearest, library)),
         tuple((entry.cassette, entry.id) for line in found.spent for entry in line.entries),
-        remedy,
-        write([remedy], tuple(one.settings for one in library.routes.routes), library.settings) if remedy else "",
+        treatment,
+        _write(treatment.remedy, library) if treatment else "",
     )
 
 
-def _find_rivals(near: list[tuple[Near, Line]]) -> list[Line]:
+def _with(form: Form, body: Body) -> Form:
+    return msgspec.structs.replace(form, body=body)
+
+
+def _write(remedy: Remedy, library: Library) -> str:
+    return write([remedy], tuple(one.settings for one in library.routes.routes), library.settings)
+
+
+def _compare(line: Line, hits: dict[Bucket, tuple[str, ...]], asking: Asking, library: Library, why: str) -> _Neighbour:
+    """How a call differs from a line."""
+    entry = line.entries[0]
+    request = as_request(entry.interaction(), line.world.upstream)
+    route = library.routes.find(request.method, request.path, request)
+    recorded = normalise(request, route)
+    expected = expect(recorded, asking.form, asking.session.bindings, library.catalogue)
+    left_out = frozenset(spell(place, recorded) for place, text in line.bucket.shape.gaps if text is VOLATILE)
+    differences = [
+        one
+        for one in compare(expected, asking.form, () if route is None else route.compare)
+        if one.where not in left_out or one.expected is None or one.found is None
+    ]
+    if line.accept is not None and line.accept != asking.accept:
+        differences.append(Difference("header:accept", line.accept or None, asking.accept or None))
+    weights = tuple(_weigh(one, recorded, library.catalogue) for one in differences)
+    because = _keep_away(line, hits.get(line.bucket), asking, library)
+    fits = bool(because) and line.bucket in hits and asking.session.plays(line.world.name)
+    because = because or ("" if differences else why)
+    return _Neighbour(line, recorded, tuple(differences), weights, because, fits, left_out)
+
+
+def _weigh(difference: Difference, recorded: Form, catalogue: Catalogue) -> int:
+    """How much a difference counts; of a path each segment, one that names a thing less than another."""
+    if difference.where != "path" or difference.expected is None or difference.found is None:
+        return _WEIGHTS.get(difference.where, _OTHER_WEIGHT)
+    ours, theirs = difference.expected.split("/"), difference.found.split("/")
+    pairs = zip(recorded.path.split("/"), ours, theirs, strict=False)
+    kinds = [bool(catalogue.find(text) or catalogue.number(text)) for text, one, other in pairs if one != other]
+    return sum(_THING if named else _SEGMENT for named in kinds) + 2 * _SEGMENT * abs(len(ours) - len(theirs))
+
+
+def _find_rivals(near: list[_Neighbour]) -> list[Line]:
     """The lines that would match as the nearest would, were its differences left out."""
-    left_out = {one.where for one in near[0][0].differences}
-    return [line for one, line in near if {difference.where for difference in one.differences} <= left_out]
+    left_out = {one.where for one in near[0].differences}
+    return [one.line for one in near if {difference.where for difference in one.differences} <= left_out]
 
 
 def _neighbours(asking: Asking, found: Search, library: Library) -> Iterator[Line]:
@@ -201,39 +261,40 @@ def _unlike_head(entry: Entry, form: Form) -> tuple[int, bool]:
 
 
 def _unlike(recorded: str, live: str) -> int:
-    """How many segments of two paths differ."""
+    """How unlike two paths are, roughly: what has a digit is likely to name a thing."""
     ours, theirs = recorded.split("/"), live.split("/")
-    return 2 * abs(len(ours) - len(theirs)) + sum(a != b for a, b in zip(ours, theirs, strict=False))
+    pairs = zip(ours, theirs, strict=False)
+    differing = sum((_THING if has_digit(a) else _SEGMENT) for a, b in pairs if a != b)
+    return differing + 2 * _SEGMENT * abs(len(ours) - len(theirs))
 
 
-def _find_reasons(asking: Asking, found: Search) -> dict[Line, str]:
-    """What the search said of the lines that fit."""
-    kept: dict[Line, str] = {}
-    for line, contradiction in found.contradictions:
-        kept[line] = f"{contradiction.value} {contradiction.why}"
-    for line in found.lacking:
-        kept[line] = _spell_lacking(line, asking)
-    for line in found.spent:
-        kept[line] = _spell_spent(line)
-    return kept
+def _keep_away(line: Line, values: tuple[str, ...] | None, asking: Asking, library: Library) -> str:
+    """What keeps a call from a line, whatever it asks; nothing where it may get it.
 
-
-def _keep_away(line: Line, asking: Asking) -> str:
-    """What keeps a call from a line, whatever it asks; nothing where it may get it."""
-    if not asking.session.plays(line.world.name):
+    `values` are those of the call in the line's slots, None where it does not fit them.
+    """
+    session = asking.session
+    if not session.plays(line.world.name):
         return f"this session does not play cassette {line.world.name}"
-    if not line.choose(asking.sent.present):
+    entries = line.choose(asking.sent.present)
+    if not entries:
         return _spell_lacking(line, asking)
-    if line.entries[0].once is Once.USED_UP and all(entry in asking.session.taken for entry in line.entries):
+    if line.entries[0].once is Once.USED_UP and all(entry in session.taken for entry in line.entries):
         return _spell_spent(line)
-    return ""
+    if values is None:
+        return ""
+    added = session.bindings.unify(line.slots, values, library.catalogue, firm=line.entries[0].write)
+    if isinstance(added, Contradiction):
+        return f"{added.value} {added.why}"
+    conjured = find_conjured(line, entries, added, session)
+    return "" if conjured is None else f"it names what {conjured[0].id} makes, and nobody has played that write"
 
 
 def _spell_lacking(line: Line, asking: Asking) -> str:
     lacking = min((entry.credentials - asking.sent.present for entry in line.entries), key=len)
     if not lacking:
         return "it was denied, and the call has credentials"
-    return f"the call lacks {', '.join(sorted(map(spell, lacking)))}"
+    return f"the call lacks {', '.join(sorted(map(spell_credential, lacking)))}"
 
 
 def _spell_spent(line: Line) -> str:
@@ -241,17 +302,18 @@ def _spell_spent(line: Line) -> str:
     return f"it is used up (recorded {'once' if count == 1 else f'{count} times'})"
 
 
-def _list_bindings(lines: list[Line], bindings: Bindings) -> tuple[tuple[str, str], ...]:
+def _list_bindings(near: list[_Neighbour], bindings: Bindings) -> Iterator[tuple[str, str]]:
     """What is bound, that of the nearest first."""
-    asked = [identity for line in lines for identity in sorted(line.entries[0].asked) if identity in bindings.live]
+    asked = [one for near_ in near for one in sorted(near_.line.entries[0].asked) if one in bindings.live]
     named = {one.removeprefix(NUMBER): bindings.live[one].removeprefix(NUMBER) for one in (*asked, *bindings.live)}
-    return tuple(islice(named.items(), _SHOWN_BINDINGS))
+    return islice(named.items(), _SHOWN_BINDINGS)
 
 
-def _list_left_out(asking: Asking, library: Library) -> Iterator[tuple[str, str]]:
+def _list_left_out(asking: Asking, near: list[_Neighbour], library: Library) -> Iterator[tuple[str, str]]:
     """The places of a call that did not count."""
+    places = frozenset[str]().union(*(one.left_out for one in near))
     for place in _places(asking.form):
-        if place in library.left_out:
+        if place in places:
             yield place, library.left_out[place]
     for place in () if asking.route is None else asking.route.settings.ignore:
         yield place, "ignored by the config"
@@ -275,108 +337,6 @@ def _json_places(path: str, value: Any) -> Iterator[str]:  # noqa: ANN401 (JSON)
                 yield from _json_places(jsonpath.child(path, at), element)
         case _:
             yield path
-
-
-def _hide(difference: Difference, secrets: tuple[str, ...]) -> Difference:
-    """The difference without what its place names as secret, and without the values of the call's credentials."""
-    where = difference.where
-    expected, found = (_hide_text(where, text, secrets) for text in (difference.expected, difference.found))
-    return Difference(where, expected, found)
-
-
-def _hide_text(where: str, text: str | None, secrets: tuple[str, ...]) -> str | None:
-    if text is None:
-        return None
-    if any(map(redaction.names_secret, _WORD.findall(where))):
-        return redaction.MASK
-    if where == "body" or text[:1] in {"{", "["}:
-        text = _hide_body(text)
-    return _hide_values(text, secrets)
-
-
-def _hide_body(text: str) -> str:
-    """A body, or a part of one, without its secrets."""
-    try:
-        return bytes(redaction.mask_document(msgspec.json.decode(text))).decode()
-    except (msgspec.DecodeError, RecursionError):
-        names = any(map(redaction.names_secret, _WORD.findall(text)))
-        return f"a text of {len(text)} characters" if names else text
-
-
-def _hide_values(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, redaction.MASK)
-    return text
-
-
-def _expect(recorded: Form, live: Form, bindings: Bindings, catalogue: Catalogue) -> Form:
-    """The recorded request as it would stand in this session, what is still free as the call has it."""
-
-    def adapt(text: str, found: object) -> str:
-        return _adapt(text, found if isinstance(found, str) else None, bindings, catalogue)
-
-    ours, theirs = recorded.path.split("/"), live.path.split("/")
-    path = recorded.path
-    if len(ours) == len(theirs):
-        path = "/".join(adapt(one, other) for one, other in zip(ours, theirs, strict=True))
-    body = recorded.body
-    match body.kind:
-        case "form":
-            body = Body("form", _adapt_pairs(body.value, live.body.value if live.body.kind == "form" else (), adapt))
-        case "json":
-            body = Body("json", _adapt_json(body.value, live.body.value if live.body.kind == "json" else None, adapt))
-        case _:
-            pass
-    headers = tuple(
-        tuple(
-            adapt(one.decode("latin-1"), values[at].decode("latin-1") if at < len(values) else None).encode("latin-1")
-            for at, one in enumerate(wanted)
-        )
-        for wanted, values in zip(recorded.headers, live.headers or ((),) * len(recorded.headers), strict=False)
-    )
-    return msgspec.structs.replace(
-        recorded, path=path, query=_adapt_pairs(recorded.query, live.query, adapt), body=body, headers=headers
-    )
-
-
-def _adapt_pairs(pairs: Any, live: Any, adapt: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 (pairs, a function)
-    known = dict(live)
-    return tuple((name, adapt(value, known.get(name))) for name, value in pairs)
-
-
-def _adapt_json(value: Any, live: Any, adapt: Any) -> Any:  # noqa: ANN401 (JSON, a function)
-    match value:
-        case str():
-            return adapt(value, live)
-        case dict():
-            known = live if isinstance(live, dict) else {}
-            return {name: _adapt_json(member, known.get(name), adapt) for name, member in value.items()}
-        case list():
-            elements = live if isinstance(live, list) else []
-            return [
-                _adapt_json(one, elements[at] if at < len(elements) else None, adapt) for at, one in enumerate(value)
-            ]
-        case _:
-            return value
-
-
-def _adapt(text: str, live: str | None, bindings: Bindings, catalogue: Catalogue) -> str:
-    found = [(one.start, one.end, bindings.live.get(one.identity), one.form) for one in catalogue.find(text)]
-    found += [(one.start(), one.end(), None, "") for one in _PLACEHOLDER.finditer(text)]
-    if not found:
-        return text
-    found.sort(key=lambda one: one[0])
-    shown, pattern, end = "", "", 0
-    for start, stop, value, form in found:
-        between = text[end:start]
-        spelt = text[start:stop] if value is None else render(value, form)
-        shown += between + spelt
-        pattern += re.escape(between) + ("(.+?)" if value is None else re.escape(spelt))
-        end = stop
-    shown += text[end:]
-    if live is not None and re.fullmatch(pattern + re.escape(text[end:]), live, re.DOTALL):
-        return live
-    return shown
 
 
 def _spell(difference: Difference) -> str:
