@@ -116,6 +116,17 @@ def test_an_identity_that_looks_like_none_is_to_be_named() -> None:
     assert not compare(story, identities=("$.owner_ref",)).toml
 
 
+def test_what_the_control_plane_made_is_asked_for_as_it_is_told_now() -> None:
+    def story(tape: Tape, turn: int) -> None:
+        number, name = (17, 42)[turn], IDS[turn]
+        location = (("Location", f"/jobs/{number}"),)
+        tape.add("POST /jobs", {"id": number, "workspace": name}, 201, body={"size": 9}, told=location)
+        tape.add(f"GET /jobs/{number}", {"id": number})
+        tape.add(f"PUT /workspaces/{name}?of={name}", {"ok": 1}, body={"of": name})
+
+    assert not compare(story).unexplained
+
+
 def test_an_unknown_nonce_is_to_be_ignored_in_its_route() -> None:
     def story(tape: Tape, turn: int) -> None:
         tape.add("POST /teams?salt=7", {"ok": 1}, 201, body={"name": "team", "mark": f"m{4 + turn}x"})

@@ -3,6 +3,7 @@
 The proof of what is said is a rehearsal: with those lines, one recording answers the calls of the other.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,9 +13,13 @@ from msgspec import Struct
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import CassetteOf, Interaction
 from cpproxy.core.config import ReplaySettings, RouteSettings
-from cpproxy.core.replay.decisions import Refuse, Replay
+from cpproxy.core.messages import Request
+from cpproxy.core.replay.decisions import Refuse, Replay, Serve
+from cpproxy.core.replay.identities import NUMBER, Catalogue
 from cpproxy.core.replay.loading import Source, as_request, load
+from cpproxy.core.replay.places import find_identities, walk_answer
 from cpproxy.core.replay.remedies import Remedy, apply, name_section, write
+from cpproxy.core.replay.worlds import Entry
 from cpproxy.core.review.habits import find_habits
 from cpproxy.core.review.pairing import Pairing, Side, pair
 from cpproxy.core.review.variations import Kind, Place, Study, Variation, classify, compare
@@ -57,7 +62,8 @@ def learn(one: Source, other: Source, routes: tuple[RouteSettings, ...], setting
     variations += _count_polls(pairing, study)
     variations += _find_unpaired(pairing, study)
     better, best = apply([one for one in remedies if one.key != "identities"], routes, settings)
-    variations += _rehearse(_Named(one, values[0]), study.other, better, best)
+    named = _study(_Named(one, values[0]), _Named(other, values[1]), better, best) if any(values) else study
+    variations += _rehearse(_Named(one, values[0]), named.other, better, best)
     return Lesson(len(pairing.pairs), tuple(variations), write(remedies, routes, settings), values)
 
 
@@ -137,12 +143,16 @@ class _Named:
 def _rehearse(
     source: Source, other: Side, routes: tuple[RouteSettings, ...], settings: ReplaySettings
 ) -> Iterator[Variation]:
-    """Asks one recording what the other was asked; what it has no answer for is not explained."""
+    """Asks one recording what the other was asked; what it has no answer for is not explained.
+
+    What the control plane made is asked for as it is told now, not as it was when the other was recorded.
+    """
     replay = Replay([source], RouteTable(routes), settings)
-    upstream = other.world.upstream
     told: set[str] = set()
+    heard: dict[str, str] = {}
     for entry in other.entries:
-        decision = replay.decide(as_request(entry.interaction(), upstream), "rehearsal", "")
+        request = _rename(as_request(entry.interaction(), other.world.upstream), heard)
+        decision = replay.decide(request, "rehearsal", "")
         match decision:
             case Refuse(outcome=Outcome.MISS) if decision.reason not in told:
                 told.add(decision.reason)
@@ -151,4 +161,31 @@ def _rehearse(
             case Refuse():
                 pass
             case _:
+                _hear(entry, other, decision, replay.library.catalogue, heard)
                 decision.settle(delivered=True)
+
+
+def _hear(entry: Entry, other: Side, served: Serve, catalogue: Catalogue, heard: dict[str, str]) -> None:
+    """Notes what is told now in the place of what the control plane made and told then."""
+    now = {spot.path: (spot, value) for spot, value in walk_answer(served.entry.interaction(), catalogue)}
+    for spot, value in walk_answer(entry.interaction(), other.library.catalogue):
+        if spot.path not in now:
+            continue
+        then = find_identities(spot, value, other.library.catalogue)
+        for (identity, text), (known, _) in zip(then, find_identities(*now[spot.path], catalogue), strict=False):
+            if identity in other.world.handed_out:
+                heard.setdefault(text, served.session.bindings.live.get(known, known).removeprefix(NUMBER))
+
+
+def _rename(request: Request, heard: dict[str, str]) -> Request:
+    """The request with what was heard in the place of what was recorded; mere numbers in the path alone."""
+    if not heard:
+        return request
+    known = "|".join(re.escape(text) for text in sorted(heard, key=len, reverse=True))
+    words = re.compile(rf"(?<![A-Za-z0-9])(?:{known})(?![A-Za-z0-9])")
+    target = words.sub(lambda found: heard[found.group()], request.target)
+    body = words.sub(
+        lambda found: found.group() if found.group().isdigit() else heard[found.group()],
+        request.body.decode("latin-1"),
+    )
+    return msgspec.structs.replace(request, target=target, body=body.encode("latin-1"))
