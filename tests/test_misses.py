@@ -13,6 +13,7 @@ from cpproxy.core.config import ReplaySettings, RouteSettings
 from cpproxy.core.messages import Request
 from cpproxy.core.replay.decisions import Refuse, Serve
 from cpproxy.core.replay.misses import Miss
+from cpproxy.core.replay.remedies import Remedy
 from tests.moving import FORM, Player, Tape, play
 
 WORKSPACE = "0b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a10"
@@ -264,8 +265,33 @@ def test_a_name_is_not_to_be_left_out_where_naming_it_is_not_enough(request_: Re
 
 def test_a_name_that_the_recording_gives_another_thing_is_not_to_be_left_out() -> None:
     tape = projects()
-    tape.add("GET /projects/beta", {"name": "beta"})
-    assert miss(play(tape), call("POST /projects", {"name": "beta", "title": "The acme", "n": 1})).remedy is None
+    tape.add("GET /projects/beta", {"size": 2})
+    assert miss(play(tape), call("POST /projects", {"name": "beta", "title": "The beta", "n": 1})).remedy is None
+
+
+def test_a_name_that_other_calls_or_answers_say_is_to_be_named() -> None:
+    tape = Tape()
+    told(tape, "", body={"label": "blue", "n": 1})
+    tape.add("GET /teams", [{"label": "blue"}])
+    found = miss(play(tape), call("POST /teams", {"label": "green", "n": 1}))
+    assert found.remedy == Remedy("identities", ("$.label",))
+    tape.documents[-1]["response"]["body"] = {"json": [{"label": "blue"}, {"colour": "blue"}]}
+    assert miss(play(tape), call("POST /teams", {"label": "green", "n": 1})).remedy is None
+    tape.add("POST /links", {"ok": 1}, body={"team": "blue"})
+    found = miss(play(tape), call("POST /teams", {"label": "green", "n": 1}))
+    assert found.remedy == Remedy("identities", ("$.label",))
+
+
+def test_nothing_is_proposed_for_what_was_not_recorded_in_this_state() -> None:
+    tape = Tape()
+    tape.add("POST /workspaces", {"ok": 1}, 201, body={"id": WORKSPACE})
+    tape.add(f"PUT /workspaces/{WORKSPACE}/start", {"ok": 1})
+    tape.add(f"GET /workspaces/{WORKSPACE}/log?n=1", {"lines": 1})
+    player = play(tape)
+    answer(player, call("POST /workspaces", {"id": LIVE}))
+    assert miss(player, call(f"GET /workspaces/{LIVE}/log?n=2")).remedy is None
+    answer(player, call(f"PUT /workspaces/{LIVE}/start"))
+    assert miss(player, call(f"GET /workspaces/{LIVE}/log?n=2")).remedy is not None
 
 
 def test_a_name_is_proposed_of_a_long_recording_too() -> None:
@@ -395,14 +421,15 @@ def test_what_is_bound_otherwise_goes_first_with_what_it_contradicts() -> None:
 def test_of_equally_near_ones_that_which_the_call_fits_goes_first() -> None:
     tape = Tape()
     tape.add("POST /teams", {"ok": 1}, body={"id": WORKSPACE})
-    tape.add("POST /links", {"ok": 1}, body={"of": WORKSPACE, "kind": "a"})
-    tape.add("POST /links", {"ok": 1}, body={"of": WORKSPACE, "kind": "b"})
+    for kind, team in (("a", LIVE), ("b", WORKSPACE), ("c", LIVE)):
+        tape.add("POST /links", {"ok": 1}, body={"of": team, "kind": kind})
     player = play(tape)
-    answer(player, call("POST /teams", {"id": LIVE}))
+    answer(player, call("POST /teams", {"id": "2c9e3a60-6b6b-4c0e-9a44-0d7f4f1f3b11"}))
     found = miss(player, call("POST /links", {"of": OTHER, "kind": "b"}))
-    assert [(near.interaction, near.distance, bool(near.because)) for near in found.nearest[:2]] == [
+    assert [(near.interaction, near.distance, bool(near.because)) for near in found.nearest] == [
         ("3", 1, True),
-        ("2", 2, False),
+        ("2", 1, False),
+        ("4", 1, False),
     ]
 
 

@@ -18,12 +18,12 @@ from cpproxy.core.replay.worlds import Entry
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import UsageError
 
-_MOST = 400  # interactions that are read anew; of more, those that have to do with the nearest
+_MOST = 64  # interactions that are read anew
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some interactions of a cassette, as if they were all of it."""
+    """Some interactions of a cassette, as if they were all of it: a source."""
 
     name: str
     head: CassetteOf[msgspec.Raw]
@@ -45,7 +45,7 @@ def try_out(
         table = RouteTable(routes)
     except UsageError:  # no config can say it: what was recorded holds a brace or the like
         return None
-    trial = load(_choose(line, asking, library, words), table, settings)
+    trial = load([_choose(line, library, words)], table, settings)
     session = _carry(asking.session, library, trial)
     request = asking.request
     route = table.find(request.method, request.path, request)
@@ -61,11 +61,8 @@ def try_out(
     return tuple(after)
 
 
-def _choose(line: Line, asking: Asking, library: Library, words: Iterable[str]) -> list[_Part]:
-    """All that the session plays, or those interactions that are like the nearest or name what it names."""
-    worlds = [world for name, world in library.worlds.items() if asking.session.plays(name)]
-    if sum(len(world.entries) for world in worlds) <= _MOST:
-        return [_Part(world.name, library.heads[world.name], tuple(world.entries)) for world in worlds]
+def _choose(line: Line, library: Library, words: Iterable[str]) -> _Part:
+    """The interactions that are like the nearest or name what it names: to read all anew would take too long."""
     first = line.entries[0]
     texts = [word.encode() for word in words]
     ranked: list[tuple[int, Entry]] = []
@@ -73,10 +70,10 @@ def _choose(line: Line, asking: Asking, library: Library, words: Iterable[str]) 
         alike = entry.method == first.method and entry.path.count("/") == first.path.count("/")
         named = not first.asked.isdisjoint(entry.asked | entry.told) or any(text in entry.json for text in texts)
         if alike or named:
-            ranked.append((0 if entry.line is line else 1 if named and alike else 2 if named else 3, entry))
+            ranked.append((0 if entry is first else 1 if named and alike else 2 if named else 3, entry))
     chosen = sorted(ranked, key=lambda one: one[0])[:_MOST]
     entries = sorted((entry for _, entry in chosen), key=lambda entry: entry.number)
-    return [_Part(line.world.name, library.heads[line.world.name], tuple(entries))]
+    return _Part(line.world.name, library.heads[line.world.name], tuple(entries))
 
 
 def _carry(session: Session, old: Library, new: Library) -> Session:
