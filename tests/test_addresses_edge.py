@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpproxy.core import bodies, streams
-from cpproxy.core.addresses import TOKEN, Public, Stream, addresses, render
+from cpproxy.core.addresses import TOKEN, Public, Stream, addresses, render, render_headers, unify
 from cpproxy.core.messages import Request
 from cpproxy.core.replay.decisions import Replay, Serve
 from cpproxy.core.routes import RouteTable
@@ -64,6 +64,76 @@ FORMS = [
         "https%3A%2F%2Fme%3Apw%40staging.example.com%2F",
         "http%3A%2F%2Fme%3Apw%40127.0.0.1%3A9090%2Fs%2Falpha%2F",
         id="with a user in a URL",
+    ),
+    pytest.param(
+        "https%253A%252F%252Fstaging.example.com%253A443%252Fx",
+        "http%253A%252F%252F127.0.0.1%253A9090%252Fs%252Falpha%252Fx",
+        id="a URL in a URL in a URL",
+    ),
+    pytest.param(
+        r"https:\\/\\/staging.example.com\\/x",
+        r"http:\\\/\\\/127.0.0.1:9090\\\/s\\\/alpha\\/x",
+        id="PHP's JSON in JSON",
+    ),
+    pytest.param(
+        r"https:\\\/\\\/staging.example.com\\\/x",
+        r"http:\\\/\\\/127.0.0.1:9090\\\/s\\\/alpha\\\/x",
+        id="PHP's JSON in PHP's JSON",
+    ),
+    pytest.param(
+        "https%3A%5C%2F%5C%2Fstaging.example.com",
+        "http%3A%5C%2F%5C%2F127.0.0.1%3A9090%5C%2Fs%5C%2Falpha",
+        id="PHP's JSON in a URL",
+    ),
+    pytest.param(
+        r"https:\u0026#47;\u0026#47;staging.example.com/",
+        r"http:\u0026#47;\u0026#47;127.0.0.1:9090\u0026#47;s\u0026#47;alpha/",
+        id="HTML in Go's JSON",
+    ),
+    pytest.param(r"https:\x2F\x2Fstaging.example.com", r"http:\x2f\x2f127.0.0.1:9090\x2fs\x2falpha", id="a script"),
+    pytest.param(
+        r"https\u003A\u002F\u002Fstaging.example.com",
+        r"http\u003a\u002f\u002f127.0.0.1\u003a9090\u002fs\u002falpha",
+        id="a colon escaped for JSON",
+    ),
+    pytest.param(
+        "wss&colon;&sol;&sol;staging&period;example&#46;com",
+        "ws&colon;&sol;&sol;127.0.0.1&colon;9090&sol;s&sol;alpha",
+        id="HTML's names",
+    ),
+    pytest.param(
+        "https:%2F%2Fstaging%2Eexample.com", "http:%2F%2F127.0.0.1:9090%2Fs%2Falpha", id="slashes and dots of a URL"
+    ),
+    pytest.param("\x1b[32mhttps://staging.example.com", "\x1b[32mhttp://127.0.0.1:9090/s/alpha", id="coloured"),
+    pytest.param(
+        r"\u001b[1;32mhttps://staging.example.com\u001b[0m",
+        r"\u001b[1;32mhttp://127.0.0.1:9090/s/alpha\u001b[0m",
+        id="coloured in JSON",
+    ),
+    pytest.param("staging.example.com/cp/x", "127.0.0.1:9090/s/alpha/cp/x", id="a path without a scheme"),
+    pytest.param(
+        "staging.example.com%2Fcp", "127.0.0.1%3A9090%2Fs%2Falpha%2Fcp", id="a path without a scheme in a URL"
+    ),
+    pytest.param(r"\/\/staging.example.com\/x", r"\/\/127.0.0.1:9090\/s\/alpha\/x", id="without a scheme in JSON"),
+    pytest.param("https://staging.example.com./x", "http://127.0.0.1:9090/s/alpha/x", id="with the root's dot"),
+    pytest.param("http://staging.example.com:80/", "http://127.0.0.1:9090/s/alpha/", id="the other scheme's port"),
+    pytest.param("https://staging.example.com:00443/", "http://127.0.0.1:9090/s/alpha/", id="a port with zeros"),
+    pytest.param("ws://u&#64;staging.example.com/cp/x", "ws://u&#64;127.0.0.1:9090/s/alpha/cp/x", id="a user in HTML"),
+    pytest.param(
+        f"https://x-access-token:{'a' * 1500}@staging.example.com/x",
+        f"http://x-access-token:{'a' * 1500}@127.0.0.1:9090/s/alpha/x",
+        id="a long password",
+    ),
+    pytest.param(
+        "https://me%40corp:a%2Fb%20@staging.example.com/x",
+        "http://me%40corp:a%2Fb%20@127.0.0.1:9090/s/alpha/x",
+        id="a password with escapes",
+    ),
+    pytest.param(
+        "https://staging.example.com@evil.example/", "https://staging.example.com@evil.example/", id="a user's name"
+    ),
+    pytest.param(
+        "https://other.example/a@staging.example.com", "https://other.example/a@staging.example.com", id="path"
     ),
     pytest.param("mail me@staging.example.com", "mail me@staging.example.com", id="a mail address"),
     pytest.param("https://me:pw@other.example/x", "https://me:pw@other.example/x", id="another's with a user"),
@@ -115,6 +185,46 @@ def test_a_stream_holds_back_nothing_but_a_beginning() -> None:
 @pytest.mark.parametrize("url", ["http://[foo", "http://a:b", "ftp://a", "a.example", "https://"])
 def test_what_is_no_address_has_no_forms(url: str) -> None:
     assert addresses(url) is None
+
+
+OTHERS = [
+    ("http://cp", r'"{\"u\":\"http:\\/\\/cp\\/x\"}"', r'"{\"u\":\"http:\\\/\\\/127.0.0.1:9090\\\/s\\\/alpha\\/x\"}"'),
+    ("http://cp", "the cp is cp:80/x", "the cp is 127.0.0.1:9090/s/alpha/x"),
+    ("http://[::1]:8080", "http%3A%2F%2F%5B%3A%3A1%5D%3A8080", "http%3A%2F%2F127.0.0.1%3A9090%2Fs%2Falpha"),
+    ("http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]:8080/x", "http://127.0.0.1:9090/s/alpha/x"),
+    ("http://cp.example:80", "https://cp.example:443/", "http://127.0.0.1:9090/s/alpha/"),
+    ("https://api.x.dev/v1", "api.x.dev/v1/cp", "127.0.0.1:9090/s/alpha/cp"),
+]
+
+
+@pytest.mark.parametrize(("upstream", "text", "shown"), OTHERS)
+def test_each_kind_of_host_is_found_whole_and_in_pieces(upstream: str, text: str, shown: str) -> None:
+    known = addresses(upstream)
+    assert known is not None
+    assert render(known.tokenise(text), PUBLIC) == shown
+    stream = Stream(known, PUBLIC)
+    pieces = [stream.take(bytes([byte])) for byte in text.encode()]
+    assert b"".join([*pieces, stream.take(b"", last=True)]).decode() == shown
+
+
+def test_a_host_with_a_path_means_what_it_meant_to_older_recordings() -> None:
+    known = addresses(UPSTREAM)
+    assert known is not None
+    assert unify(known.tokenise("staging.example.com/x")) == "{{cpproxy:upstream:host}}/x"
+
+
+def test_an_origin_has_no_path() -> None:
+    policy = b"connect-src {{cpproxy:upstream:http}} {{cpproxy:upstream:ws}}; img-src {{cpproxy:upstream:http}}/img/"
+    headers = (
+        (b"Access-Control-Allow-Origin", b"{{cpproxy:upstream:http}}"),
+        (b"Content-Security-Policy", policy),
+        (b"Location", b"{{cpproxy:upstream:http}}"),
+    )
+    assert [value for _, value in render_headers(headers, PUBLIC)] == [
+        b"http://127.0.0.1:9090",
+        b"connect-src http://127.0.0.1:9090 ws://127.0.0.1:9090; img-src http://127.0.0.1:9090/s/alpha/img/",
+        b"http://127.0.0.1:9090/s/alpha",
+    ]
 
 
 def test_a_base_path_is_part_of_the_address() -> None:
@@ -328,8 +438,7 @@ def test_a_coded_stream_can_be_read_piece_by_piece_and_ends_whole(coding: str) -
     text = b"data: one\n\n" + b"data: https://staging.example.com/x\n\n" * 3
     coded = bodies.recode(text, (coding,))
     for size in (1, 7, len(coded)):
-        stream = rewrite(Stream(known, PUBLIC), coding)
-        assert stream is not None
+        stream = rewrite(Stream(known, PUBLIC), coding, text=True)
         pieces = [stream.take(coded[start : start + size]) for start in range(0, len(coded), size)]
         end = stream.take(b"", last=True)
         shown = text.replace(UPSTREAM.encode(), PUBLIC.url.encode())
@@ -342,8 +451,7 @@ def test_a_coded_stream_that_is_cut_off_stays_cut_off(coding: str) -> None:
     known = addresses(UPSTREAM)
     assert known is not None
     coded = bodies.recode(bytes(random.Random(1).randbytes(500)).hex().encode(), (coding,))
-    stream = rewrite(Stream(known, PUBLIC), coding)
-    assert stream is not None
+    stream = rewrite(Stream(known, PUBLIC), coding, text=True)
     assert bodies.uncode(stream.take(coded[:-20]) + stream.take(b"", last=True), (coding,), 10_000) is None
 
 
@@ -351,11 +459,8 @@ def test_what_is_not_coded_as_it_says_goes_on_as_it_comes() -> None:
     known = addresses(UPSTREAM)
     assert known is not None
     for coding in CODED:
-        stream = rewrite(Stream(known, PUBLIC), coding)
-        assert stream is not None
+        stream = rewrite(Stream(known, PUBLIC), coding, text=True)
         assert stream.take(b"data: plain\n\n") + stream.take(b"more", last=True) == b"data: plain\n\nmore"
-    assert rewrite(Stream(known, PUBLIC), "compress") is None
-    assert rewrite(Stream(known, PUBLIC), "gzip, br") is None
 
 
 async def _chunk(peer: Peer) -> bytes:
@@ -549,7 +654,18 @@ def test_a_public_url_stands_in_answers_while_they_are_recorded(tmp_path: Path) 
             assert proxy.stop() == 0
 
 
-@pytest.mark.parametrize("url", ["front", "ftp://front", "http://front/?a=b", "http://front:x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "front",
+        "ftp://front",
+        "http://front/?a=b",
+        "http://front:x",
+        "http://front:0",
+        "http://h:9/a/ b",
+        "http://h:9/<",
+    ],
+)
 def test_a_public_url_that_is_none_is_refused(told: Path, tmp_path: Path, url: str) -> None:
     for command in (["replay"], ["record", "--upstream", "http://127.0.0.1:1"]):
         ended = finish([*command, "--cassettes", str(told), "--public-url", url], cwd=tmp_path)

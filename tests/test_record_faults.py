@@ -15,7 +15,7 @@ from tests.origin import Peer, ask, connected, raw_origin, until
 from tests.recorder import RunningRecorder, recorder
 
 GET = b"GET /x HTTP/1.1\r\nHost: front\r\nConnection: close\r\n\r\n"
-LENGTH_9 = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+LENGTH_9 = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

@@ -107,6 +107,11 @@ def recode(data: bytes, coding: tuple[str, ...]) -> bytes:
     return data
 
 
+def is_binary(data: bytes) -> bool:
+    """Whether bytes hold control characters that no text holds."""
+    return bool(data.translate(None, _NOT_BINARY))
+
+
 def is_too_deep(raw: bytes) -> bool:
     """Whether a JSON value nests deeper than `DEPTH`."""
     if raw.count(b"[") + raw.count(b"{") <= DEPTH:
@@ -122,7 +127,7 @@ def _stored(data: bytes, content_type: str, coding: tuple[str, ...]) -> Body:
         return Body(base64=_base64(data), coding=coding)
     if _looks_like_json(data, content_type) and (body := _as_json(data, text, coding)) is not None:
         return body
-    if data.translate(None, _NOT_BINARY):
+    if is_binary(data):
         return Body(base64=_base64(data), coding=coding)
     return Body(text=text, coding=coding)
 
@@ -166,8 +171,9 @@ def _take_off(raw: bytes, name: str, limit: int) -> bytes | None:
         case "gzip":
             return _members(raw, zlib.MAX_WBITS | 16, limit, _MEMBERS)
         case "deflate":
-            # Some servers send deflate without its zlib wrapper. That stands as it came, for `recode` puts one on.
-            return _members(raw, zlib.MAX_WBITS, limit, 1)
+            # Some servers send deflate without its zlib wrapper; `recode` puts one on, as RFC 9110 has it.
+            data = _members(raw, zlib.MAX_WBITS, limit, 1)
+            return _members(raw, -zlib.MAX_WBITS, limit, 1) if data is None else data
         case "br":
             return _unbrotli(raw, limit)
         case "zstd":

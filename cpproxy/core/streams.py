@@ -70,6 +70,28 @@ class _Members:
         return taken
 
 
+class _Deflate:
+    """Takes off deflate, with its zlib wrapper or, as some servers send it, without."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+        self._members: _Members | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self._members is not None and self._members.whole
+
+    def take(self, data: bytes) -> bytes:
+        if self._members is None:
+            self._begun += data
+            if len(self._begun) < 2:
+                return b""
+            wrapped = self._begun[0] & 0x0F == 8 and int.from_bytes(self._begun[:2]) % 31 == 0  # RFC 1950
+            wbits = zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS
+            self._members, data = _Members(lambda: zlib.decompressobj(wbits)), self._begun
+        return self._members.take(data)
+
+
 class _Brotli:
     """Takes off brotli."""
 
@@ -91,7 +113,7 @@ def _take_off(coding: str) -> _Taker:
         case "gzip":
             return _Members(lambda: zlib.decompressobj(zlib.MAX_WBITS | 16))
         case "deflate":
-            return _Members(zlib.decompressobj)
+            return _Deflate()
         case "br":
             return _Brotli()
         case _:
@@ -112,35 +134,66 @@ def _put_on(coding: str) -> _Coder:
             return presser.compress, lambda last: presser.flush(end if last else block)
 
 
+class SniffedStream:
+    """Rewrites a body of which nobody said that it is text: as long as what comes is no other."""
+
+    def __init__(self, plain: Stream) -> None:
+        self._plain = plain
+        self._binary = False
+
+    def take(self, data: bytes, *, last: bool = False) -> bytes:
+        """What can go on now that this piece has come, all of it with the last one."""
+        if self._binary:
+            return data
+        if bodies.is_binary(data):
+            self._binary = True
+            return self._plain.take(b"", last=True) + data
+        return self._plain.take(data, last=last)
+
+
 class CodedStream:
     """Rewrites a body within its `coding`, one of `bodies.CODINGS`.
 
-    What is not coded as it says goes on as it comes, from the piece on that shows it; what is cut off stays cut off.
+    What is not coded as it says goes on as it comes, from the piece on that shows it, or is taken for a text where
+    that is the first; what is cut off stays cut off.
     """
 
-    def __init__(self, plain: Stream, coding: str) -> None:
+    def __init__(self, plain: Rewriter, coding: str, uncoded: Rewriter) -> None:
         self._plain = plain
+        self._uncoded = uncoded
         self._taker = _take_off(coding)
         self._put, self._flush = _put_on(coding)
+        self._swallowed: bytes | None = b""
         self._broken = False
 
     def take(self, data: bytes, *, last: bool = False) -> bytes:
         """What can go on now that this piece has come, all of it with the last one."""
         if self._broken:
-            return data
+            return data if self._swallowed is None else self._uncoded.take(data, last=last)
+        if self._swallowed is not None:
+            self._swallowed += data
         try:
             taken = self._taker.take(data)
         except _FAILURES:
             self._broken = True
-            return data
+            return data if self._swallowed is None else self._uncoded.take(self._swallowed, last=last)
+        if taken:
+            self._swallowed = None
         shown = self._plain.take(taken, last=last)
         whole = last and self._taker.whole
         return self._put(shown) + self._flush(whole) if shown or whole else b""
 
 
-def rewrite(plain: Stream, content_encoding: str) -> Rewriter | None:
-    """What rewrites a body of that `Content-Encoding`; None where nobody knows how to take it off, or it is several."""
+def rewrite(plain: Stream, content_encoding: str, *, text: bool) -> Rewriter:
+    """What rewrites a body of that `Content-Encoding`, which is `text` or may be one.
+
+    Under a coding that nobody knows how to take off it is rewritten only where it is text as it comes.
+    """
     coding = bodies.codings(content_encoding)
-    if not coding:
-        return plain
-    return CodedStream(plain, coding[0]) if len(coding) == 1 and coding[0] in bodies.CODINGS else None
+    uncoded = SniffedStream(plain)
+    if not bodies.CODINGS.issuperset(coding):
+        return uncoded
+    made: Rewriter = plain if text else uncoded
+    for name in coding:
+        made = CodedStream(made, name, uncoded)
+    return made

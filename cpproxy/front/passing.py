@@ -12,7 +12,7 @@ from cpproxy.core import bodies, redaction
 from cpproxy.core.addresses import Addresses, Public, addresses
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header
-from cpproxy.core.passing import Passage, is_text
+from cpproxy.core.passing import Passage, is_text, may_be_text
 from cpproxy.core.recording import Answered, Arrival, Asked, Recording
 from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import Exchange
@@ -142,29 +142,35 @@ class Passing:
             self.request.add(body)
             self.request.whole = True
         content_type = value_of(self.request_headers, b"content-type")
-        if self.out and len(body) <= self.request.limit and (is_text(content_type) or not content_type):
-            body = self.out.body(body, value_of(self.request_headers, b"content-encoding"), self.request.limit)
+        if self.out and len(body) <= self.request.limit and may_be_text(content_type):
+            coding = value_of(self.request_headers, b"content-encoding")
+            body = self.out.body(body, content_type, coding, self.request.limit)
             self.sent_headers = with_length(self.sent_headers, len(body))
         return encode_chunks(body, ()) if exchange.message.chunked else body
 
     def upload_stream(self) -> Rewriter | None:
         """What rewrites a request's body that is passed on as it comes: a text in chunks, whose length is not told."""
-        text = is_text(value_of(self.request_headers, b"content-type"))
-        if self.out is None or not self.exchange.message.chunked or not text:
+        content_type = value_of(self.request_headers, b"content-type")
+        if self.out is None or not self.exchange.message.chunked or not may_be_text(content_type):
             return None
-        return self.out.stream(value_of(self.request_headers, b"content-encoding"))
+        return self.out.stream(content_type, value_of(self.request_headers, b"content-encoding"))
 
     def download_stream(self, head: Head) -> Rewriter | None:
         """What rewrites an answer's body that is passed on as it comes, with no regard to the length it announced."""
         content_type = value_of(head.headers, b"content-type")
-        text = is_text(content_type) or (not content_type and head.length is None)
-        coding = value_of(head.headers, b"content-encoding")
-        return self.back.stream(coding) if self.back and text and head.length != 0 else None
+        # What may be no text keeps the length that was announced, as a client may want to see how far a download is.
+        text = is_text(content_type) or (head.length is None and may_be_text(content_type))
+        if self.back is None or not text or head.length == 0:
+            return None
+        return self.back.stream(content_type, value_of(head.headers, b"content-encoding"))
 
     def shown_body(self, headers: Headers) -> bytes:
         """The answer's body, as far as it has come, for the client; `headers` are the upstream's."""
         kept = bytes(self.response.kept)
-        return self.back.body(kept, value_of(headers, b"content-encoding"), self.response.limit) if self.back else kept
+        if self.back is None:
+            return kept
+        content_type, coding = value_of(headers, b"content-type"), value_of(headers, b"content-encoding")
+        return self.back.body(kept, content_type, coding, self.response.limit)
 
     def has_arrived(self) -> bool:
         """Whether the client has sent its request whole."""

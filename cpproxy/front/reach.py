@@ -3,10 +3,10 @@
 import re
 from functools import lru_cache
 
-from cpproxy.core.addresses import Public
+from cpproxy.core.addresses import Public, addresses
 from cpproxy.front.exchange import Exchange
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def find_public(exchange: Exchange, fixed: Public | None) -> Public | None:
@@ -28,4 +28,5 @@ def find_public(exchange: Exchange, fixed: Public | None) -> Public | None:
 
 @lru_cache(maxsize=4096)
 def _place(host: str, prefix: str) -> Public | None:
-    return Public("http", host, prefix) if _HOST.fullmatch(host) else None
+    could_be = _HOST.fullmatch(host) is not None and addresses(f"http://{host}") is not None
+    return Public("http", host, prefix) if could_be else None

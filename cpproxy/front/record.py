@@ -8,7 +8,7 @@ from aiohttp.web import RequestPayloadError
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, transfer_codings
-from cpproxy.core.passing import is_events, is_text
+from cpproxy.core.passing import is_events, may_be_text
 from cpproxy.core.recording import Recording
 from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import OUTCOME_HEADER, Exchange
@@ -172,7 +172,7 @@ class Recorder:
         shown = call.back.headers(headers) if call.back else headers
         marked = (*shown, (OUTCOME_HEADER, Outcome.RECORDED.encode()))
         bodied = has_body(exchange.method, head.status)
-        gathers = bodied and call.back is not None and self._waits(head, transfer)
+        gathers = bodied and call.back is not None and self._waits(head)
         length = head.length
         if gathers:
             await self._gather(call, head, marked, transfer)
@@ -198,10 +198,10 @@ class Recorder:
         else:
             await exchange.finish(last, status=head.status, **call.row())
 
-    def _waits(self, head: Head, transfer: Transfer) -> bool:
+    def _waits(self, head: Head) -> bool:
         """Whether an answer is to be there whole before it goes on, since an address in it changes its length."""
         content_type = value_of(head.headers, b"content-type")
-        if not is_text(content_type) and (content_type or not transfer.has_arrived()):
+        if not may_be_text(content_type):
             return False
         if head.length is not None:
             return 0 < head.length <= self._limit

@@ -368,6 +368,6 @@ def as_request(interaction: Interaction, upstream: str = "") -> Request:
     if body.coding:  # what is stored has been decoded already
         headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
     data = bodies.restore(body)
-    if known and (known.domain.encode() in data.lower() or TOKEN.encode() in data):
+    if known and (known.needle.encode() in data.lower() or TOKEN.encode() in data):
         data = unify(known.tokenise(data.decode("latin-1"))).encode("latin-1")
     return Request(recorded.method, target, headers, data)

@@ -12,14 +12,16 @@ import msgspec
 
 from cpproxy.core import bodies
 from cpproxy.core.addresses import PLACES, TOKEN, Public, addresses, render, render_headers, render_sizes
-from cpproxy.core.cassette import Body, Interaction
+from cpproxy.core.cassette import Body, Interaction, RecordedResponse
 from cpproxy.core.messages import Answer, Chunk, Headers, as_wire, find_header
+from cpproxy.core.passing import is_text
 from cpproxy.core.replay.bindings import Bindings
 from cpproxy.core.replay.identities import NUMBER, Catalogue, Identity
 from cpproxy.core.replay.worlds import Entry
 
 _BODILESS = frozenset({204, 304})
 _HELD = 8 * 1024 * 1024
+_LARGEST = 256 * 1024 * 1024  # bytes of a body whose coding was left on it
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:([^:{}]+):(\d+)\}\}")
 _ID_LEAF = re.compile(r'"(?:id|[A-Za-z0-9_-]*(?:_id|-id|Id|ID))"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
@@ -47,13 +49,18 @@ class Text:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Script:
-    """One recorded answer as it can be written out: `body` is None for bytes that are no text, which stand in `raw`."""
+    """One recorded answer as it can be written out: `body` is None where nothing is to be put into it as it is, `raw`.
+
+    `packed` is the same within its `coding`, where the cassette has it so, and `charset` that of `body`.
+    """
 
     status: int
     reason: str
     headers: tuple[tuple[bytes, Text], ...]
     body: Text | None
     raw: bytes
+    packed: bytes
+    charset: str
     coding: tuple[str, ...]
     asked: bytes | None
     chunks: tuple[Chunk, ...]
@@ -65,6 +72,45 @@ class Script:
         """What tells the answer of one session from that of another."""
         renamed = bindings.renamed
         return tuple((one, renamed[one]) for one in self.identities if one in renamed)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A recorded body without its `coding`; `packed` is the same with it, where it stands so in the cassette.
+
+    `charset` is that of a text, whatever form it stands in, and empty for what is none.
+    """
+
+    raw: bytes
+    packed: bytes = b""
+    coding: tuple[str, ...] = ()
+    charset: str = ""
+
+
+def read_content(response: RecordedResponse) -> Content:
+    """The body of an answer; one that is not in the cassette is empty.
+
+    A body that was too large to be decoded while it was recorded is decoded here.
+    """
+    body = response.body
+    if not isinstance(body, Body) or isinstance(body.omitted, int):
+        return Content(b"")
+    raw, packed, coding = bodies.restore(body), b"", body.coding
+    if not isinstance(body.base64, str):
+        return Content(raw, packed, coding, "utf-8")
+    headers = as_wire(response.headers)
+    if not coding:
+        named = bodies.codings((find_header(headers, b"content-encoding") or b"").decode("latin-1"))
+        plain = bodies.uncode(raw, named, _LARGEST) if named else None
+        if plain is not None:
+            raw, packed, coding = plain, raw, named
+    try:
+        raw.decode()
+        charset = "utf-8"
+    except UnicodeDecodeError:
+        charset = "latin-1"
+    text = is_text((find_header(headers, b"content-type") or b"").decode("latin-1")) or not bodies.is_binary(raw)
+    return Content(raw, packed, coding, charset if text else "")
 
 
 def wire_form(marker: str) -> str:
@@ -115,20 +161,19 @@ class Scripts:
         known = addresses(upstream)
         headers = known.tokenise_headers(recorded.headers) if known else recorded.headers
         texts = tuple((name.encode("latin-1"), self.text(_reveal(value))) for name, value in headers)
-        raw, body = b"", None
-        coding: tuple[str, ...] = ()
+        content, body = Content(b""), None
         secrets = [marker.group() for _, value in headers for marker in _PLACEHOLDER.finditer(value)]
         addressed = any(TOKEN in value or name.lower() in PLACES for name, value in headers)
         bodied = interaction.request.method != "HEAD" and recorded.status not in _BODILESS
         if bodied and isinstance(recorded.body, Body):
-            raw, coding = bodies.restore(recorded.body), recorded.body.coding
-            if not isinstance(recorded.body.base64, str):
-                text = raw.decode()
+            content = read_content(recorded)
+            if content.charset:
+                text = content.raw.decode(content.charset)
                 text = known.tokenise(text) if known else text
                 secrets += [marker.group() for marker in _PLACEHOLDER.finditer(text)]
                 addressed = addressed or TOKEN in text
                 body = self.text(_reveal(text), json=isinstance(recorded.body.json, msgspec.Raw))
-                if not body.gaps and TOKEN not in text and body.pieces[0].encode() == raw:
+                if not body.gaps and TOKEN not in text and body.pieces[0].encode(content.charset) == content.raw:
                     body = None
         gaps = [gap for _, text in texts for gap in text.gaps] + list(body.gaps if body else ())
         return Script(
@@ -136,10 +181,12 @@ class Scripts:
             reason=recorded.reason,
             headers=texts,
             body=body,
-            raw=raw,
-            coding=coding,
+            raw=content.raw,
+            packed=content.packed,
+            charset=content.charset,
+            coding=content.coding,
             asked=find_header(as_wire(interaction.request.headers), b"accept-encoding"),
-            chunks=tuple(Chunk(at / 1000, size) for at, size in recorded.chunks),
+            chunks=() if content.packed else tuple(Chunk(at / 1000, size) for at, size in recorded.chunks),
             identities=tuple(dict.fromkeys(identity for identity, _ in gaps)),
             secrets=tuple(dict.fromkeys(secrets)),
             addressed=addressed,
@@ -163,7 +210,7 @@ def _reveal(text: str) -> str:
 
 
 def _weigh(script: Script) -> int:
-    return 2 * len(script.raw) + 1000
+    return 2 * len(script.raw) + len(script.packed) + 1000
 
 
 def write(
@@ -179,17 +226,17 @@ def write(
     changed = chosen is not None
     data, chunks = script.raw, script.chunks
     if chosen is not None:
-        data = chosen.write(bindings).encode()
+        data = chosen.write(bindings).encode(script.charset, "replace")
         chunks = chunks if len(data) == len(script.raw) else ()
         if public is not None and TOKEN.encode() in data:
             sizes = render_sizes(data, tuple(chunk.size for chunk in chunks), public)
             chunks = tuple(Chunk(chunk.at, size) for chunk, size in zip(chunks, sizes, strict=True) if size)
-            data = render(data.decode(), public).encode()
+            data = render(data.decode(script.charset), public).encode(script.charset)
     if public is not None:
         headers = render_headers(headers, public)
     if script.coding:
         if script.asked == accept_encoding or accepts(accept_encoding, script.coding):
-            data = bodies.recode(data, script.coding)
+            data = bodies.recode(data, script.coding) if changed or not script.packed else script.packed
         else:
             headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
     if data or changed:

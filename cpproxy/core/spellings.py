@@ -1,0 +1,150 @@
+"""How a character may be spelled within a text: as it is, or escaped for JSON, a URL or HTML, one within another.
+
+One decoder for all of them, since real systems nest them: a URL in a URL, JSON in JSON, HTML in JSON. What is found in
+the decoded text has a place in the text itself, and what takes its place can be spelled as it was.
+"""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+
+LEVELS = 6
+"""How many escapes within one another are understood."""
+
+LONGEST_OPEN = 24
+"""Characters of the longest escape that has begun and not ended."""
+
+_NAMED = {
+    "amp": "&",
+    "bsol": "\\",
+    "colon": ":",
+    "commat": "@",
+    "gt": ">",
+    "lbrack": "[",
+    "lsqb": "[",
+    "lt": "<",
+    "num": "#",
+    "period": ".",
+    "quest": "?",
+    "quot": '"',
+    "rbrack": "]",
+    "rsqb": "]",
+    "sol": "/",
+}
+_SPELLED = re.compile(
+    rf"""
+    \x1b\[[0-9;]{{0,16}}[A-Za-z]                                          # a colour of a terminal
+    | \\(?:u[0-9A-Fa-f]{{4}}|x[0-9A-Fa-f]{{2}}|[nrtbfve0]|[^\w\s])        # JSON and its kin
+    | %[0-9A-Fa-f]{{2}}                                                   # a URL
+    | &(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|{"|".join(_NAMED)});    # HTML
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_OPEN = re.compile(
+    r"(?:\x1b(?:\[[0-9;]{0,16})?|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?"
+    r"|&(?:\#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[a-z]{0,6}))\Z"
+)
+_LAST_CODE = 0x10FFFF
+_BEGINNINGS = "\\%&\x1b"
+_WRITTEN = {
+    "j": {"\\": "\\\\", "/": "\\/"},
+    "u": {"\\": "\\\\"} | {one: f"\\u{ord(one):04x}" for one in ":/&"},
+    "x": {"\\": "\\\\"} | {one: f"\\x{ord(one):02x}" for one in ":/&"},
+    "p": {one: f"%{ord(one):02X}" for one in ":/\\%&#;@[]"},
+    "h": {one: f"&#x{ord(one):X};" for one in ":/&"},
+    "d": {one: f"&#{ord(one)};" for one in ":/&"},
+    "n": {"&": "&amp;", ":": "&colon;", "/": "&sol;"},
+}
+KINDS = frozenset(_WRITTEN)
+"""The letters that stand for a way to escape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A text with its escapes read; `steps` lead back to it, each as places behind escapes, here and one step back."""
+
+    text: str
+    steps: tuple[tuple[list[int], list[int]], ...] = ()
+
+    def origin(self, place: int) -> int:
+        """Where in the text as it came the character of a place begins."""
+        for here, back in reversed(self.steps):
+            at = bisect_right(here, place) - 1
+            if at >= 0:
+                place += back[at] - here[at]
+        return place
+
+
+def read(text: str) -> Plain:
+    """The text with all escapes read, `LEVELS` deep."""
+    steps = []
+    for _ in range(LEVELS):
+        if not any(one in text for one in _BEGINNINGS):
+            break
+        made: list[str] = []
+        here, back = [], []
+        length = at = 0
+        for found in _SPELLED.finditer(text):
+            start, end = found.span()
+            made += (text[at:start], _read(found[0])[0])
+            length += start - at + 1
+            here.append(length)
+            back.append(end)
+            at = end
+        if not here:
+            break
+        made.append(text[at:])
+        text = "".join(made)
+        steps.append((here, back))
+    return Plain(text, tuple(steps))
+
+
+def find_open(text: str) -> int:
+    """Where at the end of a read text an escape begins that has not ended, or the text's length."""
+    found = _OPEN.search(text, max(0, len(text) - LONGEST_OPEN))
+    return found.start() if found else len(text)
+
+
+def _read(spelled: str) -> tuple[str, str]:
+    """The character that is spelled, and the kind of its spelling: a key of what is written, or nothing."""
+    inner = spelled[1:]
+    match spelled[0]:
+        case "%":
+            return chr(int(inner, 16)), "p"
+        case "&":
+            return _read_html(inner[:-1])
+        case "\\" if len(inner) > 1:
+            return chr(int(inner[1:], 16)), inner[0]
+        case "\\":
+            return ("\n" if inner in "nrtbfve0" else inner), "j"
+        case _:
+            return "\x1b", ""
+
+
+def _read_html(name: str) -> tuple[str, str]:
+    if name in _NAMED:
+        return _NAMED[name], "n"
+    code, kind = (int(f"0{name[1:]}", 0), "h") if name[1] in "xX" else (int(name[1:]), "d")
+    return chr(code) if code <= _LAST_CODE else "\ufffd", kind
+
+
+@lru_cache(maxsize=1024)
+def kinds(spelled: str) -> str:
+    """How a character is spelled: a letter for each escape around it, the outermost first; nothing for as it is."""
+    found = ""
+    while len(spelled) > 1:
+        one = _SPELLED.search(spelled)
+        if one is None:
+            return ""
+        found += _read(one[0])[1]
+        spelled = _SPELLED.sub(lambda part: _read(part[0])[0], spelled)
+    return found
+
+
+def spell(text: str, spelling: str) -> str:
+    """A text whose separators are spelled in that way."""
+    for kind in reversed(spelling):
+        table = _WRITTEN[kind]
+        text = "".join(table.get(one, one) for one in text)
+    return text
