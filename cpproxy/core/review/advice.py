@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 
-from cpproxy.core.cassette import Body
+from cpproxy.core.addresses import addresses
+from cpproxy.core.cassette import RecordedResponse
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.ground import Ground, count_steps
 from cpproxy.core.replay.index import Line
 from cpproxy.core.replay.places import Side, walk
 from cpproxy.core.replay.repeats import find_repeats
-from cpproxy.core.review.lint import Remark
+from cpproxy.core.replay.serving import read_content
+from cpproxy.core.review.lint import Level, Remark
+from cpproxy.core.spellings import read
 
 MANY_STEPS = 20
 _EXPIRY = re.compile(r"exp|.*(?:expir(?:y|e|ation)|not_?after|valid_?(?:until|to)).*", re.IGNORECASE)
@@ -81,30 +84,45 @@ def _find_moving(line: Line, ground: Ground) -> list[str]:
 
 
 def _find_hosts(ground: Ground, hosts: tuple[str, ...]) -> Iterator[Remark]:
-    own = ground.world.upstream
-    for host in hosts:
-        if f"//{host}" in own:
-            continue
-        pattern = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", re.IGNORECASE)
-        for entry in ground.world.entries:
-            response = ground.interaction(entry).response
-            texts = {f".headers[{at}][1]": value for at, (_, value) in enumerate(response.headers)}
-            texts[".body"] = _text(response.body)
-            for where, text in texts.items():
-                if pattern.search(text):
+    own = addresses(ground.world.upstream)
+    patterns = {
+        host: re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)", re.IGNORECASE | re.ASCII)
+        for host in hosts
+        if own is None or host.lower() != own.domain
+    }
+    for entry in ground.world.entries:
+        for where, text, rewritten in _answer_texts(ground.interaction(entry).response):
+            place = f"{ground.where(entry)}.response{where}"
+            letters = text.replace("\0", "")  # UTF-16 has them in between
+            plain = read(letters).text if patterns else ""
+            for host, pattern in patterns.items():
+                if pattern.search(plain):
                     yield Remark(
-                        f"{ground.where(entry)}.response{where}",
+                        place,
                         f"holds {host}, a host of cp.hosts that was not recorded here: clients would go there, past "
                         "the front",
                     )
+            served = own.tokenise(text).replace("\0", "") if own and rewritten else letters
+            if own is not None and own.remains(served):
+                yield _remain(place, readable=rewritten and letters == text)
 
 
-def _text(body: object) -> str:
-    if not isinstance(body, Body):
-        return ""
-    if isinstance(body.json, msgspec.Raw):
-        return bytes(body.json).decode("utf-8", "replace").replace("\\/", "/")
-    return body.text if isinstance(body.text, str) else ""
+def _remain(place: str, *, readable: bool) -> Remark:
+    if readable:
+        return Remark(place, "names the upstream's host in a form that stays as it is, such as a mail address")
+    return Remark(
+        place,
+        "holds the upstream's host, and is no text that can be rewritten: clients would go there, past the front",
+        Level.FINDING,
+    )
+
+
+def _answer_texts(response: RecordedResponse) -> Iterator[tuple[str, str, bool]]:
+    """What of an answer may hold a host: where it stands, its text, and whether replay rewrites it."""
+    for at, (_, value) in enumerate(response.headers):
+        yield f".headers[{at}][1]", value, True
+    content = read_content(response)
+    yield ".body", content.raw.decode(content.charset or "latin-1"), bool(content.charset)
 
 
 def _find_uncertain_forms(ground: Ground) -> Iterator[Remark]:
