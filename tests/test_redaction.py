@@ -1,11 +1,22 @@
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cpproxy.core.cassette import Credential, Placeholder
-from cpproxy.core.redaction import MASK, Redactor, credentials, is_credential_header, mask, names_secret
+from cpproxy.core.redaction import (
+    LARGEST_DOCUMENT,
+    MASK,
+    SEVERAL,
+    Redactor,
+    credentials,
+    is_credential_header,
+    mask,
+    names_secret,
+    read_document,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +75,10 @@ def test_credentials_are_named_in_lower_case_each_once_with_its_scheme() -> None
         (b"Authorization", b"Bearer  abc"),
         (b"Accept", b"*/*"),
         (b"X-API-KEY", b"Bearer abc"),
-        (b"authorization", b"bearer other"),
+        (b"x-api-key", b"Bearer abc"),
         (b"Proxy-Authorization", b"Basic eA=="),
         (b"Cookie", b"a=1; b=2"),
+        (b"Cookie", b"c=3"),
     )
     assert credentials(headers) == (
         Credential("authorization", "bearer"),
@@ -74,6 +86,83 @@ def test_credentials_are_named_in_lower_case_each_once_with_its_scheme() -> None
         Credential("proxy-authorization", "basic"),
         Credential("cookie"),
     )
+
+
+def test_a_header_without_a_value_is_no_credential() -> None:
+    assert credentials(((b"Authorization", b""), (b"Cookie", b" "), (b"X-API-KEY", b""))) == ()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Authorization", "Bearer a"), ("authorization", "Bearer b")],
+        [("Authorization", "Bearer a"), ("Authorization", "Bearer a")],
+        [("Authorization", ""), ("Authorization", "Bearer a")],
+        [("X-API-Key", "a"), ("X-API-Key", "b")],
+        [("X-API-Key", "a"), ("X-API-Key", ""), ("X-API-Key", "b")],
+    ],
+)
+def test_a_header_whose_values_contradict_each_other_has_several(headers: list[tuple[str, str]]) -> None:
+    (found,) = credentials(tuple((name.encode(), value.encode()) for name, value in headers))
+    assert found.scheme == SEVERAL
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme"),
+    [
+        ("Bearer abc", "bearer"),
+        ("Bearer   abc", "bearer"),
+        ("Bearer eyJhbGciOiJFUzI1NiJ9.e30.MEUCIQ-_==", "bearer"),
+        ("Bearer 1|abc:d/e+f~", "bearer"),
+        ("Basic dTpw", "basic"),
+        ("Bearer {{cpproxy:authorization:1}}", "bearer"),
+        ('Digest username="a, b", realm = "r\\"s", nc=1', "digest"),
+        ("AWS4-HMAC-SHA256 Credential=a/b/s3/aws4_request, SignedHeaders=host;date, Signature=c", "aws4-hmac-sha256"),
+        ("AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=host;date,Signature=c", "aws4-hmac-sha256"),
+        ("AWS a:b=", "aws"),
+        ("Bearer", ""),
+        ("Bearer ", ""),
+        ("abc", ""),
+        ("Bearer: abc", ""),
+        ("Bearer a b", ""),
+        ("Bearer a, Bearer b", ""),
+        ("Bearer a,b", ""),
+        ("Bearer a=b, Bearer c=d", ""),
+        ('Digest a="b', ""),
+        ('Digest a="b"c', ""),
+        ('Bearer "a"', ""),
+        ("Bearer a\xff", ""),
+        ("Bearer a\tb", ""),
+    ],
+)
+def test_a_scheme_is_one_where_a_token_or_parameters_follow_it(value: str, scheme: str) -> None:
+    assert credentials(((b"Authorization", value.encode("latin-1")),)) == (Credential("authorization", scheme),)
+    redacted = Redactor().request_headers((("Authorization", value),))[0][1]
+    assert redacted.endswith("{{cpproxy:authorization:1}}")
+    assert redacted.partition("{{")[0].strip().lower() == scheme
+
+
+def test_a_long_malformed_credential_is_read_at_once() -> None:
+    for value in ("Digest " + "a=b , " * 20_000 + '"', "Digest " + "a = " * 20_000, "Digest " + 'a="\\"' * 20_000):
+        assert credentials(((b"Authorization", value.encode()),)) == (Credential("authorization", ""),)
+
+
+@pytest.mark.parametrize(
+    ("body", "held"),
+    [
+        (b' {"org_id":"a","token":"sesame"}', b'{"org_id":"a","token":"***"}'),
+        (b"[1,2]", b"[1,2]"),
+        (b"", None),
+        (b'"sesame"', None),
+        (b"{", None),
+        (b'{"a":"\xff"}', None),
+        (b"[" * 50_000, None),
+        (b"[" + b" " * LARGEST_DOCUMENT + b"]", None),
+    ],
+)
+def test_the_ledger_holds_objects_and_lists_masked(body: bytes, held: bytes | None) -> None:
+    found = read_document(body)
+    assert (bytes(found) if isinstance(found, msgspec.Raw) else None) == held
 
 
 @pytest.mark.parametrize(

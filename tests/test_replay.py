@@ -11,13 +11,15 @@ import pytest
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
 from cpproxy.core.config import Kind, Repeat, RouteSettings
-from cpproxy.core.messages import Answer, Request, find_header
+from cpproxy.core.messages import Answer, Request, as_wire, find_header
+from cpproxy.core.redaction import credentials
 from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.routes import RouteTable
 
 type Pairs = tuple[tuple[bytes, bytes], ...]
 
 BEARER: Pairs = ((b"Authorization", b"Bearer live"),)
+BEARER_TEXT = (("Authorization", "Bearer live"),)
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,74 @@ def test_a_call_that_lacks_a_credential_is_told_which_one() -> None:
     assert (refuse.outcome, refuse.status) == (Outcome.UNAUTHORIZED, 401)
     assert "X-Molecule-Admin-Token" in refuse.reason
     assert "Authorization" not in refuse.reason
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        pytest.param((("X-Admin-Token", "a"),), "lacks Authorization (bearer)", id="missing"),
+        pytest.param((*BEARER_TEXT, ("X-Admin-Token", "")), "lacks X-Admin-Token", id="empty"),
+        pytest.param((*BEARER_TEXT, ("X-Admin-Token", " ")), "lacks X-Admin-Token", id="blank"),
+        pytest.param(
+            (("Authorization", "Bearer a b"), ("X-Admin-Token", "a")),
+            "its Authorization is not `SCHEME TOKEN`",
+            id="trailing garbage",
+        ),
+        pytest.param(
+            (("Authorization", "Bearer a, Bearer b"), ("X-Admin-Token", "a")),
+            "its Authorization is not `SCHEME TOKEN`",
+            id="two joined",
+        ),
+        pytest.param(
+            (*BEARER_TEXT, ("X-Admin-Token", "a"), ("x-admin-token", "b")),
+            "more than one X-Admin-Token",
+            id="differing",
+        ),
+        pytest.param((*BEARER_TEXT, *BEARER_TEXT, ("X-Admin-Token", "a")), "more than one Authorization", id="twice"),
+    ],
+)
+def test_a_call_whose_credentials_will_not_do_is_denied_and_told_the_header(
+    headers: tuple[tuple[str, str], ...], named: str
+) -> None:
+    known = recorded("a", "POST /x", 201, credentials=["authorization bearer", "x-admin-token"])
+    for tapes, denied in ((known,), False), ((recorded("denied", "POST /x", 401), known), True):
+        replay = replay_of(*tapes)
+        refuse = refusal(replay, call("POST /x", *as_wire(headers)))
+        assert (refuse.outcome, refuse.status) == (Outcome.UNAUTHORIZED, 401)
+        assert (refuse.denial is not None) is denied
+        assert named in refuse.reason
+        assert ask(replay, call("POST /x", *as_wire((*BEARER_TEXT, ("X-Admin-Token", "a"))))) == "a"
+
+
+def test_empty_credentials_are_none() -> None:
+    replay = replay_of(recorded("denied", "GET /x", 401), recorded("a", "GET /x", credentials=["cookie"]))
+    assert ask(replay, call("GET /x", (b"Cookie", b""))) == "denied"
+    assert ask(replay, call("GET /x", (b"Cookie", b"a=1"))) == "a"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param([["Cookie", ""]], id="empty"),
+        pytest.param([["Authorization", "Bearer a b"]], id="trailing garbage"),
+        pytest.param([["Authorization", "Bearer a"], ["Authorization", "Basic b"]], id="twice"),
+        pytest.param([["X-Admin-Token", "a"], ["X-Admin-Token", "b"]], id="differing"),
+    ],
+)
+def test_what_was_recorded_with_malformed_credentials_answers_such_a_call(headers: list[list[str]]) -> None:
+    wire = as_wire(tuple((name, value) for name, value in headers))
+    document = recorded("malformed", "GET /x", 400)
+    document["request"]["headers"] = [[name, "{{cpproxy:a:1}}" if value else ""] for name, value in headers]
+    document["credentials"] = msgspec.to_builtins(credentials(wire))
+    proper = recorded("a", "GET /x", credentials=["authorization bearer", "x-admin-token", "cookie"])
+    replay = replay_of(document, proper)
+    assert [ask(replay, call("GET /x", *wire)) for _ in range(2)] == ["malformed", "malformed"]
+
+
+def test_a_cassette_that_counts_an_empty_header_as_a_credential_still_answers() -> None:
+    document = recorded("a", "GET /x", credentials=["cookie"])
+    document["request"]["headers"] = [["Cookie", ""]]
+    assert ask(replay_of(document), call("GET /x", (b"Cookie", b""))) == "a"
 
 
 def test_additional_credentials_do_no_harm_where_none_were_recorded() -> None:

@@ -140,7 +140,7 @@ def test_06_a_challenge_gives_way_to_the_answer_that_followed_it_however_often_t
     tape.documents[-1]["credentials"].append({"header": "cookie"})
     player = play(tape)
     live = (("Cookie", "session=1"),)
-    told = [player.state("GET /x", by=by, headers=live) for by in ("", "first nonce", "", "second nonce")]
+    told = [player.state("GET /x", by=by, headers=live) for by in ("", "first-nonce", "", "second-nonce")]
     assert told == [401, "a", 401, "a"]
 
 

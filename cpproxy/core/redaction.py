@@ -25,8 +25,15 @@ MASK = "***"
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:([^:{}]+):(\d+)\}\}")
-# RFC 9110 section 11.4: a scheme, one space or more, then the credentials. Longer "schemes" are tokens with a space.
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,23}) +(?=\S)")
+# RFC 9110 section 11.4: a scheme, one space or more, then one token or a list of parameters. Longer "schemes" are
+# tokens with a space. Those in use hold more letters than it allows (`1|abc`, `SignedHeaders=host;date`), so all that
+# are visible count, but for the comma and the quote, which would make two of one.
+_PARAMETER = r"""[!#-'*+.^-z|~0-9A-Z-]++\ *+=\ *+(?:"(?:[^"\\]|\\.)*+"|[!#-+\--~]*+)"""
+_SCHEME = re.compile(
+    rf"([A-Za-z][A-Za-z0-9-]{{0,23}})\ ++(?=(?:[!#-+\--~]++|{_PARAMETER}(?:\ *+,(?:\ *+{_PARAMETER})?)*+)\ *+\Z)"
+)
+SEVERAL = "several values"
+"""Stands in place of a scheme, and can be none, where a call had a header more than once and only one can count."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -70,21 +77,32 @@ def is_credential_header(name: bytes) -> bool:
 
 
 def credentials(headers: Headers) -> tuple[Credential, ...]:
-    """The credentials among a request's headers, each once, in order; names and schemes in lower case."""
-    return tuple(
-        dict.fromkeys(
-            _describe(name.decode("latin-1").lower(), value) for name, value in headers if is_credential_header(name)
-        ),
-    )
+    """The credentials among a request's headers, each header once, in order; names and schemes in lower case.
+
+    A header without a value is no credential. One whose value is not `SCHEME TOKEN`, where it should be, has no scheme;
+    one with values that contradict each other has `SEVERAL`.
+    """
+    sent: dict[str, list[str]] = {}
+    for name, value in headers:
+        if is_credential_header(name):
+            sent.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return tuple(_describe(header, values) for header, values in sent.items() if any(map(str.strip, values)))
 
 
-def _describe(header: str, value: bytes) -> Credential:
-    scheme, _ = split_scheme(header, value.decode("latin-1"))
-    return Credential(header, scheme.strip().lower())
+def _describe(header: str, values: list[str]) -> Credential:
+    if header in _SCHEMED:
+        scheme = SEVERAL if len(values) > 1 else split_scheme(header, values[0])[0].strip().lower()
+        return Credential(header, scheme)
+    # Cookies are a list, of which a gateway makes several lines (RFC 9113 section 8.2.3).
+    several = header != "cookie" and len({value for value in values if value.strip()}) > 1
+    return Credential(header, SEVERAL if several else "")
 
 
 def split_scheme(header: str, value: str) -> tuple[str, str]:
-    """A credential's scheme with the space after it, or nothing, and the secret; `header` in lower case."""
+    """A credential's scheme with the space after it and the secret; `header` in lower case.
+
+    The scheme is empty where there is none, and where what follows it is malformed: then all of it is the secret.
+    """
     match = _SCHEME.match(value) if header in _SCHEMED else None
     return (match.group(), value[match.end() :]) if match else ("", value)
 
@@ -155,6 +173,16 @@ def mask(value: object) -> object:
             case _:
                 pass  # a leaf whose name says nothing
     return value
+
+
+def read_document(body: bytes) -> msgspec.Raw | msgspec.UnsetType:
+    """A request's JSON as the ledger holds it, masked; UNSET for a body that is none, or is too large for a look."""
+    if len(body) > LARGEST_DOCUMENT or body.lstrip()[:1] not in {b"{", b"["}:
+        return msgspec.UNSET
+    try:
+        return msgspec.Raw(msgspec.json.encode(mask(msgspec.json.decode(body))))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return msgspec.UNSET  # no JSON after all
 
 
 def mask_document(value: object) -> msgspec.Raw:

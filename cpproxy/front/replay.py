@@ -1,7 +1,8 @@
 """Replay mode: answers calls with what core decides. Nothing here or below it can reach an upstream."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, assert_never
+from functools import lru_cache
+from typing import Any, assert_never
 
 import msgspec
 from msgspec import Struct, structs
@@ -16,11 +17,10 @@ from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
 from cpproxy.front.reach import find_public
 from cpproxy.front.wire import encode_chunks, encode_head, has_body
 
-if TYPE_CHECKING:
-    from cpproxy.core.matching import Form
-
 _CACHE_SIZE = 10 * 1024 * 1024
 _LARGEST_CACHED = 256 * 1024
+_DOCUMENTS = 2048
+_LARGEST_REMEMBERED = 2048
 
 
 class Replayer:
@@ -52,7 +52,7 @@ class Replayer:
             case Serve():
                 await self._serve(exchange, request, decision, size)
             case Refuse():
-                await _refuse(exchange, decision, size)
+                await _refuse(exchange, request, decision, size)
             case _:
                 assert_never(decision)
 
@@ -74,7 +74,7 @@ class Replayer:
             if self._latency and answer.chunks:
                 await _stream(exchange, request, serve, answer, size)
                 return
-            prepared = _prepare(exchange, answer, entry, _document(serve.form(request), size))
+            prepared = _prepare(exchange, answer, entry)
             if key is not None:
                 self._cache.put(key, prepared)
         if prepared.closes:
@@ -92,17 +92,17 @@ class Replayer:
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=prepared.document,
+            body=_document(request.body),
         )
 
 
-async def _refuse(exchange: Exchange, refuse: Refuse, size: int) -> None:
+async def _refuse(exchange: Exchange, request: Request, refuse: Refuse, size: int) -> None:
     row: dict[str, Any] = {
         "reason": refuse.reason,
         "route": refuse.route,
         "used_up": refuse.used_up,
         "request_size": size,
-        "body": _document(refuse.form, size),
+        "body": _document(request.body),
     }
     if refuse.denial is not None:
         answer = refuse.denial.answer(find_header(exchange.headers, b"accept-encoding"))
@@ -143,7 +143,7 @@ async def _stream(exchange: Exchange, request: Request, serve: Serve, answer: An
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=_document(serve.form(request), size),
+            body=_document(request.body),
         )
         delivered = True
     finally:
@@ -153,7 +153,7 @@ async def _stream(exchange: Exchange, request: Request, serve: Serve, answer: An
 class _Prepared(Struct, frozen=True):
     """An answer as it goes out: head and framed body, the body's size in bytes, and whether closing ends it.
 
-    `document` is the request's JSON for the ledger: equal for all calls that get this answer.
+    It holds nothing of the call that it was made for: others get it, too.
     """
 
     head: bytes
@@ -161,7 +161,6 @@ class _Prepared(Struct, frozen=True):
     status: int
     size: int
     closes: bool
-    document: msgspec.Raw | msgspec.UnsetType
 
 
 def _marks(entry: Entry) -> Headers:
@@ -171,7 +170,7 @@ def _marks(entry: Entry) -> Headers:
     )
 
 
-def _prepare(exchange: Exchange, answer: Answer, entry: Entry, document: msgspec.Raw | msgspec.UnsetType) -> _Prepared:
+def _prepare(exchange: Exchange, answer: Answer, entry: Entry) -> _Prepared:
     """Frames an answer as it was framed when it was recorded, as far as the client's version allows it."""
     bodied = has_body(exchange.method, answer.status)
     open_ended = bodied and find_header(answer.headers, b"content-length") is None
@@ -185,15 +184,15 @@ def _prepare(exchange: Exchange, answer: Answer, entry: Entry, document: msgspec
         status=answer.status,
         size=len(body),
         closes=open_ended and not chunked,
-        document=document,
     )
 
 
-def _document(form: "Form", size: int) -> msgspec.Raw | msgspec.UnsetType:
-    """The call's JSON, masked, where it has some and it is no larger than a requirement would look into."""
-    if form.body.kind != "json" or size > redaction.LARGEST_DOCUMENT:
-        return msgspec.UNSET
-    return redaction.mask_document(form.body.value)
+def _document(body: bytes) -> msgspec.Raw | msgspec.UnsetType:
+    """What the ledger holds of a call's body; clients send the same small ones again and again."""
+    return _remembered(body) if len(body) <= _LARGEST_REMEMBERED else redaction.read_document(body)
+
+
+_remembered = lru_cache(maxsize=_DOCUMENTS)(redaction.read_document)
 
 
 type _CacheKey = tuple[Entry, object, str | None, bool]

@@ -28,7 +28,8 @@ class Sent:
     values: tuple[tuple[str, str], ...]
     linked: Linked
     client: str
-    duplicate: str
+    duplicate: Credential | None
+    """One that it has more than once, so that nobody can say which counts."""
     caller: Caller
 
     def value(self, header: str) -> str | None:
@@ -133,20 +134,18 @@ def _is_first(entry: Entry, marker: str) -> bool:
 def read_credentials(headers: Headers, client: str) -> Sent:
     """The credentials of a live call; clients send the same headers again and again."""
     values = []
-    authorizations = 0
     for name, raw in headers:
-        lower = name.lower()
-        authorizations += lower == b"authorization"
-        if redaction.is_credential_header(name):
-            header = lower.decode("latin-1")
+        if redaction.is_credential_header(name) and raw.strip():
+            header = name.decode("latin-1").lower()
             values.append((header, redaction.split_scheme(header, raw.decode("latin-1"))[1]))
     linked = frozenset(values)
+    present = redaction.credentials(headers)
     return Sent(
-        present=shared(frozenset(redaction.credentials(headers))),
+        present=shared(frozenset(present)),
         values=tuple(values),
         linked=linked,
         client=client,
-        duplicate="Authorization" if authorizations > 1 else "",
+        duplicate=next((one for one in present if one.scheme == redaction.SEVERAL), None),
         caller=(linked, client),
     )
 
@@ -160,11 +159,14 @@ def spell(credential: Credential) -> str:
 def spell_missing(lines: Iterable[Line], sent: Sent, form: Form) -> str:
     """Which credentials a call lacks of those that were recorded with it."""
     entries = [entry for line in lines for entry in line.entries]
-    wanted = min((entry.credentials - sent.present for entry in entries), key=len)
-    entry = entries[0]
-    if wanted:
+    lacking = [(entry, wanted) for entry in entries if (wanted := entry.credentials - sent.present)]
+    if lacking:
+        entry, wanted = min(lacking, key=lambda pair: len(pair[1]))
         missing = ", ".join(spell(credential) for credential in sorted(wanted, key=lambda one: one.header))
-        return f"{form.method} {form.path} lacks {missing}, with which cassette {entry.cassette} recorded it"
+        malformed = [one for one in wanted if one.scheme and Credential(one.header) in sent.present]
+        why = "".join(f"; its {spell(Credential(one.header))} is not `SCHEME TOKEN`" for one in malformed)
+        return f"{form.method} {form.path} lacks {missing}, with which cassette {entry.cassette} recorded it{why}"
+    entry = entries[0]
     return (
         f"{form.method} {form.path} was recorded as {entry.id} in cassette {entry.cassette} without credentials "
         "and denied; nothing was recorded for a call that has them"

@@ -1,7 +1,7 @@
 """Which recorded answer a call gets, or why it gets none: the rules of replay put together, for each session."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import itemgetter
 
@@ -9,11 +9,12 @@ from msgspec import Struct, structs
 
 from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
+from cpproxy.core.cassette import Credential
 from cpproxy.core.config import ReplaySettings
-from cpproxy.core.matching import CONDITIONAL, Form, digest, normalise
+from cpproxy.core.matching import CONDITIONAL, digest, normalise
 from cpproxy.core.messages import Answer, Headers, Request, as_text, as_wire
 from cpproxy.core.redaction import is_credential_header
-from cpproxy.core.replay.credentials import read_credentials, spell_missing
+from cpproxy.core.replay.credentials import read_credentials, spell, spell_missing
 from cpproxy.core.replay.guesses import Guesses, spell_guesses
 from cpproxy.core.replay.loading import Library, Source, load, name_of
 from cpproxy.core.replay.misses import Miss, explain
@@ -22,7 +23,7 @@ from cpproxy.core.replay.search import Asking, Candidate, Search, find_loose, se
 from cpproxy.core.replay.serving import Scripts, Text, write
 from cpproxy.core.replay.session import Session
 from cpproxy.core.replay.worlds import MISSING, Entry, Once
-from cpproxy.core.routes import Route, RouteTable
+from cpproxy.core.routes import RouteTable
 
 _REMEMBERED = 16_384
 _COUNTED = frozenset({b"accept", b"content-encoding", b"content-type", *CONDITIONAL})
@@ -38,7 +39,6 @@ class Serve(Struct, frozen=True, eq=False):
 
     entry: Entry
     session: Session
-    route: Route | None = None
     reading: Reading | None = None
     variant: object = ()
     public: Public | None = None
@@ -49,10 +49,6 @@ class Serve(Struct, frozen=True, eq=False):
     upstream: str = ""
     final: bool = False
     """Whether the same is answered again, so that nothing is lost when it does not arrive."""
-
-    def form(self, request: Request) -> Form:
-        """What of the call counts."""
-        return normalise(request, self.route)
 
     def is_settled(self) -> bool:
         """Whether the same call gets the same answer until something changes in the session."""
@@ -87,7 +83,6 @@ class Refuse:
     outcome: Outcome
     status: int
     reason: str
-    form: Form
     route: str = ""
     used_up: bool = False
     miss: Miss | None = None
@@ -177,12 +172,14 @@ class Replay:
         )
         form = normalise(asked, route)
         sent = read_credentials(request.headers, request.client)
-        if sent.duplicate:
-            call = f"{form.method} {form.path}"
-            reason = f"{call} has more than one {sent.duplicate}: which of them counts is anybody's guess"
-            return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, name_of(route))
         asking = Asking(form, _accept(request), route, sent, session, scenario, public, asked)
         found = search(asking, self.library)
+        if sent.duplicate is not None:
+            found.candidates = _recorded_with(sent.duplicate, found.candidates)
+            if not found.candidates:
+                name = spell(Credential(sent.duplicate.header))
+                reason = f"{form.method} {form.path} has more than one {name}: which of them counts is anybody's guess"
+                return self._deny(asking, reason)
         if not found.candidates:
             return self._refuse(asking, found)
         write = found.candidates[0].entries[0].write
@@ -194,7 +191,7 @@ class Replay:
         session, entries = asking.session, candidate.entries
         entry = next((one for one in entries if one not in session.taken), entries[-1])
         if entry.omitted:
-            return _too_large(asking, entry)
+            return _too_large(entry)
         final = entry in session.taken
         guess = "" if final else self._guesses.judge_write(entry, candidate, asking)
         note = "" if final else self._guesses.note_world(candidate, candidates, asking)
@@ -220,12 +217,12 @@ class Replay:
             f"{entry.cassette} is {entry.id}, and came after writes that nobody has played"
         )
         miss = explain(asking, Search(), self.library, late)
-        return Refuse(Outcome.MISS, 421, reason, asking.form, entry.route, miss=miss)
+        return Refuse(Outcome.MISS, 421, reason, entry.route, miss=miss)
 
     def _tell(self, asking: Asking, candidate: Candidate, reading: Reading, candidates: list[Candidate]) -> Decision:
         session, entry = asking.session, reading.entry
         if entry.omitted:
-            return _too_large(asking, entry)
+            return _too_large(entry)
         guess = self._guesses.judge_read(entry, candidate, candidates, asking)
         loose = find_loose(candidate, missing=entry.status in MISSING)
         if session.bindings.bind(candidate.added, loose=loose):
@@ -266,7 +263,6 @@ class Replay:
         return Serve(
             entry=entry,
             session=session,
-            route=asking.route,
             reading=reading,
             variant=variant,
             public=asking.public if addressed else None,
@@ -290,13 +286,10 @@ class Replay:
                 f"{entry.id} of cassette {entry.cassette}, and a write answers once"
             )
             miss = explain(asking, found, self.library)
-            return Refuse(Outcome.MISS, 421, reason + miss.advise(), form, name, used_up=True, miss=miss)
+            return Refuse(Outcome.MISS, 421, reason + miss.advise(), name, used_up=True, miss=miss)
         if found.refused or (found.lacking and not found.contradictions):
             reason = found.refused[0] if found.refused else spell_missing(found.lacking, asking.sent, form)
-            denied = self._denials.get((form.method, name or form.path), ())
-            own = next((one for one in denied if asking.session.plays(one.cassette)), None)
-            denial = None if own is None else self._serve(asking, own)
-            return Refuse(Outcome.UNAUTHORIZED, 401, reason, form, name, denial=denial)
+            return self._deny(asking, reason)
         why = ""
         if found.conjured:
             entry, identity = found.conjured[0]
@@ -309,7 +302,21 @@ class Replay:
                 f"{entry.cassette} makes ({identity} there), and nobody has played that write"
             )
         reason += spell_guesses(form, asking.session, self.library)
-        return Refuse(Outcome.MISS, 421, reason, form, name, miss=miss)
+        return Refuse(Outcome.MISS, 421, reason, name, miss=miss)
+
+    def _deny(self, asking: Asking, reason: str) -> Refuse:
+        """A call whose credentials will not do gets the recorded 401 of its route, where there is one."""
+        name = name_of(asking.route)
+        denied = self._denials.get((asking.form.method, name or asking.form.path), ())
+        own = next((one for one in denied if asking.session.plays(one.cassette)), None)
+        denial = None if own is None else self._serve(asking, own)
+        return Refuse(Outcome.UNAUTHORIZED, 401, reason, name, denial=denial)
+
+
+def _recorded_with(credential: Credential, candidates: list[Candidate]) -> list[Candidate]:
+    """What of the candidates was recorded with a credential."""
+    pairs = ((one, tuple(entry for entry in one.entries if credential in entry.credentials)) for one in candidates)
+    return [replace(one, entries=entries) for one, entries in pairs if entries]
 
 
 def _accept(request: Request) -> str:
@@ -335,9 +342,9 @@ def _with_token_in_headers(request: Request, public: Public) -> Request:
     return Request(request.method, request.target, headers, request.body, request.client, request.omitted)
 
 
-def _too_large(asking: Asking, entry: Entry) -> Refuse:
+def _too_large(entry: Entry) -> Refuse:
     reason = (
         f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
         "which is over the limit; raise body_limit of [record] and record it again"
     )
-    return Refuse(Outcome.MISS, 421, reason, asking.form, entry.route)
+    return Refuse(Outcome.MISS, 421, reason, entry.route)

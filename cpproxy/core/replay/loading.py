@@ -160,7 +160,7 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
         write=write,
         once=Once.USED_UP if write and not repeats(route) else Once.STAYS,
         route=name_of(route),
-        credentials=shared(frozenset(interaction.credentials)),
+        credentials=shared(_credentials(interaction)),
         secrets=_secrets(headers),
         omitted=_omitted(interaction),
     )
@@ -175,6 +175,13 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
     elif form.body.kind == "none":
         read.form = form
     return read
+
+
+def _credentials(interaction: Interaction) -> frozenset[Credential]:
+    """Those that were recorded, but for headers that stand there without a value."""
+    credentials = frozenset(interaction.credentials)
+    empty = {name.lower() for name, value in interaction.request.headers if not value.strip()} if credentials else ()
+    return frozenset(one for one in credentials if one.header not in empty) if empty else credentials
 
 
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
