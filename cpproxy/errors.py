@@ -2,6 +2,9 @@
 
 - CpproxyError
   - UsageError             2  a flag, an argument or the config is wrong
+    - TakenError              a name that is to be new is in use
+    - UnknownError            a name is that of nothing
+    - GoneError               a session has ended
   - CassetteError          3  a cassette is missing, unreadable or of an unknown version
   - UpstreamError          4  the upstream failed while recording
   - LedgerError            2  the ledger cannot be opened, read or written
@@ -36,6 +39,14 @@ class UsageError(CpproxyError):
 
 class TakenError(UsageError):
     """A name that is to be new is in use."""
+
+
+class UnknownError(UsageError):
+    """A name is that of nothing."""
+
+
+class GoneError(UsageError):
+    """A session has ended, or is about to."""
 
 
 class LedgerError(CpproxyError):

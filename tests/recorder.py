@@ -40,8 +40,11 @@ class _Sessions:
     def add(self, call: Call) -> None:
         self._tally.add(call)
 
-    def admits(self, session: str) -> bool:
-        return self._tally.admits(session)
+    def enter(self, session: str, visitor: Exchange) -> None:
+        self._tally.enter(session, visitor)
+
+    def leave(self, session: str, visitor: Exchange) -> None:
+        self._tally.leave(session, visitor)
 
     def scenario(self, session: str) -> str:
         return self._tally.session(session).scenario

@@ -88,9 +88,17 @@ class Standing:
 
 @contextlib.asynccontextmanager
 async def standing(
-    folder: Path, *, config: dict[str, Any] | None = None, chosen: Sequence[str] = ()
+    folder: Path,
+    *,
+    config: dict[str, Any] | None = None,
+    chosen: Sequence[str] = (),
+    more: Sequence[Interaction] = (),
+    grace: float = 60.0,
 ) -> AsyncIterator[Standing]:
-    """A proxy that replays `harness/boot` and `harness/canary` until the block is left."""
+    """A proxy that replays `harness/boot`, `harness/canary` and `more`, pauses too, until the block is left.
+
+    `grace` is how long a session that is being closed waits for its calls.
+    """
     settings = Settings(
         cassettes=folder / "cassettes",
         ledger=str(folder / "ledger.db"),
@@ -100,6 +108,8 @@ async def standing(
     )
     write_cassette(settings.cassettes, "harness/boot", BOOT)
     write_cassette(settings.cassettes, "harness/canary", CANARY)
+    if more:
+        write_cassette(settings.cassettes, "more", more)
     loaded = [cassettes.load(settings.cassettes, name) for name in cassettes.choose(settings.cassettes, tuple(chosen))]
     replay = Replay(loaded, RouteTable(settings.config.routes))
     desk = Desk(
@@ -110,8 +120,9 @@ async def standing(
         ],
         sources=replay.tapes,
         replay=replay,
+        grace=grace,
     )
-    mode = Replayer(replay, latency=False, limit=settings.config.record.body_limit)
+    mode = Replayer(replay, latency=True, limit=settings.config.record.body_limit)
     proxy = Proxy(Front(mode, desk.tally, Admin(desk), state_path=settings.config.state.path), desk)
     url = await proxy.start("127.0.0.1", 0)
     try:

@@ -5,16 +5,19 @@ import gc
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import msgspec
 import pytest
+from multidict import CIMultiDict
 
+from cpproxy.core.cassette import Body, Interaction, RecordedRequest, RecordedResponse
 from cpproxy.core.replay.session import Session
 from cpproxy.core.runs import SessionClosed, SessionOpened
 from cpproxy.core.tally import MOST_SESSIONS
 from cpproxy.ledger.database import Ledger
+from tests.origin import until
 from tests.processes import finish, running
 from tests.standing import BOOT, Standing, interaction, standing, write_cassette
 
@@ -62,7 +65,7 @@ async def test_a_name_that_is_none_is_refused(proxy: Standing, name: str) -> Non
 
 async def test_a_session_too_many_is_refused_until_another_is_closed(proxy: Standing) -> None:
     for number in range(MOST_SESSIONS):
-        proxy.desk.tally.reset(f"s{number}")
+        proxy.desk.tally.admit(f"s{number}")
     status, answer = await proxy.call("GET", "/s/another/health")
     assert (status, "4096 are open" in answer["error"]) == (400, True)
     status, answer = await proxy.admin("POST", "sessions", json={"name": "another"})
@@ -197,8 +200,197 @@ async def test_a_name_may_be_used_again_and_starts_from_nothing(proxy: Standing)
         assert (await proxy.call("GET", "/s/alpha/__stub/state"))[1]["provision_calls"] == 1
         _, verdict = await proxy.admin("DELETE", "sessions/alpha")
         assert (verdict["calls"], verdict["outcomes"]) == (1, {"replayed": 1})
-    assert await provision(proxy, "/s/alpha") == 201  # a late call opens it anew, and with all cassettes
-    assert (await proxy.call("POST", "/s/alpha/__cpproxy/verdict"))[1]["calls"] == 1
+
+
+async def test_one_that_was_opened_on_purpose_and_closed_stays_closed_until_it_is_opened_again(proxy: Standing) -> None:
+    await proxy.admin("POST", "sessions", json={"name": "alpha", "cassettes": ["harness/boot"]})
+    await proxy.admin("DELETE", "sessions/alpha")
+    for method, path, body in (("GET", "config", None), ("POST", "__cpproxy/scenarios", {"name": "harness/boot"})):
+        status, refusal = await proxy.call(method, f"/s/alpha/{path}", json=body)
+        assert (status, "session alpha was closed" in refusal["error"]) == (410, True)
+    assert (await proxy.call("POST", "/s/alpha/__cpproxy/reset"))[0] == 200
+    assert [one["name"] for one in (await proxy.admin("GET", "sessions"))[1]["sessions"]] == ["default"]
+    assert (await proxy.admin("GET", "calls?session=alpha"))[1]["calls"] == []
+    _, rows = await proxy.admin("GET", "calls?session=default")
+    assert [(one["call"]["outcome"], one["call"]["status"]) for one in rows["calls"]] == [("error", 410)]
+    assert (await proxy.admin("POST", "sessions", json={"name": "alpha"}))[0] == 201
+    assert (await proxy.call("GET", "/s/alpha/config"))[0] == 200
+
+
+async def test_one_that_began_with_a_call_begins_with_the_next_one_again(proxy: Standing) -> None:
+    for _ in range(2):
+        assert await provision(proxy, "/s/alpha") == 201
+        assert (await proxy.admin("DELETE", "sessions/alpha"))[1]["calls"] == 1
+
+
+class Slow:
+    """A `POST /provision` of a session, whose body comes in two parts."""
+
+    BODY = b'{"org_id":"org-alpha"}'
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def begin(cls, proxy: Standing, session: str) -> Self:
+        reader, writer = await asyncio.open_connection(*proxy.url.removeprefix("http://").split(":"))
+        head = f"POST /s/{session}/provision HTTP/1.1\r\nHost: cp\r\nContent-Length: {len(cls.BODY)}\r\n"
+        head += "Content-Type: application/json\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + cls.BODY[:9])
+        await until(lambda: bool(proxy.desk.tally.under_way(session)))
+        return cls(reader, writer)
+
+    async def end(self) -> bytes:
+        self._writer.write(self.BODY[9:])
+        return await self.answer()
+
+    async def answer(self) -> bytes:
+        """What came, as far as it has."""
+        answer = await self._reader.read()
+        self._writer.close()
+        return answer
+
+
+async def test_the_name_of_a_session_is_nobodys_until_its_verdict_is_out(proxy: Standing) -> None:
+    await proxy.admin("POST", "sessions", json={"name": "alpha"})
+    slow = await Slow.begin(proxy, "alpha")
+    closing = asyncio.create_task(proxy.admin("DELETE", "sessions/alpha"))
+    await until(lambda: proxy.desk.tally.session("alpha").closing)
+    asked = {
+        "open": await proxy.admin("POST", "sessions", json={"name": "alpha"}),
+        "close": await proxy.admin("DELETE", "sessions/alpha"),
+        "call": await proxy.call("GET", "/s/alpha/config"),
+        "begin": await proxy.admin("POST", "scenarios?session=alpha", json={"name": "harness/boot"}),
+        "reset": await proxy.admin("POST", "reset?session=alpha"),
+    }
+    assert {what: status for what, (status, _) in asked.items()} == {
+        "open": 409,
+        "close": 409,
+        "call": 410,
+        "begin": 410,
+        "reset": 410,
+    }
+    assert all("session alpha is being closed" in refusal["error"] for _, refusal in asked.values())
+    assert not closing.done()
+    assert (await slow.end()).startswith(b"HTTP/1.1 201 ")
+    status, verdict = await closing
+    assert (status, verdict["outcomes"]) == (200, {"replayed": 1})
+    assert (await proxy.admin("POST", "sessions", json={"name": "alpha"}))[0] == 201
+
+
+async def test_whoever_asks_for_the_name_of_a_session_while_it_is_judged_waits_for_the_verdict(proxy: Standing) -> None:
+    async def reopen() -> None:
+        while (await proxy.admin("POST", "sessions", json={"name": "alpha", "cassettes": ["harness/boot"]}))[0] != 201:
+            pass
+        await proxy.call("GET", "/s/alpha/config")
+
+    await proxy.admin("POST", "sessions", json={"name": "alpha", "cassettes": ["harness/canary"]})
+    await proxy.call("GET", "/s/alpha/health")
+    (_, first), _ = await asyncio.gather(proxy.admin("DELETE", "sessions/alpha"), reopen())
+    _, second = await proxy.admin("DELETE", "sessions/alpha")
+    assert [(one["scenarios"], one["calls"]) for one in (first, second)] == [
+        (["harness/canary"], 1),
+        (["harness/boot"], 1),
+    ]
+    with Ledger.open(proxy.settings.ledger) as ledger:
+        ledger.ingest()
+        kinds = [type(one) for one in ledger.events(proxy.desk.run.id)]
+    assert kinds == [SessionOpened, SessionClosed, SessionOpened, SessionClosed]
+
+
+async def test_a_call_that_outlasts_the_grace_is_refused_counted_and_brings_nothing_back(tmp_path: Path) -> None:
+    async with standing(tmp_path, grace=0) as proxy:
+        await proxy.admin("POST", "sessions", json={"name": "alpha", "cassettes": ["harness/boot"]})
+        slow = await Slow.begin(proxy, "alpha")
+        _, verdict = await proxy.admin("DELETE", "sessions/alpha")
+        assert (verdict["outcomes"], verdict["exit"]) == ({"error": 1}, 1)
+        answer = await slow.end()
+        assert answer.startswith(b"HTTP/1.1 410 ")
+        assert b"session alpha was closed before the call was answered" in answer
+        assert (await proxy.admin("GET", "sessions"))[1] == {"sessions": []}
+        assert (await proxy.admin("POST", "sessions", json={"name": "alpha"}))[0] == 201
+
+
+async def test_an_answer_that_outlasts_the_grace_is_cut_off_and_counted(tmp_path: Path) -> None:
+    headers = (("Content-Type", "text/event-stream"),)
+    answered = RecordedResponse(200, "OK", headers, Body(text="onetwo"), ((0, 3), (3_600_000, 3)))
+    stream = Interaction("0001", 0.0, 3600.0, RecordedRequest("GET", "/stream"), answered)
+    async with standing(tmp_path, grace=0, more=(stream,)) as proxy:
+        async with aiohttp.ClientSession() as client, client.get(f"{proxy.url}/s/alpha/stream") as response:
+            assert await response.content.readexactly(3) == b"one"
+            _, verdict = await proxy.admin("DELETE", "sessions/alpha")
+            with pytest.raises(aiohttp.ClientError):
+                await response.content.read()
+        assert verdict["outcomes"] == {"error": 1}
+        assert (await proxy.admin("GET", "sessions"))[1] == {"sessions": []}
+
+
+async def test_a_session_that_cannot_be_judged_as_asked_stays_open(proxy: Standing) -> None:
+    await proxy.admin("POST", "sessions", json={"name": "alpha"})
+    await proxy.call("GET", "/s/beta/health")
+    for body in (b"garbage", b'{"fail_on":"mist"}', b'{"require":["x"]}'):
+        assert (await proxy.admin("DELETE", "sessions/alpha", data=body))[0] == 400
+        assert await provision(proxy, "/s/alpha") in {201, 421}
+    status, verdict = await proxy.admin("DELETE", "sessions/alpha", data=b'{"session":"beta"}')
+    assert (status, verdict["calls"]) == (200, 3)
+
+
+async def test_a_reset_of_a_session_that_nobody_opened_opens_none(proxy: Standing) -> None:
+    assert (await proxy.call("POST", "/s/alpha/__cpproxy/reset"))[0] == 200
+    assert (await proxy.admin("POST", "reset?session=beta"))[1]["calls"] == {}
+    assert (await proxy.admin("GET", "sessions"))[1] == {"sessions": []}
+
+
+async def test_headers_that_name_two_sessions_are_refused(proxy: Standing) -> None:
+    def named(*names: str) -> CIMultiDict[str]:
+        return CIMultiDict(("X-Cpproxy-Session", name) for name in names)
+
+    status, refusal = await proxy.call("GET", "/health", headers=named("alpha", "beta"))
+    assert (status, "more than one X-Cpproxy-Session" in refusal["error"]) == (400, True)
+    assert (await proxy.call("GET", "/health", headers=named("alpha", "alpha")))[0] == 200
+    assert (await proxy.call("GET", "/s/gamma/health", headers=named("alpha", "beta")))[0] == 200
+    names = [one["name"] for one in (await proxy.admin("GET", "sessions"))[1]["sessions"]]
+    assert names == ["default", "alpha", "gamma"]
+
+
+@pytest.mark.parametrize("name", ["../x", "", "a b"])
+async def test_every_command_refuses_a_session_that_is_no_name(proxy: Standing, name: str) -> None:
+    await proxy.call("GET", "/health")
+    for command in (["calls"], ["verify"], ["status"], ["wait"], ["scenario", "end"]):
+        done = await asyncio.to_thread(finish, [*command, "--session", name, "--url", proxy.url])
+        assert (done.returncode, "1 to 64 letters" in done.stderr) == (2, True), command
+    for path in ("calls", "state", "misses"):
+        status, refusal = await proxy.admin("GET", f"{path}?session=..%2Fx")
+        assert (status, "1 to 64 letters" in refusal["error"]) == (400, True)
+    assert (await proxy.admin("POST", "verdict", json={"session": "../x"}))[0] == 400
+
+
+async def test_the_ledger_holds_of_each_call_its_own_body(tmp_path: Path) -> None:
+    made = interaction("0001", "POST", "/workspaces", f'{{"id":"{uuid.uuid4()}"}}', status=201)
+    async with standing(tmp_path, more=(made,)) as proxy:
+        for name in ("alpha", "beta"):
+            own = str(uuid.uuid4())
+            assert (await proxy.call("POST", f"/s/{name}/workspaces", json={"id": own}))[0] == 201
+            _, rows = await proxy.admin("GET", f"calls?session={name}")
+            assert [one["call"]["body"] for one in rows["calls"]] == [{"id": own}]
+            ask = {"session": name, "require": [f"POST /workspaces $.id={own}"]}
+            assert (await proxy.admin("POST", "verdict", json=ask))[1]["exit"] == 0
+
+
+async def test_the_ledger_holds_what_a_route_leaves_out_of_the_match(tmp_path: Path) -> None:
+    route = {"name": "provision", "match": "POST /provision", "ignore": ["$.build"]}
+    async with standing(tmp_path, config={"routes": [route]}) as proxy:
+        assert (await proxy.call("POST", "/provision", json={"org_id": "org-alpha", "build": 1}))[0] == 201
+        assert (await proxy.call("POST", "/provision", json={"org_id": "else", "build": 2}))[0] == 421
+        for build in (1, 2):
+            _, rows = await proxy.admin("GET", "calls")
+            assert rows["calls"][build - 1]["call"]["body"]["build"] == build
+        done = await proxy.run(
+            "verify", "--require", "POST /provision $.build=1", "--require", "POST /provision $.build=3"
+        )
+        assert "$.build=3" in done.stdout
+        assert "$.build=1" not in done.stdout
 
 
 async def test_nothing_of_a_closed_session_stays(proxy: Standing) -> None:

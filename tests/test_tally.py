@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.routes import Template
 from cpproxy.core.tally import MOST_SESSIONS, Tally
+from cpproxy.errors import GoneError, UsageError
 
 COUNTERS = [("provision", "provision_calls"), ("start", "provision_calls"), ("config", "tenants_config_calls")]
 
@@ -12,12 +15,34 @@ COUNTERS = [("provision", "provision_calls"), ("start", "provision_calls"), ("co
 def test_there_is_an_end_to_sessions_but_not_to_calls_of_known_ones() -> None:
     tally = Tally()
     for number in range(MOST_SESSIONS):
-        assert tally.admits(f"s{number}")
-        tally.reset(f"s{number}")
-    assert tally.admits("s0")
-    assert not tally.admits("another")
+        tally.admit(f"s{number}")
+    tally.admit("s0")
+    with pytest.raises(UsageError, match="4096 are open"):
+        tally.admit("another")
+    with pytest.raises(UsageError, match="4096 are open"):
+        tally.open("another")
+    tally.admit("default")
     tally.close("s1")
-    assert tally.admits("another")
+    tally.close("s2")
+    tally.close("s3")  # one of them for the default session, which there is in any case
+    tally.admit("another")
+    tally.open("s1")
+
+
+def test_as_many_of_the_closed_are_remembered_as_may_be_open() -> None:
+    tally = Tally()
+    for number in range(MOST_SESSIONS + 1):
+        tally.open(f"s{number}")
+        tally.close(f"s{number}")
+    tally.admit("s0")
+    with pytest.raises(GoneError, match="session s1 was closed"):
+        tally.admit("s1")
+
+
+def test_a_reset_begins_no_session() -> None:
+    tally = Tally()
+    tally.reset("one")
+    assert tally.sessions() == ()
 
 
 def call(route: str = "", *, target: str = "/a", outcome: Outcome = Outcome.REPLAYED, **more: Any) -> Call:

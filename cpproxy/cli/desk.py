@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import structs
 
 from cpproxy import __version__
-from cpproxy.cli.options import Settings
+from cpproxy.cli.options import Settings, check_session
 from cpproxy.core.answers import (
     Ask,
     Begin,
@@ -32,11 +32,9 @@ from cpproxy.core.answers import (
     Wait,
     Waited,
 )
-from cpproxy.core.requirements import parse_waits
+from cpproxy.core.requirements import Requirement, parse_waits
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import (
-    DEFAULT_SESSION,
-    SESSION_NAME,
     Event,
     Mode,
     Reset,
@@ -47,10 +45,9 @@ from cpproxy.core.runs import (
     Served,
     SessionClosed,
     SessionOpened,
-    is_session,
 )
-from cpproxy.core.tally import FULL, Tally
-from cpproxy.errors import TakenError, UsageError
+from cpproxy.core.tally import Tally
+from cpproxy.errors import UsageError
 from cpproxy.files.cassettes import combine_digests
 from cpproxy.ledger.journal import Journal
 
@@ -62,6 +59,7 @@ CALLS_AT_ONCE = 1000
 """How many calls one answer holds at most; a follower asks for those after the last."""
 
 _POLL = 0.02
+_GRACE = 1.0
 
 
 class Player(Protocol):
@@ -81,7 +79,8 @@ class Desk:
     """The run of one proxy, from `begin` to `end`.
 
     `cassettes` are those that are served or recorded, `sources` what replay holds of the served ones. `replay` is what
-    plays them in sessions, in the mode that does.
+    plays them in sessions, in the mode that does. `grace` is for how many seconds a session that is being closed waits
+    for its calls under way.
     """
 
     def __init__(
@@ -93,11 +92,13 @@ class Desk:
         upstream: str = "",
         sources: "Sequence[Tape]" = (),
         replay: Player | None = None,
+        grace: float = _GRACE,
     ) -> None:
         self._settings = settings
         self._routes = RouteTable(settings.config.routes)
         self._sources = sources
         self._replay = replay
+        self._grace = grace
         self._opened: dict[str, tuple[str, ...]] = {}
         self._journal: Journal | None = None
         self._stopping = False
@@ -126,7 +127,11 @@ class Desk:
         if self._journal is None:
             raise RuntimeError("the run has not begun")
         self._journal.note(event)
-        self._journal.flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._journal is not None:
+            self._journal.flush()
 
     def stop_waiting(self) -> None:
         """Let those who wait go: the proxy is about to stop."""
@@ -179,7 +184,7 @@ class Desk:
         """A script says where it is. UsageError for a name that is none."""
         if not begin.name or not begin.name.isprintable():
             raise UsageError(f"scenario {begin.name!a}: expected a name such as harness/boot")
-        self._admit(session)
+        self.tally.admit(session)
         self.note(ScenarioBegun(time.time(), begin.name, session, begin.xfail))
         self.tally.begin(session, begin.name)
 
@@ -188,11 +193,15 @@ class Desk:
         name = self.tally.scenario(session)
         if not name:
             raise UsageError(f"no scenario has begun in session {session}; `cpproxy scenario begin NAME` begins one")
+        self.tally.admit(session)
         self.note(ScenarioEnded(time.time(), name, session, end.exit))
         self.tally.end(session)
 
     def reset(self, session: str) -> None:
-        """A session begins anew: its progress and counters, not its rows."""
+        """A session begins anew, if it has begun: its progress and counters, not its rows."""
+        if session not in self.tally.sessions():
+            return
+        self.tally.admit(session)
         self.note(Reset(time.time(), session))
         self.tally.reset(session)
         if self._replay:
@@ -200,45 +209,55 @@ class Desk:
 
     def sessions(self, base: str) -> Sessions:
         """Those that were opened and not closed, or that somebody has named; `base` is the front's address."""
-        names = dict.fromkeys((*self._opened, *self.tally.sessions()))
-        return Sessions(tuple(self._describe(name, base) for name in names))
+        return Sessions(tuple(self._describe(name, base) for name in self.tally.sessions()))
 
     def open_session(self, wanted: Open, base: str) -> Opened:
         """Opens a session with its cassettes. TakenError if it exists, UsageError for a bad name or cassette."""
         name = wanted.name or f"session-{secrets.token_hex(4)}"
-        if not is_session(name):
-            raise UsageError(f"session {name!a}: {SESSION_NAME}")
-        if name == DEFAULT_SESSION or name in self._opened or name in self.tally.sessions():
-            raise TakenError(f"session {name} exists; choose another name, or close it first")
+        check_session(name)
         served = {one.name for one in self.run.cassettes} if self._replay else set()
-        self._admit(name)
         for cassette in wanted.cassettes:
             if cassette not in served:
                 known = ", ".join(sorted(served)) or "none"
                 raise UsageError(f"no cassette {cassette!a} is served; there are: {known}")
+        self.tally.open(name)
         self.note(SessionOpened(time.time(), name, wanted.cassettes))
         self._opened[name] = wanted.cassettes
-        self.tally.reset(name)
         if self._replay:
             self._replay.open(name, wanted.cassettes)
         return self._describe(name, base)
 
-    def _admit(self, session: str) -> None:
-        """UsageError where a session would be one too many."""
-        if not self.tally.admits(session):
-            raise UsageError(f"session {session}: {FULL}")
-
     async def close_session(self, name: str, ask: Ask) -> "Verdict":
-        """Ends and forgets a session; its verdict comes back. UsageError for one that nobody opened or named."""
-        if name not in self._opened and name not in self.tally.sessions():
-            raise UsageError(f"no session {name!a} is open")
+        """Ends and forgets a session; its verdict comes back, which speaks of all calls that it has taken.
+
+        Until then nobody else gets its name or makes a call in it. Calls under way that take longer than the grace are
+        ended, and stand in the verdict as that. Should there be no verdict, the session stays open.
+        UnknownError for one that nobody opened or named, TakenError for one that is being closed already.
+        """
+        _check(ask)
+        self.tally.begin_closing(name)
+        try:
+            await self._empty(name)
+            verdict = await asyncio.to_thread(self._judge_session, ask)
+            self.note(SessionClosed(time.time(), name))
+        except BaseException:
+            self.tally.stop_closing(name)
+            raise
         self._opened.pop(name, None)
         self.tally.close(name)
         if self._replay:
             self._replay.close(name)
-        verdict = await asyncio.to_thread(self._judge_session, ask)
-        self.note(SessionClosed(time.time(), name))
         return verdict
+
+    async def _empty(self, session: str) -> None:
+        """Returns once the rows of all calls of a session are in the journal."""
+        deadline = time.monotonic() + self._grace
+        while calls := self.tally.under_way(session):
+            if time.monotonic() >= deadline:
+                for call in calls:
+                    call.dismiss()
+            await asyncio.sleep(_POLL)
+        self._flush()
 
     def _judge_session(self, ask: Ask) -> "Verdict":
         from cpproxy.cli.checkout import read_digests  # noqa: PLC0415 (as above)
@@ -252,6 +271,8 @@ class Desk:
 
     async def calls(self, wanted: Mapping[str, str]) -> Calls:
         """The first calls that fit the filters, `CALLS_AT_ONCE` at most. UsageError for a filter that is none."""
+        if "session" in wanted:
+            check_session(wanted["session"])
         return await asyncio.to_thread(self._find_calls, dict(wanted))
 
     def _find_calls(self, wanted: dict[str, str]) -> Calls:
@@ -275,7 +296,8 @@ class Desk:
             return NamedCall(f"{run}:{row.seq}", row)
 
     async def verdict(self, ask: Ask) -> "Verdict":
-        """What the run comes to so far."""
+        """What the run comes to so far. UsageError for a question that is none."""
+        _check(ask)
         return await asyncio.to_thread(self._judge, ask)
 
     def _judge(self, ask: Ask) -> "Verdict":
@@ -304,3 +326,14 @@ class Desk:
                 reason = f"not there after {wait.timeout:.3g} s"
                 return Waited(met=False, counts=counts, reason=reason, late=True)
             await asyncio.sleep(_POLL)
+
+
+def _check(ask: Ask) -> None:
+    """UsageError for a question that no verdict could answer."""
+    from cpproxy.core.judge import parse_fail_on  # noqa: PLC0415 (nobody is judged at the start)
+
+    parse_fail_on(ask.fail_on)
+    for text in ask.require:
+        Requirement.parse(text)
+    if ask.session:
+        check_session(ask.session)

@@ -169,9 +169,23 @@ def read_public(url: str | None) -> "Public | None":
     return public
 
 
+def check_session(name: str) -> None:
+    """UsageError for a name that no session has."""
+    from cpproxy.core.runs import SESSION_NAME, is_session  # noqa: PLC0415 (only for those who name one)
+
+    if not is_session(name):
+        raise UsageError(f"session {name!a}: {SESSION_NAME}")
+
+
+def _take_session(_: click.Context, __: click.Parameter, name: str | None) -> str:
+    if name is not None:
+        check_session(name)
+    return name or ""
+
+
 def session_option(says: str) -> Decorator:
-    """`--session`, as `session: str`, empty where none is named; `says` is its help."""
-    return click.option("--session", default="", metavar="NAME", help=says)
+    """`--session`, as `session: str`, empty where none is named; `says` is its help. UsageError for no name."""
+    return click.option("--session", callback=_take_session, metavar="NAME", help=says)
 
 
 def format_option(*formats: str) -> Decorator:

@@ -13,7 +13,7 @@ from cpproxy.cli.options import Settings, common_options, format_option, session
 from cpproxy.core.answers import Ask
 from cpproxy.core.judge import parse_fail_on
 from cpproxy.core.requirements import Requirement
-from cpproxy.core.runs import SESSION_NAME, Mode, is_session
+from cpproxy.core.runs import Mode
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import CpproxyError, UsageError
 from cpproxy.report import verdicts
@@ -54,8 +54,6 @@ def verify(
     for text in require:
         Requirement.parse(text)
     parse_fail_on(fail_on)
-    if session and not is_session(session):
-        raise UsageError(f"--session {session!a}: {SESSION_NAME}")
     if url and run != "latest":
         raise UsageError("--run is for the ledger; a running proxy judges its own run")
     code = asyncio.run(_run(command, url)) if command else 0

@@ -28,12 +28,13 @@ from cpproxy.core.answers import (
 )
 from cpproxy.core.runs import DEFAULT_SESSION, SESSION_NAME, is_session
 from cpproxy.core.verdict import Verdict
-from cpproxy.errors import CpproxyError, TakenError, UsageError
+from cpproxy.errors import CpproxyError, GoneError, TakenError, UnknownError, UsageError
 from cpproxy.front.exchange import Exchange
 from cpproxy.front.reach import find_public
 from cpproxy.front.server import STATE
 
 _LOG = logging.getLogger("cpproxy.front")
+_STATUSES: dict[type[UsageError], int] = {TakenError: 409, UnknownError: 404, GoneError: 410}
 
 
 class Desk(Protocol):
@@ -136,7 +137,7 @@ class Admin:
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 (what goes wrong here is no call: it gets an answer and no row)
-            return _explain(error, missing=404 if kind else 400)
+            return _explain(error, wrong=404 if kind == "/call/" else 400)
         return answer if isinstance(answer, web.StreamResponse) else _respond(200, answer)
 
     async def _health(self, _: Exchange) -> object:
@@ -189,7 +190,7 @@ class Admin:
 
     async def _close(self, exchange: Exchange) -> object:
         name = unquote(exchange.http.path.rpartition("/sessions/")[2])
-        return await self._desk.close_session(name, await _read_ask(exchange, name))
+        return await self._desk.close_session(name, structs.replace(await _read(exchange, Ask), session=name))
 
     def _base(self, exchange: Exchange) -> str:
         """The front's address as the asker knows it."""
@@ -231,13 +232,11 @@ async def _read[T](exchange: Exchange, kind: type[T]) -> T:
         raise UsageError(f"the body of {exchange.method} {exchange.http.path}: {error}") from error
 
 
-def _explain(error: Exception, *, missing: int) -> web.Response:
-    """The answer to a question that failed; `missing` is the status for what the asker got wrong."""
+def _explain(error: Exception, *, wrong: int) -> web.Response:
+    """The answer to a question that failed; `wrong` is the status for what the asker got wrong."""
     match error:
-        case TakenError():
-            return _refuse(409, str(error))
         case UsageError():
-            return _refuse(missing, str(error))
+            return _refuse(_STATUSES.get(type(error), wrong), str(error))
         case CpproxyError():
             return _refuse(500, str(error))
         case web.HTTPException():  # a body that is too large

@@ -64,6 +64,8 @@ class Exchange:
         "began",
         "client",
         "content",
+        "dismissed",
+        "handler",
         "headers",
         "host",
         "keep_alive",
@@ -98,6 +100,10 @@ class Exchange:
         self._task = task
         self.began = time.perf_counter()
         self.content = content
+        self.dismissed = False
+        """Whether its session is being closed, so that it is not to be answered."""
+        self.handler: asyncio.Task[Any] | None = None
+        """The task that answers it."""
         self.headers: Headers = message.raw_headers
         self.host = as_latin1(message.headers.get("Host", ""))
         self.keep_alive = not message.should_close
@@ -137,6 +143,12 @@ class Exchange:
 
     def _finish(self) -> None:
         """Nothing is held that the end of the call would free."""
+
+    def dismiss(self) -> None:
+        """Ends the call where it is, unless its row is there: its session closes."""
+        if self.handler is not None and not self.logged and not self.dismissed:
+            self.dismissed = True
+            self.handler.cancel()
 
     @property
     def has_body(self) -> bool:

@@ -29,8 +29,7 @@ from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.config import ADMIN_PREFIX
 from cpproxy.core.messages import as_latin1
 from cpproxy.core.runs import DEFAULT_SESSION, is_session
-from cpproxy.core.tally import FULL
-from cpproxy.errors import CpproxyError, UsageError
+from cpproxy.errors import CpproxyError, GoneError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
 from cpproxy.front.parser import RequestParser
 
@@ -75,8 +74,11 @@ class Tally(Protocol):
     def add(self, call: Call) -> None:
         """Counts a call."""
 
-    def admits(self, session: str) -> bool:
-        """Whether a call may be of this session."""
+    def enter(self, session: str, visitor: Exchange) -> None:
+        """A call of this session begins. GoneError for one that has ended, UsageError for one too many."""
+
+    def leave(self, session: str, visitor: Exchange) -> None:
+        """A call is over."""
 
     def scenario(self, session: str) -> str:
         """The name of the session's scenario under way, or nothing."""
@@ -241,18 +243,33 @@ class Front:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
         exchange.target = _origin_form(exchange.target)
-        problem = _choose_session(exchange, self._tally)
+        problem = _choose_session(exchange)
         if problem:
-            exchange.seq = self.number()
-            exchange.session, exchange.keep_alive = DEFAULT_SESSION, False
-            await exchange.refuse(400, Outcome.ERROR, problem)
-            return _CLOSES
+            return await self._turn_away(exchange, 400, problem)
         target = exchange.target
         if target.startswith(ADMIN_PREFIX) and target[len(ADMIN_PREFIX) : len(ADMIN_PREFIX) + 1] in ("/", "?", ""):
             return await self._administer(exchange, target[len(ADMIN_PREFIX) :].partition("?")[0])
         if self._state_path and target.startswith(self._state_path) and target.partition("?")[0] == self._state_path:
             return await self._administer(exchange, STATE)
-        exchange.session = exchange.session or DEFAULT_SESSION
+        session = exchange.session = exchange.session or DEFAULT_SESSION
+        try:
+            self._tally.enter(session, exchange)
+        except UsageError as error:
+            return await self._turn_away(exchange, 410 if isinstance(error, GoneError) else 400, str(error))
+        try:
+            return await self._answer(exchange)
+        finally:
+            self._tally.leave(session, exchange)
+
+    async def _turn_away(self, exchange: Exchange, status: int, problem: str) -> web.StreamResponse:
+        """Refuses a call that no session takes; it stands on the ledger as one of the default session."""
+        exchange.seq = self.number()
+        exchange.session, exchange.keep_alive = DEFAULT_SESSION, False
+        await exchange.refuse(status, Outcome.ERROR, problem)
+        return _CLOSES
+
+    async def _answer(self, exchange: Exchange) -> web.StreamResponse:
+        exchange.handler = asyncio.current_task()
         if exchange.message.upgrade:  # which is declined; what follows it on the connection is nobody's to read
             exchange.keep_alive = False
         exchange.seq = self.number()
@@ -263,6 +280,9 @@ class Front:
             exchange.keep_alive = False
             await exchange.refuse(400, Outcome.ERROR, "malformed body: it is not framed as its headers say")
         except (ConnectionError, asyncio.CancelledError):
+            if exchange.dismissed and not exchange.logged:
+                await self._send_off(exchange)
+                return _CLOSES
             if not exchange.logged:
                 exchange.abort(outcome=Outcome.ERROR, status=0, reason="the client went away")
             raise
@@ -279,6 +299,17 @@ class Front:
         await response.prepare(exchange.http)
         await response.write_eof()
         return _STAYS if response.keep_alive else _CLOSES
+
+    async def _send_off(self, exchange: Exchange) -> None:
+        """Ends a call whose session is being closed, and which was to be cancelled for that."""
+        if exchange.handler is not None:
+            exchange.handler.uncancel()
+        reason = f"session {exchange.session} was closed before the call was answered"
+        if exchange.started:
+            exchange.abort(outcome=Outcome.ERROR, status=0, reason=reason)
+        else:
+            exchange.keep_alive = False
+            await exchange.refuse(410, Outcome.ERROR, reason)
 
     async def _apologise(self, exchange: Exchange, error: Exception) -> None:
         reason = f"internal error ({type(error).__name__}); run with -vv to see it whole, and report it"
@@ -382,23 +413,25 @@ def _origin_form(target: str) -> str:
     return target
 
 
-def _choose_session(exchange: Exchange, tally: Tally) -> str:
+def _choose_session(exchange: Exchange) -> str:
     """Finds the session that a `/s/NAME/…` path or else a header chooses, and takes both out of the call.
 
     What is wrong with it comes back, or nothing.
     """
     chosen = as_latin1(exchange.message.headers.get("X-Cpproxy-Session", ""))
+    several = False
     if chosen:
+        several = len(set(exchange.message.headers.getall("X-Cpproxy-Session"))) > 1
         exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != SESSION_HEADER)
     if exchange.target.startswith(SESSION_PREFIX):
         chosen, rest = _split(exchange.target[len(SESSION_PREFIX) :])
         exchange.prefix, exchange.target = SESSION_PREFIX + chosen, rest
+    elif several:
+        return "more than one X-Cpproxy-Session: which of them counts is anybody's guess"
     elif not chosen:
         return ""
     exchange.session = chosen
-    if not is_session(chosen):
-        return "a session's name is 1 to 64 letters, digits, dots, dashes and underscores"
-    return "" if tally.admits(chosen) else f"session {chosen}: {FULL}"
+    return "" if is_session(chosen) else "a session's name is 1 to 64 letters, digits, dots, dashes and underscores"
 
 
 def _split(target: str) -> tuple[str, str]:
