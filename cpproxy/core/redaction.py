@@ -183,8 +183,3 @@ def read_document(body: bytes) -> msgspec.Raw | msgspec.UnsetType:
         return msgspec.Raw(msgspec.json.encode(mask(msgspec.json.decode(body))))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return msgspec.UNSET  # no JSON after all
-
-
-def mask_document(value: object) -> msgspec.Raw:
-    """A decoded JSON body as the ledger holds it: a masked copy."""
-    return msgspec.Raw(msgspec.json.encode(mask(msgspec.json.decode(msgspec.json.encode(value)))))

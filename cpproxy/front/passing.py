@@ -4,9 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from aiohttp.web import RequestPayloadError
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
 from cpproxy.core import bodies, redaction
 from cpproxy.core.addresses import Addresses, Public, addresses
@@ -200,7 +199,7 @@ class Passing:
             if self.request.whole
             else "answered before the whole request body had come: it is not recorded",
             "request_size": self.request.size,
-            "body": _document(self.request),
+            "body": redaction.read_document(bytes(self.request.kept)) if self.request.whole else UNSET,
         }
 
     async def fail(self, status: int, reason: str) -> None:
@@ -230,13 +229,3 @@ def with_length(headers: Headers, length: int) -> Headers:
     return tuple(
         (name, b"%d" % length) if name.lower() == b"content-length" else (name, value) for name, value in headers
     )
-
-
-def _document(catch: Catch) -> Raw | UnsetType:
-    """The request's JSON, masked, where it has some that is no larger than a requirement would look into."""
-    if not catch.whole or catch.size > redaction.LARGEST_DOCUMENT or not catch.kept.startswith((b"{", b"[")):
-        return UNSET
-    try:
-        return redaction.mask_document(msgspec.json.decode(bytes(catch.kept)))
-    except (msgspec.MsgspecError, RecursionError):
-        return UNSET  # no JSON after all

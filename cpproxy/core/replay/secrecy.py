@@ -86,6 +86,6 @@ def _hide_part(where: str, text: str | None, secrets: Secrets) -> str | None:
 def _hide_body(text: str) -> str:
     """A body, or a part of one, without its secrets."""
     try:
-        return bytes(redaction.mask_document(msgspec.json.decode(text))).decode()
+        return msgspec.json.encode(redaction.mask(msgspec.json.decode(text))).decode()
     except (msgspec.DecodeError, RecursionError):
         return f"a text of {len(text)} characters" if names_secret(text) else text
