@@ -172,7 +172,8 @@ def test_09_two_operators_each_see_their_own_org_in_one_list(
 
     def look(slug: str, who: str, client: str) -> str:
         told = player.ask("GET /orgs", by=who, client=client)
-        assert told.json["orgs"][0] == {"slug": "base", "status": "running"}
+        assert told.status == 200, told.reason
+        assert told.json["orgs"][:1] == [{"slug": "base", "status": "running"}]
         found: list[str] = [org["status"] for org in told.json["orgs"] if org["slug"] == slug]
         return found[0] if found else "absent"
 
@@ -294,6 +295,7 @@ def test_15_one_dummy_token_stands_for_both_tenants() -> None:
     for _ in range(2):
         workspace = new()
         told = player.ask("POST /ws", body=provision(workspace), by="dummy")
+        assert told.status == 201, told.reason
         call = f"GET /ws/{workspace}/status?instance_id={told.json['instance_id']}"
         assert states(player, call, 2, by="dummy") == ["pending", "running"]
 

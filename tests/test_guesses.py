@@ -133,3 +133,19 @@ def test_a_miss_says_that_what_it_names_is_in_what_was_bound_by_arrival() -> Non
     assert player.ask("POST /orgs", body={"id": org}, by="x").doubt
     assert player.ask("POST /ws", body={"id": workspace, "org": org}, by="x").outcome == "replayed"
     assert f"{org} was bound by arrival" in player.ask(f"GET /ws/{workspace}", by="x").reason
+
+
+def test_whoever_took_anothers_place_by_arrival_leaves_anothers_to_who_comes_after() -> None:
+    tape = two_workspaces()
+    tape.documents[0]["request"]["headers"].append(["X-Admin-Token", "{{cpproxy:x-admin-token:1}}"])
+    tape.documents[0]["credentials"].append({"header": "x-admin-token"})
+    player = play(tape)
+    more = (("X-Admin-Token", "mine"),)
+    first = player.ask("POST /ws", body={"id": new()}, by="x", headers=more)
+    then = player.ask(
+        "POST /ws", body={"id": new()}, by="y"
+    )  # it could not have got the first one's: it lacks a header
+    assert [(one.entry, "nothing tells whether 1 or 3 is meant" in one.doubt) for one in (first, then)] == [
+        ("1", True),
+        ("3", True),
+    ]

@@ -1,41 +1,22 @@
-"""Single rules of replay that no case shows alone, and the proof that each rule is held by tests."""
+"""The rules by which a call is matched (1 to 10 of replay), each sentence that no case shows alone."""
 
-# ruff: noqa: ARG005 - what stands in for a rule takes what the rule takes
-
-import inspect
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cpproxy.core import matching
-from cpproxy.core.addresses import Public
+from cpproxy.core.config import Repeat, RouteSettings
 from cpproxy.core.messages import Request
-from cpproxy.core.replay import (
-    bindings,
-    credentials,
-    documents,
-    fates,
-    guesses,
-    identities,
-    index,
-    loading,
-    reading,
-    search,
-    serving,
-    session,
-    timelines,
-    views,
-    worlds,
-)
-from cpproxy.core.replay import decisions as replay
-from cpproxy.core.replay.decisions import Refuse
-from tests import test_cases, test_guesses
+from cpproxy.core.replay.decisions import Refuse, Serve
 from tests.moving import Tape, play
 
 W1 = "0b9d1c52-6c1e-4a54-9d8a-3f2f6a1b7c01"
 W2 = "7f3e8a90-11c2-4d3e-8b4a-90ab12cd34ef"
+ORG = "c0ffee00-dead-4bee-8fed-0123456789ab"
+SLUG = "e2e-20260105-1a2b3c4d"
+I1 = "i-0a1b2c3d4e5f60718"
+I2 = "i-1111aaaa2222bbbb3"
 
 
 def new() -> str:
@@ -67,6 +48,79 @@ def test_02_what_the_cassette_names_is_an_identity_and_what_the_config_excludes_
     assert player.ask("POST /paint", body={"colour": "red", "image": "img-999999"}).outcome == "miss"
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param("10000000-0000-4000-8000-000000000007", id="a UUID"),
+        pytest.param(W1.upper(), id="a UUID in upper case"),
+        pytest.param("01ZZZZZZZZZZZZZZZZZZZZZZZZ", id="a ULID"),
+        pytest.param("00000000000000ab", id="hex"),
+        pytest.param("team-blue-000000ab", id="a slug that ends in hex"),
+        pytest.param("dQw4w9WgXcQ7zRt2", id="a random token"),
+    ],
+)
+def test_02_what_looks_made_is_an_identity(made: str) -> None:
+    live = made[:1] + made[:0:-1]
+    tape = Tape()
+    tape.add("POST /things", {"ok": 1}, 201, body={"name": made})
+    tape.add(f"GET /things/{made}", {"name": made})
+    player = play(tape)
+    assert player.ask("POST /things", body={"name": live}).status == 201
+    assert player.ask(f"GET /things/{live}").json == {"name": live}
+
+
+ORG_ROUTE = RouteSettings(match="GET /compared", compare=("X-Org",))
+PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "path": lambda one: {"call": f"GET /things/{one}/state"},
+    "query": lambda one: {"call": f"GET /things?id={one}"},
+    "header": lambda one: {"call": "GET /compared", "headers": (("X-Org", one),)},
+    "json": lambda one: {"call": "PUT /a", "body": {"owner": [{"ref": one}]}},
+    "name": lambda one: {"call": "PUT /b", "body": {"tags": {one: 1}}},
+    "form": lambda one: {"call": "PUT /c", "body": f"Owner={one}&Kind=a"},
+    "body": lambda one: {"call": "PUT /d", "body": f"the owner is {one}."},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_02_identities_are_found_wherever_they_stand(place: str) -> None:
+    tape = Tape()
+    tape.add(f"PUT /things/{W1}", {"ok": 1}, 201)
+    recorded = PLACES[place](W1)
+    tape.add(recorded.pop("call"), {"state": "a", "of": W1}, **recorded)
+    player = play(tape, routes=(ORG_ROUTE,))
+    live = new()
+    assert player.ask(f"PUT /things/{live}").status == 201
+    asked = PLACES[place](live)
+    assert player.ask(asked.pop("call"), **asked).json == {"state": "a", "of": live}
+
+
+def test_02_the_first_characters_of_one_uuid_stand_for_it_and_those_of_two_for_neither() -> None:
+    alike = W1[:8] + W2[8:]
+    for others, renamed in (((), True), ((alike,), False)):
+        tape = Tape()
+        for thing in (W1, *others):
+            tape.add(f"PUT /things/{thing}", {"ok": 1}, 201)
+        tape.add(f"GET /things/{W1}", {"pod": f"pod/{W1[:8]}"})
+        player = play(tape)
+        live, *_ = lives = [new() for _ in (W1, *others)]
+        for one in lives:
+            player.ask(f"PUT /things/{one}")
+        assert player.ask(f"GET /things/{live}").json == {"pod": f"pod/{live[:8] if renamed else W1[:8]}"}
+
+
+def test_02_a_number_in_a_path_and_under_an_ids_name_is_an_identity_there_and_nowhere_else() -> None:
+    tape = Tape()
+    tape.add("POST /jobs", {"job_id": 4711, "port": 4711}, 201, body={"job_id": 4711})
+    tape.add("GET /jobs/4711", {"id": 4711, "text": "4711 of 4711", "port": 4711, "parentId": "4711"})
+    tape.add("GET /jobs", {"jobs": [{"id": 4711, "size": 4711}]})
+    player = play(tape)
+    assert player.ask("POST /jobs", body={"job_id": 99}).json == {"job_id": 99, "port": 4711}
+    told = player.ask("GET /jobs/99")
+    assert told.json == {"id": 99, "text": "4711 of 4711", "port": 4711, "parentId": "99"}
+    assert player.ask("GET /jobs").json == {"jobs": [{"id": 99, "size": 4711}]}
+    assert player.ask("GET /jobs/4711").outcome == "miss"
+
+
 def test_03_a_list_that_is_handed_to_several_things_is_a_parent_of_each() -> None:
     org = "5a1d2c3b-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
     tape = Tape()
@@ -81,9 +135,51 @@ def test_03_a_list_that_is_handed_to_several_things_is_a_parent_of_each() -> Non
     one, two = new(), new()
     for workspace in (one, two):
         player.ask("POST /ws", body={"id": workspace, "org": live})
-    assert [player.state(f"GET /ws/{workspace}") for workspace in (two, one)] == ["running", "running"]
+    assert [player.state(f"GET /ws/{workspace}") for workspace in (two, one, two, one)] == ["running"] * 4
     player.ask(f"DELETE /orgs/{live}")
     assert [player.state(f"GET /ws/{workspace}") for workspace in (two, one)] == ["gone", "gone"]
+
+
+def test_03_what_an_answer_shows_first_was_made_by_that_write() -> None:
+    tape = Tape()
+    tape.add("POST /orgs", {"id": W1}, 201, body={"name": "one"})
+    tape.add(f"GET /orgs/{W1}", {"state": "a"})
+    tape.add(f"PUT /orgs/{W1}", {"ok": 1}, body={"size": 2})
+    told = play(tape).ask(f"GET /orgs/{new()}")
+    assert told.outcome == "miss"
+    assert "nobody has played that write" in told.reason
+
+
+def test_03_a_write_that_makes_something_changes_nothing_that_was_there_before_it() -> None:
+    tape = Tape()
+    tape.add("POST /orgs", {"ok": 1}, 201, body={"id": ORG})
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1, "org": ORG})
+    tape.add(f"GET /ws/{W1}", {"state": "running"})
+    tape.add("POST /volumes", {"ok": 1}, 201, body={"id": W2, "org": ORG})
+    tape.add(f"GET /volumes/{W2}", {"state": "ready"})
+    player = play(tape)
+    org, workspace, volume = new(), new(), new()
+    player.ask("POST /orgs", body={"id": org})
+    player.ask("POST /ws", body={"id": workspace, "org": org})
+    player.ask("POST /volumes", body={"id": volume, "org": org})
+    assert player.state(f"GET /ws/{workspace}") == "running"
+
+
+def test_03_a_deletion_ends_what_was_in_it_though_it_makes_a_job() -> None:
+    tape = Tape()
+    tape.add("POST /orgs", {"ok": 1}, 201, body={"id": ORG})
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1, "org": ORG})
+    tape.add(f"GET /ws/{W1}", {"state": "running"})
+    tape.add(f"DELETE /orgs/{ORG}", {"job": W2}, 202)
+    tape.add(f"GET /jobs/{W2}", {"state": "done"})
+    tape.add(f"GET /ws/{W1}", {"state": "gone"})
+    player = play(tape)
+    org, workspace = new(), new()
+    player.ask("POST /orgs", body={"id": org})
+    player.ask("POST /ws", body={"id": workspace, "org": org})
+    assert [player.state(f"GET /ws/{workspace}") for _ in range(3)] == ["running"] * 3
+    player.ask(f"DELETE /orgs/{org}")
+    assert player.state(f"GET /ws/{workspace}") == "gone"
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -99,6 +195,58 @@ def test_04_a_write_that_was_denied_changes_nothing(status: int) -> None:
     assert player.state(f"GET /ws/{live}", by="ann") == "running"
 
 
+def test_04_a_read_that_names_nothing_is_about_what_it_tells_of() -> None:
+    tape = Tape()
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
+    tape.add("GET /current", {"id": W1, "state": "small"})
+    tape.add(f"PUT /ws/{W1}/size", {"ok": 1}, body={"size": 2})
+    tape.add("GET /current", {"id": W1, "state": "big"})
+    player = play(tape)
+    live = new()
+    player.ask("POST /ws", body={"id": live})
+    assert [player.state("GET /current") for _ in range(3)] == ["small"] * 3
+    player.ask(f"PUT /ws/{live}/size", body={"size": 2})
+    assert player.state("GET /current") == "big"
+
+
+def test_04_a_read_that_names_something_is_about_nothing_else_that_it_tells_of() -> None:
+    tape = Tape()
+    tape.add("POST /clusters", {"ok": 1}, 201, body={"id": W2})
+    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
+    tape.add(f"GET /ws/{W1}", {"state": "pending", "cluster": W2})
+    tape.add(f"PUT /clusters/{W2}", {"ok": 1}, body={"size": 2})
+    tape.add(f"GET /ws/{W1}", {"state": "running", "cluster": W2})
+    player = play(tape)
+    live = new()
+    player.ask("POST /clusters", body={"id": new()})
+    player.ask("POST /ws", body={"id": live})
+    assert [player.state(f"GET /ws/{live}") for _ in range(3)] == ["pending", "running", "running"]
+
+
+@pytest.mark.parametrize("write", ["PUT /flags", "PUT /flags/dark", "DELETE /"])
+def test_04_a_read_about_nothing_changes_with_writes_to_its_path_below_it_and_above_it(write: str) -> None:
+    tape = Tape()
+    tape.add("GET /flags", {"state": "off"})
+    tape.add(write, {"ok": 1})
+    tape.add("GET /flags", {"state": "on"})
+    player = play(tape)
+    assert [player.state("GET /flags") for _ in range(3)] == ["off"] * 3
+    player.ask(write)
+    assert [player.state("GET /flags") for _ in range(2)] == ["on"] * 2
+
+
+def test_04_a_secret_links_nothing() -> None:
+    secret = "{{cpproxy:token:1}}"
+    tape = Tape()
+    for state in ("a", "b"):
+        tape.add(f"GET /whoami?token={secret}", {"state": state})
+        tape.add("PUT /settings", {"ok": 1}, body={"token": secret, "colour": state})
+    player = play(tape)
+    assert [player.state("GET /whoami?token=live") for _ in range(2)] == ["a", "b"]
+    assert player.ask("PUT /settings", body={"token": "live", "colour": "a"}).status == 200
+    assert player.state("GET /whoami?token=live") == "b"
+
+
 def test_05_a_contradiction_is_named_in_the_miss() -> None:
     tape = Tape()
     tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
@@ -109,6 +257,123 @@ def test_05_a_contradiction_is_named_in_the_miss() -> None:
     told = player.ask(f"GET /ws/{new()}")
     assert told.outcome == "miss"
     assert live in told.reason
+
+
+def test_05_what_was_recorded_stands_for_itself() -> None:
+    tape = Tape()
+    for number, workspace in enumerate((W1, W2)):
+        tape.add("POST /ws", {"number": number}, 201, body={"id": workspace})
+    tape.add(f"GET /nodes/{ORG}", {"state": "a"})
+    player = play(tape)
+    assert player.ask("POST /ws", body={"id": W2}).json == {"number": 1}
+    assert player.ask(f"GET /nodes/{W1}").outcome == "miss"
+    assert player.state(f"GET /nodes/{new()}") == "a"
+
+
+def test_05_one_live_value_stands_for_one_thing() -> None:
+    tape = Tape()
+    for workspace in (W1, W2):
+        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
+    player = play(tape)
+    live = new()
+    assert player.ask("POST /ws", body={"id": live}).status == 201
+    assert player.ask("POST /ws", body={"id": live}).outcome == "used up"
+    assert player.ask("POST /ws", body={"id": new()}).status == 201
+
+
+def test_05_any_text_fits_where_a_secret_was_and_several_secrets_may_be_one() -> None:
+    tape = Tape()
+    body = {"token": "{{cpproxy:token:1}}", "again": "id={{cpproxy:token:2}};", "kind": "a"}
+    tape.add("POST /login", {"ok": 1}, 201, body=body)
+    player = play(tape)
+    assert player.ask("POST /login", body=body | {"token": "any", "again": "any"}).outcome == "miss"
+    assert player.ask("POST /login", body=body | {"token": "any", "again": "id=any;"}).status == 201
+
+
+def handed_out(*, before: bool = False) -> Tape:
+    """Two workspaces, each with an instance that the control plane names."""
+    tape = Tape()
+    if before:
+        tape.add("GET /instances/i-0ddba11c0ffee0001", {"error": "no such instance"}, 404)
+    for workspace, instance in ((W1, I1), (W2, I2)):
+        tape.add("POST /ws", {"instance_id": instance}, 201, body={"id": workspace})
+        for state in ("pending", "running"):
+            tape.add(f"GET /ws/{workspace}/status?instance_id={instance}", {"state": state})
+            tape.add(f"GET /instances/{instance}", {"state": state})
+        tape.add("GET /instances", {"items": [{"id": I1}, {"id": I2}][: 1 + (workspace == W2)]})
+    return tape
+
+
+MADE_UP = "i-00000000deadbeef0"
+
+
+@pytest.mark.parametrize("call", ["GET /instances/{id}", "GET /ws/{ws}/status?instance_id={id}"])
+@pytest.mark.parametrize("wrong", [MADE_UP, "nonsense", I2])
+def test_05_no_made_up_id_stands_for_one_that_was_handed_out(call: str, wrong: str) -> None:
+    player = play(handed_out())
+    live = new()
+    made = player.ask("POST /ws", body={"id": live}).json["instance_id"]
+    for _ in range(2):
+        assert player.ask(call.format(ws=live, id=wrong)).outcome == "miss"
+    assert [player.state(call.format(ws=live, id=made)) for _ in range(2)] == ["pending", "running"]
+    assert player.ask(call.format(ws=live, id=wrong)).outcome == "miss"
+
+
+def test_05_a_made_up_id_before_the_real_one_was_handed_out_keeps_nothing_from_it() -> None:
+    player = play(handed_out())
+    live = new()
+    assert player.ask(f"GET /instances/{MADE_UP}").outcome == "miss"
+    made = player.ask("POST /ws", body={"id": live}).json["instance_id"]
+    assert [player.state(f"GET /instances/{made}") for _ in range(2)] == ["pending", "running"]
+
+
+def test_05_a_made_up_id_gets_the_recorded_404_and_the_real_one_its_answer() -> None:
+    player = play(handed_out(before=True))
+    assert player.state(f"GET /instances/{MADE_UP}") == 404
+    made = player.ask("POST /ws", body={"id": new()}).json["instance_id"]
+    assert [player.state(f"GET /instances/{MADE_UP}") for _ in range(2)] == [404, 404]
+    assert [player.state(f"GET /instances/{made}") for _ in range(2)] == ["pending", "running"]
+    assert player.state(f"GET /instances/{MADE_UP}") == 404
+
+
+def test_05_the_id_of_another_thing_that_was_handed_out_is_not_this_ones() -> None:
+    player = play(handed_out())
+    workspaces = [new(), new()]
+    instances = [player.ask("POST /ws", body={"id": one}).json["instance_id"] for one in workspaces]
+    for workspace, stale in zip(workspaces, reversed(instances), strict=True):
+        assert player.ask(f"GET /ws/{workspace}/status?instance_id={stale}").outcome == "miss"
+    for workspace, own in zip(workspaces, instances, strict=True):
+        assert player.state(f"GET /ws/{workspace}/status?instance_id={own}") == "pending"
+
+
+def test_05_the_id_of_what_was_made_before_is_stale_once_it_is_made_again() -> None:
+    tape = Tape()
+    for instance in (I1, I2):
+        tape.add("POST /ws", {"instance_id": instance}, 201, body={"name": SLUG})
+        tape.add(f"GET /ws/{SLUG}/status?instance_id={instance}", {"state": instance})
+        tape.add(f"DELETE /ws/{SLUG}", {"ok": 1})
+    player = play(tape)
+    stale = player.ask("POST /ws", body={"name": "mine"}).json["instance_id"]
+    assert player.state(f"GET /ws/mine/status?instance_id={stale}") == I1
+    player.ask("DELETE /ws/mine")
+    made = player.ask("POST /ws", body={"name": "mine"}).json["instance_id"]
+    assert player.state(f"GET /ws/mine/status?instance_id={MADE_UP}") == "miss"
+    assert player.state(f"GET /ws/mine/status?instance_id={stale}") != I2
+    assert player.state(f"GET /ws/mine/status?instance_id={made}") == I2
+
+
+def test_05_what_a_list_or_a_header_handed_out_is_itself() -> None:
+    tape = Tape()
+    tape.add("GET /instances", {"items": [{"id": I1}]})
+    tape.add("POST /jobs", None, 202, told=(("Location", f"/jobs/{W1}"),))
+    for call in (f"GET /instances/{I1}", f"GET /jobs/{W1}"):
+        tape.add(call, {"state": "a"})
+    player = play(tape)
+    instance = player.ask("GET /instances").json["items"][0]["id"]
+    job = dict(player.ask("POST /jobs").headers)["Location"].rpartition("/")[2]
+    for wrong in (f"GET /instances/{MADE_UP}", f"GET /jobs/{new()}"):
+        assert player.ask(wrong).outcome == "miss"
+    assert [player.state(call) for call in (f"GET /instances/{instance}", f"GET /jobs/{job}")] == ["a", "a"]
 
 
 def test_06_a_duplicate_authorization_is_refused() -> None:
@@ -153,6 +418,33 @@ def test_06_a_caller_gets_what_was_told_to_one_with_as_many_credentials() -> Non
     assert [player.state("GET /x") for _ in range(2)] == ["nobody 0", "nobody 1"]
 
 
+def test_06_another_scheme_is_another_credential() -> None:
+    tape = Tape()
+    tape.add("GET /x", {"state": "a"}, by="ann")
+    player = play(tape)
+    told = player.ask("GET /x", headers=(("Authorization", "Basic YTpi"),))
+    assert (told.outcome, "lacks Authorization (bearer)" in told.reason) == ("unauthorized", True)
+    assert player.state("GET /x", by="ann") == "a"
+
+
+def test_06_credentials_beyond_those_that_were_recorded_do_no_harm() -> None:
+    tape = Tape()
+    tape.add("GET /x", {"state": "a"})
+    tape.add("GET /y", {"state": "b"}, by="ann")
+    player = play(tape)
+    assert player.state("GET /x", by="ann") == "a"
+    assert player.state("GET /y", by="ann", headers=(("X-Admin-Token", "more"),)) == "b"
+
+
+def test_06_a_denial_that_was_recorded_without_credentials_answers_no_call_with_them() -> None:
+    tape = Tape()
+    tape.add("GET /x", None, 401)
+    player = play(tape)
+    told = player.ask("GET /x")
+    assert (told.outcome, told.status) == ("replayed", 401)
+    assert player.ask("GET /x", by="ann").outcome == "unauthorized"
+
+
 def test_07_a_delete_conjures_nothing_either() -> None:
     tape = Tape()
     tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
@@ -164,12 +456,70 @@ def test_07_a_delete_conjures_nothing_either() -> None:
     assert player.ask(f"DELETE /ws/{live}").status == 200
 
 
+def test_07_what_a_404_asked_for_was_made_by_the_write_after_it() -> None:
+    tape = Tape()
+    tape.add(f"GET /orgs/{SLUG}", {"error": "no such org"}, 404)
+    tape.add("POST /orgs", {"ok": 1}, 201, body={"slug": SLUG})
+    tape.add("GET /orgs", {"orgs": [{"slug": SLUG}]})
+    tape.add(f"DELETE /orgs/{SLUG}", {"ok": 1})
+    player = play(tape)
+    assert player.state("GET /orgs/mine") == 404
+    assert player.ask(f"DELETE /orgs/{new()}").outcome == "miss"
+    told = player.ask("GET /orgs")
+    assert (told.json, told.doubt) == ({"orgs": []}, "")
+    player.ask("POST /orgs", body={"slug": "mine"})
+    assert player.ask("GET /orgs").json == {"orgs": [{"slug": "mine"}]}
+    assert player.ask("DELETE /orgs/mine").status == 200
+
+
+def test_08_a_write_is_reserved_from_the_match_on() -> None:
+    tape = Tape()
+    tape.add("POST /x", {"number": 1}, 201, body={"a": 1})
+    tape.add("POST /x", {"number": 2}, 201, body={"a": 1})
+    player = play(tape)
+    request = Request("POST", "/x", ((b"Content-Type", b"application/json"),), b'{"a":1}')
+    under_way = [player.replay.decide(request, "default", "") for _ in range(3)]
+    assert [isinstance(one, Serve) and one.entry.id for one in under_way] == ["1", "2", False]
+    for one in under_way:
+        if isinstance(one, Serve):
+            one.settle(delivered=one.entry.id == "2")
+    assert [player.ask("POST /x", body={"a": 1}).entry for _ in range(2)] == ["1", ""]
+
+
+def test_08_a_write_that_may_repeat_gives_its_last_answer_again() -> None:
+    tape = Tape()
+    for number in (1, 2):
+        tape.add("POST /beat", {"state": number}, body={"a": 1})
+    player = play(tape, routes=(RouteSettings(match="POST /beat", repeat=Repeat.LAST),))
+    assert [player.state("POST /beat", body={"a": 1}) for _ in range(4)] == [1, 2, 2, 2]
+
+
 def test_09_a_tie_goes_to_the_fewest_free_values() -> None:
     tape = Tape()
     tape.add(f"GET /x/{W1}", {"state": "made"})
     tape.add("GET /x/alpha", {"state": "named"})
     player = play(tape)
     assert [player.state(call) for call in ("GET /x/alpha", f"GET /x/{new()}")] == ["named", "made"]
+
+
+def test_09_a_new_token_is_that_of_a_caller_who_made_such_a_call_first() -> None:
+    tape = Tape()
+    for who, other in (("alpha", "beta"), ("beta", "alpha")):
+        tape.add(f"GET /member?org={who}", {"state": f"{who} is one"}, by=who)
+        tape.add(f"GET /member?org={other}", {"state": f"{who} is none"}, by=who)
+    player = play(tape)
+    assert player.state("GET /member?org=beta", by="B") == "beta is one"
+    assert player.state("GET /member?org=alpha", by="A") == "alpha is one"
+    assert player.state("GET /member?org=beta", by="A") == "alpha is none"
+    assert player.state("GET /member?org=alpha", by="B") == "beta is none"
+
+
+def test_09_a_tie_goes_to_the_fewest_contradicting_credentials_then_to_what_was_recorded_first() -> None:
+    tape = Tape()
+    for who, workspace in (("ann", W1), ("ann", W2), ("bob", ORG)):
+        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace}, by=who)
+    player = play(tape)
+    assert [player.ask("POST /ws", body={"id": new()}, by=who).entry for who in "xyx"] == ["1", "3", "2"]
 
 
 def test_10_times_and_nonces_are_left_out_and_the_miss_says_so() -> None:
@@ -197,206 +547,27 @@ def test_10_accept_counts_where_answers_differ_by_it() -> None:
     assert told == ["plain", '{"state":"json"}'] * 2
 
 
-def test_11_a_state_that_nobody_recorded_is_doubtful() -> None:
+def test_10_that_a_read_is_conditional_counts_and_not_on_what() -> None:
     tape = Tape()
-    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
-    tape.add(f"GET /ws/{W1}", {"state": "running"})
-    tape.add(f"PUT /ws/{W1}/size", {"ok": 1}, body={"size": 3})
+    tape.add("GET /x", {"state": "a"})
+    for header, value, status in (("If-None-Match", '"1"', 304), ("Range", "bytes=0-1", 206)):
+        tape.add("GET /x", None if status == 304 else "ab", status, headers=((header, value),))
     player = play(tape)
-    live = new()
-    player.ask("POST /ws", body={"id": live})
-    assert player.state(f"GET /ws/{live}") == "running"
-    player.ask(f"PUT /ws/{live}/size", body={"size": 3})
-    assert player.state(f"GET /ws/{live}") == "running?"
+    for header, value, status in (("If-None-Match", '"other"', 304), ("Range", "bytes=5-", 206)):
+        assert player.ask("GET /x", headers=((header, value),)).status == status
+    assert player.state("GET /x") == "a"
 
 
-def test_14_what_no_list_read_saw_is_doubtful_and_never_invented() -> None:
+def test_10_a_header_counts_where_the_config_compares_it_and_nowhere_else() -> None:
     tape = Tape()
-    for workspace in (W1, W2):
-        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
-        if workspace == W1:
-            tape.add("GET /ws", {"items": [{"id": W1}]})
-    player = play(tape)
-    one, two = new(), new()
-    player.ask("POST /ws", body={"id": one})
-    told = player.ask("GET /ws")
-    assert (told.json, told.doubt) == ({"items": [{"id": one}]}, "")
-    player.ask("POST /ws", body={"id": two})
-    told = player.ask("GET /ws")
-    assert told.json == {"items": [{"id": one}]}
-    assert "was never seen in it" in told.doubt
-
-
-def resized(*, grows: bool) -> Tape:
-    """Two things in a list, both resized; the list is asked for before and after, but not after the second."""
-    tape = Tape()
-    for workspace in (W1, W2):
-        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
-        items = [{"id": one, "size": 1} for one in (W1, W2)]
-        tape.add("GET /ws", {"items": items if workspace == W2 else items[:1]})
-    for workspace in (W1, W2):
-        tape.add(f"PUT /ws/{workspace}/size", {"ok": 1}, body={"size": 2})
-        if workspace == W1:
-            tape.add("GET /ws", {"items": [{"id": W1, "size": 2 if grows else 1}, {"id": W2, "size": 1}]})
-    return tape
-
-
-@pytest.mark.parametrize("grows", [False, True])
-def test_14_a_kind_of_write_that_was_seen_to_change_nothing_leaves_no_doubt(grows: bool) -> None:
-    player = play(resized(grows=grows))
-    for workspace in (W1, W2):
-        player.ask("POST /ws", body={"id": workspace})
-    for workspace in (W1, W2):
-        player.ask(f"PUT /ws/{workspace}/size", body={"size": 2})
-    assert bool(player.ask("GET /ws").doubt) == grows
-
-
-def test_14_an_element_that_was_seen_but_once_is_doubtful_after_it_was_deleted() -> None:
-    tape = Tape()
-    tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1})
-    tape.add("GET /ws", {"items": [{"id": W1}]})
-    tape.add(f"DELETE /ws/{W1}", {"ok": 1})
-    player = play(tape)
-    player.ask("POST /ws", body={"id": W1})
-    player.ask(f"DELETE /ws/{W1}")
-    assert "never asked" in player.ask("GET /ws").doubt
-
-
-def test_14_a_list_that_was_asked_while_a_thing_was_there_is_certain_without_it() -> None:
-    tape = Tape()
-    for workspace in (W1, W2):
-        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
-    tape.add("GET /ws", {"items": [{"id": W1}]})
-    player = play(tape)
-    one = new()
-    for workspace in (one, new()):
-        player.ask("POST /ws", body={"id": workspace})
-    told = player.ask("GET /ws")
-    assert (told.json, told.doubt) == ({"items": [{"id": one}]}, "")
-
-
-def test_14_a_list_that_was_asked_after_a_thing_was_deleted_says_nothing_of_it_before() -> None:
-    tape = Tape()
-    for workspace in (W1, W2):
-        tape.add("POST /ws", {"ok": 1}, 201, body={"id": workspace})
-    tape.add(f"DELETE /ws/{W2}", {"ok": 1})
-    tape.add("GET /ws", {"items": [{"id": W1}]})
-    player = play(tape)
-    for workspace in (W1, W2):
-        player.ask("POST /ws", body={"id": workspace})
-    told = player.ask("GET /ws")
-    assert told.json == {"items": [{"id": W1}]}
-    assert "was never seen in it" in told.doubt
-
-
-def record_numbers(tape: Tape, *reads: tuple[str, Any]) -> None:
-    """Reads, and after them writes and paths by which small numbers name things."""
-    for call, answer in reads:
-        tape.add(call, answer)
-    for rows in ([{"id": 1}, {"id": 2}], [{"id": 3}]):
-        tape.add("POST /rows", {"rows": rows}, body={"rows": rows})
-    for number in (1, 2, 3):
-        tape.add(f"GET /pages/{number}", {"state": number})
-
-
-def test_14_numbers_in_a_list_of_no_ids_are_no_parts_of_it() -> None:
-    echo = {"args": {"a": ["1", "2", ""]}, "matrix": [[1, 2], [3]]}
-    tape = Tape()
-    record_numbers(tape)
-    tape.add("GET /echo?a=1&a=2&a=", echo)
-    told = play(tape).ask("GET /echo?a=1&a=2&a=")
-    assert (told.json, told.doubt) == (echo, "")
-
-
-def test_14_numbers_in_a_list_of_ids_are_parts_of_it() -> None:
-    tape = Tape()
-    record_numbers(tape)
-    tape.add("GET /all", {"row_ids": [1, 2, 3]})
-    player = play(tape)
-    assert player.ask("GET /all").json == {"row_ids": []}
-    player.ask("POST /rows", body={"rows": [{"id": 1}, {"id": 2}]})
-    assert player.ask("GET /all").json == {"row_ids": [1, 2]}
-
-
-def test_14_what_an_answer_held_before_a_write_was_not_made_by_it() -> None:
-    tape = Tape()
-    record_numbers(tape, ("GET /all", {"row_ids": [1, 2]}))
-    player = play(tape)
-    told = player.ask("GET /all")
-    assert (told.text, told.doubt) == ('{"row_ids":[1,2]}', "")
-
-
-def test_15_the_polls_of_one_caller_never_move_another() -> None:
-    tape = Tape()
-    for state in "abc":
-        tape.add("GET /x", {"state": state})
-    player = play(tape)
-    told = [player.state("GET /x", by=by) for by in ("ann", "ann", "ann", "bob", "bob")]
-    assert told == ["a", "b", "c", "a", "b"]
-    assert [player.state("GET /x", client=f"10.0.0.{n}") for n in (8, 9, 8)] == ["a", "a", "b"]
-
-
-def test_15_what_one_caller_did_not_wait_for_goes_on_as_another_saw_it() -> None:
-    tape = Tape()
-    tape.add("POST /orgs", {"ok": 1}, 201, body={"id": W1}, by="ann")
-    for by, state in (("ann", "pending"), ("bob", "pending"), ("bob", "running")):
-        tape.add("GET /orgs", {"orgs": [{"id": W1, "state": state}]}, by=by)
-    player = play(tape)
-    player.ask("POST /orgs", body={"id": W1}, by="ann")
-    told = [player.ask("GET /orgs", by="ann").json["orgs"][0]["state"] for _ in range(3)]
-    assert told == ["pending", "running", "running"]
-
-
-FORMS = [
-    ("https://staging.example.com/cp", "http://front:9090/s/a/cp"),
-    ("https:\\/\\/staging.example.com\\/cp", "http:\\/\\/front:9090\\/s\\/a\\/cp"),
-    ("https%3A%2F%2Fstaging.example.com%2Fcp", "http%3A%2F%2Ffront%3A9090%2Fs%2Fa%2Fcp"),
-    ("wss://staging.example.com:443/live", "ws://front:9090/s/a/live"),
-    ("//staging.example.com/x", "//front:9090/s/a/x"),
-    ("host staging.example.com.", "host front:9090."),
-    ('<a href="https:&#x2F;&#x2F;STAGING.example.com">', '<a href="http:&#x2F;&#x2F;front:9090&#x2F;s&#x2F;a">'),
-    ("https://staging.example.com:8443/x", "https://staging.example.com:8443/x"),
-    ("my-staging.example.com", "my-staging.example.com"),
-    ("staging.example.com.evil.org", "staging.example.com.evil.org"),
-]
-
-
-@pytest.mark.parametrize(("recorded", "served"), FORMS)
-def test_17_the_upstreams_address_becomes_the_fronts_in_every_form(recorded: str, served: str) -> None:
-    tape = Tape()
-    told = (("Location", "/elsewhere"), ("Link", f"<{recorded}>"), ("Set-Cookie", "a=b; Domain=staging.example.com"))
-    tape.add("GET /x", recorded, told=told)
-    player = play(tape)
-    player.public = Public("http", "front:9090", "/s/a")
-    got = player.ask("GET /x")
-    assert got.text == served
-    assert got.headers[:3] == (
-        ("Location", "/s/a/elsewhere"),
-        ("Link", f"<{served}>"),
-        ("Set-Cookie", "a=b; Domain=front"),
-    )
-
-
-def test_17_the_fronts_address_in_a_request_stands_for_the_upstreams() -> None:
-    tape = Tape()
-    tape.add("GET /auth?redirect_uri=https%3A%2F%2Fstaging.example.com%2Fback", {"state": "a"})
-    tape.add("POST /auth", {"state": "b"}, body={"back": "https://staging.example.com/back"})
-    player = play(tape)
-    player.public = Public("http", "front:9090", "/s/a")
-    assert player.state("GET /auth?redirect_uri=http%3A%2F%2Ffront%3A9090%2Fs%2Fa%2Fback") == "a"
-    assert player.state("POST /auth", body={"back": "http://front:9090/s/a/back"}) == "b"
-
-
-def test_09_a_new_token_is_that_of_a_caller_who_made_such_a_call_first() -> None:
-    tape = Tape()
-    for who, other in (("alpha", "beta"), ("beta", "alpha")):
-        tape.add(f"GET /member?org={who}", {"state": f"{who} is one"}, by=who)
-        tape.add(f"GET /member?org={other}", {"state": f"{who} is none"}, by=who)
-    player = play(tape)
-    assert player.state("GET /member?org=beta", by="B") == "beta is one"
-    assert player.state("GET /member?org=alpha", by="A") == "alpha is one"
-    assert player.state("GET /member?org=beta", by="A") == "alpha is none"
-    assert player.state("GET /member?org=alpha", by="B") == "beta is none"
+    for org in ("alpha", "beta"):
+        for path in ("/compared", "/plain"):
+            tape.add(f"GET {path}", {"state": org}, headers=(("X-Org", org),))
+    player = play(tape, routes=(ORG_ROUTE,))
+    asked = [player.state("GET /compared", headers=(("X-Org", org),)) for org in ("beta", "alpha", "beta")]
+    assert asked == ["beta", "alpha", "beta"]
+    assert player.ask("GET /compared").outcome == "miss"
+    assert [player.state("GET /plain", headers=(("X-Org", "beta"),)) for _ in range(2)] == ["alpha", "beta"]
 
 
 def test_a_cassette_is_a_world_of_its_own() -> None:
@@ -414,6 +585,19 @@ def test_a_cassette_is_a_world_of_its_own() -> None:
     assert player.state(f"GET /ws/{first}") == "failed"
 
 
+@pytest.mark.parametrize(("first", "then"), [("alpha", "beta"), ("beta", "alpha")])
+def test_what_one_caller_does_moves_no_other_to_another_cassette(first: str, then: str) -> None:
+    one, two = Tape("one"), Tape("two")
+    one.add("POST /ws", {"ok": "one"}, 201, body={"org": "alpha", "id": new()}, by="all")
+    for org in ("alpha", "beta"):
+        two.add("POST /ws", {"ok": "two"}, 201, body={"org": org, "id": new()}, by="all")
+    player = play(one, two)
+    told = {org: player.ask("POST /ws", body={"org": org, "id": new()}, by="all") for org in (first, then)}
+    assert {org: one.json for org, one in told.items()} == {"alpha": {"ok": "one"}, "beta": {"ok": "two"}}
+    assert "cassette two holds such a call, too" in told["alpha"].note
+    assert not told["beta"].note
+
+
 def test_a_missed_call_is_told_what_to_write_into_the_config() -> None:
     tape = Tape()
     tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1, "env": {"BUILD": 41}})
@@ -428,122 +612,3 @@ def test_a_missed_call_is_told_what_to_write_into_the_config() -> None:
         {"where": "$.env.BUILD", "expected": "41", "found": "42", "weight": 1}
     ]
     assert details["advice"] == '[[routes]]\nmatch = "POST /ws"\nignore = ["$.env.BUILD"]\n'
-
-
-def nothing(*_arguments: Any, **_more: Any) -> None:
-    return None
-
-
-def whole_texts_alone(find: Any) -> Any:
-    return lambda self, text: [one for one in find(self, text) if (one.start, one.end) == (0, len(text))]
-
-
-def every_step(seen: Any) -> Any:
-    return tuple(timelines.Step(one, one.start, one.end) for one in seen)
-
-
-RULES: dict[str, list[tuple[Any, str, Any]]] = {
-    "1 start and end": [
-        (timelines, "find_reach", lambda writes, moment: frozenset(one.number for one in writes if one.end <= moment)),
-    ],
-    "2 inside strings": [(identities.Catalogue, "find", whole_texts_alone(identities.Catalogue.find))],
-    "3 parents": [(worlds.World, "ancestors", lambda self, things: set())],
-    "3 what is handed on": [(worlds.World, "_drop_shared", nothing)],
-    "4 what concerns": [
-        (worlds.World, "concerning", lambda self, subject: tuple(one for one in self.entries if one.changes))
-    ],
-    "4 a denied write changes nothing": [(worlds.Entry, "denied", False)],
-    "4 a write to a path": [(worlds.World, "concerning_path", lambda self, path: ())],
-    "5 what was recorded is itself": [(identities.Catalogue, "meaning", nothing)],
-    "5 bijection": [(bindings, "_equal", lambda expected, value: True)],
-    "6 credentials": [
-        (search, "judge", lambda entries, sent, secrets, *, strict: credentials.Judged(entries, 0)),
-    ],
-    "6 what a call lacks": [(index.Line, "choose", lambda self, credentials: tuple(self.entries))],
-    "6 what was served comes back": [(bindings.Secrets, "expected", nothing)],
-    "6 a change within one caller": [(bindings.Secrets, "changed", nothing)],
-    "7 what was not there before": [(worlds, "MISSING", frozenset())],
-    "7 nothing is conjured": [(search, "find_conjured", nothing)],
-    "8 a write answers once": [(loading, "repeats", lambda route: True)],
-    "8 released when it was cut off": [(session.Session, "release", nothing)],
-    "9 ties": [(search, "rank", lambda candidate, session, scenario: candidate.entries[0].number)],
-    "9 a new token made such a call first": [(credentials, "_is_first", lambda entry, marker: True)],
-    "10 headers that count": [(matching, "conditions", lambda headers: ())],
-    "10 what is left out": [(loading, "_find_new", lambda *_: frozenset())],
-    "10 answers that differ by Accept": [(loading, "_split_by_accept", nothing)],
-    "10 new each time": [(loading, "_merge_once_only", nothing)],
-    "11 a state that nobody recorded": [(reading, "_spell", lambda *_: "")],
-    "11 states": [(session.Session, "state", lambda self, timeline: timeline.numbers)],
-    "12 before a read": [
-        (timelines, "find_state", lambda writes, moment: frozenset(one.number for one in writes if one.start < moment)),
-    ],
-    "13 equal neighbours": [(timelines, "collapse", every_step)],
-    "13 times": [(documents.Stable, "_still", lambda self, value: value)],
-    "14 composed lists": [(documents, "find_layout", lambda *_: documents.Layout())],
-    "14 absent until it is made": [(views, "_find_creator", nothing)],
-    "14 what no list showed": [(views, "_find_unseen", lambda *_: ())],
-    "14 writes that change nothing": [(views.View, "is_settled", lambda self, missing: False)],
-    "15 others went on": [(timelines.Timeline, "go_on", lambda self, found, wide: found)],
-    "15 progress by caller": [(reading, "Reading", None)],
-    "16 one time": [(session, "_is_past", lambda step, moment: False)],
-    "17 serving": [
-        (
-            serving.Text,
-            "write",
-            lambda self, bound: (
-                self.pieces[0]
-                + "".join(identity + piece for (identity, _), piece in zip(self.gaps, self.pieces[1:], strict=True))
-            ),
-        )
-    ],
-    "17 in requests": [(replay, "_with_token", lambda request, public: request)],
-    "arrival: writes": [(fates.Fates, "rivals", lambda self, entry: ())],
-    "arrival: reads": [(guesses, "find_difference", lambda one, other: "")],
-    "arrival: tokens": [(guesses.Guesses, "_weigh_tokens", nothing)],
-    "arrival: what is left over": [(guesses.Guesses, "_find_shift", lambda *_: "")],
-    "arrival: credentials": [(views.View, "unlike_callers", lambda self: ())],
-    "17 addresses": [(serving, "render", lambda text, public: text)],
-}
-
-
-def every_test() -> Iterator[tuple[str, Callable[[], None]]]:
-    """The tests of the cases and of single rules, each with each of its parameters."""
-    here = inspect.getmodule(every_test)
-    for module in (test_cases, test_guesses, here):
-        for name, test in inspect.getmembers(module, inspect.isfunction):
-            if name.startswith("test_") and "rule" not in name:
-                yield from ((name, lambda test=test, more=more: test(**more)) for more in parameters(test))
-
-
-def parameters(test: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [{}]
-    for mark in getattr(test, "pytestmark", []):
-        names = mark.args[0] if isinstance(mark.args[0], tuple) else (mark.args[0],)
-        rows = [row if isinstance(row, tuple) and len(names) > 1 else (row,) for row in mark.args[1]]
-        found = [one | dict(zip(names, row, strict=True)) for one in found for row in rows]
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("rule", RULES)
-def test_each_rule_is_held_by_a_test(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if rule.startswith("15"):
-        plain = session.Session.tell
-        monkeypatch.setattr(session.Session, "tell", lambda self, caller, *more: plain(self, (), *more))
-        monkeypatch.setattr(
-            session.Session, "remember", lambda self, told, caller, *more: remember(self, told, (), *more)
-        )
-    else:
-        for owner, name, instead in RULES[rule]:
-            monkeypatch.setattr(owner, name, instead)
-    fallen = []
-    for name, test in every_test():
-        try:
-            test()
-        except Exception:  # noqa: BLE001 (whatever breaks)
-            fallen.append(name)
-    print(f"{rule}: {', '.join(dict.fromkeys(fallen))}")  # noqa: T201 (the table)
-    assert fallen
-
-
-remember = session.Session.remember

@@ -1,0 +1,19 @@
+"""What the terminal shows after the tests: the rules of replay, and the tests that fell without each."""
+
+from collections.abc import Iterator
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    rows = list(_find_rows(terminalreporter))
+    if rows:
+        terminalreporter.section("rules that were switched off, and what fell")
+    for row in sorted(rows, key=lambda one: (int(one.split()[0]) if one[0].isdigit() else 99, one)):
+        terminalreporter.write_line(row)
+
+
+def _find_rows(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        if report.when == "call":
+            yield from (str(value) for name, value in report.user_properties if name == "rule")
