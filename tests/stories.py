@@ -37,6 +37,7 @@ LIMIT = 1 << 20
 URL = "https://staging.example.com"
 FRONT = Public("http", "front:9090")
 _WORD = re.compile(r"[\w.-]+\w")
+_MADE = re.compile(r"i-[0-9a-f]{17}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 type Story = Generator[Call, Reply]
 
@@ -232,7 +233,8 @@ class Retelling:
     """A tale told again to a replay, one call of any actor at a time, each answer judged by what the plane would say.
 
     `doubts` counts answers that were said to be undetermined; `excused` those that were wrong or missing, which a doubt
-    or a remark of `lint` had announced. Any other that is wrong raises AssertionError.
+    or a remark of `lint` had announced. Any other that is wrong raises AssertionError. `forged` counts calls with an id
+    that the plane had not made, or had made for another thing: none of them may be told anything, or move anything.
     """
 
     tale: Tale
@@ -247,6 +249,7 @@ class Retelling:
     calls: int = 0
     doubts: int = 0
     excused: int = 0
+    forged: int = 0
     _turns: dict[tuple[str, Call], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -261,9 +264,8 @@ class Retelling:
     def advance(self, who: str) -> None:
         """One call of an actor."""
         call = self.asked[who]
-        client = f"10.0.0.{1 + list(self.tale.plans).index(who)}" if self.setting.own_addresses else "10.0.0.1"
-        request = Request(call.method, call.target, _wire(call.headers), call.body, client)
-        decision = self.replay.decide(request, who if self.setting.own_sessions else "default", "", FRONT)
+        self._forge(who, call)
+        decision = self._ask(who, call)
         self.calls += 1
         reply: Reply | None = None
         match decision:
@@ -291,6 +293,29 @@ class Retelling:
             self.asked[who] = self.stories[who].send(reply)
         except StopIteration:
             del self.stories[who]
+
+    def _ask(self, who: str, call: Call) -> Serve | Refuse:
+        client = f"10.0.0.{1 + list(self.tale.plans).index(who)}" if self.setting.own_addresses else "10.0.0.1"
+        request = Request(call.method, call.target, _wire(call.headers), call.body, client)
+        return self.replay.decide(request, who if self.setting.own_sessions else "default", "", FRONT)
+
+    def _forge(self, who: str, call: Call) -> None:
+        """Now and then asks the same with an id that is made up, or stale, in the place of one that was handed out."""
+        things = [one for one in self.oracles[who].things if _MADE.fullmatch(one)]
+        named = [one for one in things if one in call.target or one in call.body.decode()]
+        if not named or self.random.random() < 0.7:
+            return
+        right = self.random.choice(named)
+        made_up = f"i-{self.random.getrandbits(68):017x}" if right.startswith("i-") else str(uuid.UUID(int=self.calls))
+        wrong = self.random.choice(
+            [made_up, "nonsense", *(one for one in things if one != right and len(one) == len(right))]
+        )
+        body = call.body.decode().replace(right, wrong).encode()
+        decision = self._ask(who, Call(call.method, call.target.replace(right, wrong), call.headers, body))
+        self.log.append(f"{who}: {call.method} {call.target} {call.body.decode()} with {wrong} for {right}")
+        told = _read(decision) if isinstance(decision, Serve) else (421, None)
+        assert told[0] in {404, 421}, "\n".join([*self.log, str(told)])
+        self.forged += 1
 
     def _is_announced(self, decision: Serve | Refuse) -> bool:
         """Whether a doubt, the miss itself or lint has said that just this may be wrong."""

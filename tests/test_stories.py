@@ -48,12 +48,14 @@ def test_some_stories_are_told_again_as_they_would_have_been() -> None:
 
 @pytest.mark.slow
 def test_a_thousand_stories_are_told_again_as_they_would_have_been() -> None:
-    calls = doubts = excused = 0
+    calls = doubts = excused = forged = 0
     for seed in range(SCENARIOS):
         told = retell(1_000_000 + seed)
         calls += told.calls
         doubts += told.doubts
         excused += told.excused
+        forged += told.forged
     assert calls > 20 * SCENARIOS
+    assert forged > 2 * SCENARIOS
     assert doubts < calls / 15
     assert excused < calls / 200
