@@ -35,7 +35,6 @@ _TELLING_HEADERS = frozenset({"location", "content-location", "link"})
 _ID_LEAF = re.compile(rb'(?:"id|_id|-id|Id|ID)"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
 _ID_NAME = re.compile(r"id|.*(?:_id|-id|Id|ID)")
 _SEGMENT = re.compile(r"(?<=/)[0-9]{1,18}(?=/|$)")
-_SHORT_HEX = re.compile(r"[0-9a-fA-F]{8,12}")
 _MADE_RUN = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{4,}")
 _PLACEHOLDER = re.compile(rb"\{\{cpproxy:[^{}]*\}\}")
 _MARKER = MARKER.encode()
@@ -272,8 +271,8 @@ def _dashed(bare: str) -> str:
 
 
 def _add_shortened(catalogue: Catalogue, every: set[str]) -> None:
-    """The first 8 to 12 characters of one UUID or long hex, and of no other."""
-    short = [token for token in every if _SHORT_HEX.fullmatch(token)]
+    """The first 8 to 12 characters of one UUID or long hex, and of no other, alone or as a run of a token."""
+    short = tokens.find_short(every)
     if not short:
         return
     starts: dict[str, list[Identity]] = {}
@@ -281,8 +280,8 @@ def _add_shortened(catalogue: Catalogue, every: set[str]) -> None:
         if why == "UUID" or (why == "hex" and len(identity) >= 32):
             starts.setdefault(identity[:8], []).append(identity)
     for token in short:
-        whole = [one for one in starts.get(token[:8].lower(), ()) if one.replace("-", "").startswith(token.lower())]
-        if len(whole) == 1 and token == token.lower():
+        whole = [one for one in starts.get(token[:8], ()) if one.replace("-", "").startswith(token)]
+        if len(whole) == 1:
             catalogue.add(token, whole[0], f"{FIRST}{len(token)}")
 
 

@@ -7,6 +7,7 @@ looked for stand at the edge of a run, so that `ws-1` is never found inside `ws-
 import datetime
 import itertools
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -18,10 +19,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
 _JOINED = bytes(byte if chr(byte).isalnum() or byte in b"-_" else 32 for byte in range(128)) + bytes([32]) * 128
 """Leaves letters, digits, `-` and `_`, and makes a space of every other byte."""
 _UUID = re.compile(r"(?<![A-Za-z0-9])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![A-Za-z0-9])")
+_SHORT = re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{8,12}(?![A-Za-z0-9])")
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-7][0-9a-hjkmnp-tv-z]{25}")
 _HEX = re.compile(r"(?=[0-9a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])(?:[0-9a-f]{16,}|[0-9A-F]{16,})")
 _SLUG = re.compile(
     r"(?:[A-Za-z0-9]+[-_])+(?:(?=[a-f]*[0-9])[0-9a-f]{6,}|[a-f]{8,}|(?=[a-f]*[0-9])[0-9a-f]{8,10}-[0-9a-z]{5})"
+    r"(?:[-_][0-9]{1,3})?"
 )
 _CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
 _DIGIT = re.compile(r"[0-9]")
@@ -75,6 +78,12 @@ def forget() -> None:
     """Lets go of what was found out about single tokens: once all are read, few come again."""
     _read_run.cache_clear()
     find_made.cache_clear()
+
+
+def find_short(every: Iterable[str]) -> set[str]:
+    """The runs of tokens that may be the beginning of an id: 8 to 12 characters of hex that are in no UUID."""
+    # One search in all of them takes a tenth of the time of one in each.
+    return set(_SHORT.findall(_UUID.sub(" ", " ".join(every))))
 
 
 def has_digit(text: str) -> bool:
