@@ -24,6 +24,13 @@ type Outline = tuple[Any, ...]
 _FEW = 4
 
 
+class Echo(NamedTuple):
+    """A value of a recorded request that its own answer holds: the gap of the shape that it stands in, and its text."""
+
+    gap: int
+    text: str
+
+
 @dataclass(slots=True, eq=False)
 class Line:
     """What was recorded for one request. `accept` is the recorded header where answers differ by it, else None."""
@@ -33,6 +40,8 @@ class Line:
     slots: tuple[Slot, ...]
     accept: str | None = None
     entries: list[Entry] = field(default_factory=list)
+    echoes: dict[Entry, tuple[Echo, ...]] | None = None
+    """What the answers hold of values that are left out of the match; few lines have any."""
     _eligible: dict[frozenset[Credential], tuple[Entry, ...]] | None = None
     _views: dict[tuple[Entry, ...], "View"] | None = None
 
@@ -187,7 +196,7 @@ class Index:
         for shape, buckets in self._outlines.get(outline(form), {}).items():
             cut = shape.cut(form)
             if cut is not None and (bucket := buckets.get(cut[0])) is not None:
-                hits.append(Hit(bucket, cut[1]))
+                hits += (Hit(bucket, values) for values in cut[1])
         return hits
 
     def buckets(self) -> Iterator[Bucket]:

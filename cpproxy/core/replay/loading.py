@@ -19,6 +19,7 @@ from cpproxy.core.config import ReplaySettings
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Omitted, Request, as_wire
 from cpproxy.core.replay import tokens
+from cpproxy.core.replay.echoes import find_echoes, name_echoes
 from cpproxy.core.replay.identities import Catalogue, Tokens, collect, infer, read_tokens
 from cpproxy.core.replay.index import Bucket, Index, Line, Outline, outline
 from cpproxy.core.replay.templates import FIXED, Leaf, Place, Template, leaves, make_template
@@ -169,8 +170,9 @@ def _read(  # noqa: PLR0917 (all of it is at hand in one place)
     counted = (request.target.encode("latin-1", "replace"), request.body, *itertools.chain.from_iterable(form.headers))
     found = read_tokens(interaction, compared, ())
     marked = any(_MARKER in one for one in counted)
-    read = _Read(entry, found, compared, (accept, media), marked, found.new)
-    if not (found.request or marked or found.new):
+    new = found.new or any(map(tokens.names_new, compared))
+    read = _Read(entry, found, compared, (accept, media), marked, new)
+    if not (found.request or marked or new):
         read.fixed = (outline(form), form.key())
     elif form.body.kind == "none":
         read.form = form
@@ -220,7 +222,7 @@ def _fill(library: Library, found: list[_Read]) -> None:
     for one in found:
         line = _place(library, one, lone)
         one.form = one.fixed = None
-        if line.slots:
+        if line.bucket.shape.gaps:
             named = frozenset(slot.identity for slot in line.slots if not slot.secret)
             one.entry.asked = sets.setdefault(named, named)
     _merge_once_only(library, found, lone)
@@ -239,7 +241,7 @@ def _place(library: Library, one: _Read, lone: frozenset[str]) -> Line:
     form = one.form or _form_of(library, entry)
     if not (entry.asked or one.marked or one.new):
         return library.index.add(outline(form), Template(FIXED, form.key(), ()), entry, world)
-    return _add(library, entry, form, lone, new=one.new)
+    return _add(library, one, form, lone)
 
 
 def _form_of(library: Library, entry: Entry) -> Form:
@@ -248,30 +250,36 @@ def _form_of(library: Library, entry: Entry) -> Form:
     return normalise(request, library.routes.find(request.method, request.path, request))
 
 
-def _add(
-    library: Library, entry: Entry, form: Form, lone: frozenset[str], *, new: bool, more: Place | None = None
-) -> Line:
+def _add(library: Library, one: _Read, form: Form, lone: frozenset[str], more: Place | None = None) -> Line:
     """Puts a request in its line whose values are looked at; that at the place `more` is left out as well."""
+    entry = one.entry
     world = library.worlds[entry.cassette]
     values = leaves(form, library.catalogue)
-    left_out = _find_new(library, form, values, world.window, lone) if new else frozenset()
-    template = make_template(form, values, library.catalogue, left_out | {more} if more else left_out)
-    return library.index.add(outline(form), template, entry, world)
+    left_out = _find_new(library, one, form, values, lone) if one.new else frozenset()
+    left_out = left_out | {more} if more else left_out
+    template = make_template(form, values, library.catalogue, left_out)
+    line = library.index.add(outline(form), template, entry, world)
+    if left_out and (echoes := find_echoes(entry, template.shape, values, left_out, library.catalogue)):
+        line.echoes = {} if line.echoes is None else line.echoes
+        line.echoes[entry] = echoes
+        entry.told -= name_echoes(echoes, library.catalogue)
+    return line
 
 
 def _find_new(
-    library: Library, form: Form, values: Iterable[Leaf], window: tuple[float, float], lone: frozenset[str]
+    library: Library, one: _Read, form: Form, values: Iterable[Leaf], lone: frozenset[str]
 ) -> frozenset[Place]:
     """The places of a request that hold what is new each time and names nothing (rule 10)."""
     found: set[Place] = set()
+    window = library.worlds[one.entry.cassette].window
     for place, value in values:
-        name = _name_of(place, form)
-        if place[0] in {"path", "name", "body", "header"} or not name:
+        name = _name_of(place, form, one.compared)
+        if place[0] in {"path", "name", "body"} or not name:
             continue
         if tokens.is_time(value, window):
-            library.left_out[spell(place, form)] = "a time"
+            library.left_out[spell(place, form, one.compared)] = "a time"
         elif tokens.names_new(name) and _is_lone(value, library.catalogue, lone):
-            library.left_out[spell(place, form)] = "new in each call, and it names nothing"
+            library.left_out[spell(place, form, one.compared)] = "new in each call, and it names nothing"
         else:
             continue
         found.add(place)
@@ -285,8 +293,10 @@ def _is_lone(value: object, catalogue: Catalogue, lone: frozenset[str]) -> bool:
     return all(one.identity in lone for one in found) if found else len(text) >= 6 and tokens.has_digit(text)
 
 
-def _name_of(place: Place, form: Form) -> str:
+def _name_of(place: Place, form: Form, compared: tuple[str, ...]) -> str:
     match place:
+        case ("header", int(at), _):
+            return compared[at] if at < len(compared) else ""
         case ("query", int(at)):
             return form.query[at][0]
         case ("form", int(at)):
@@ -297,11 +307,11 @@ def _name_of(place: Place, form: Form) -> str:
             return ""
 
 
-def spell(place: Place, form: Form) -> str:
-    """A place of a template as the config names it; `form` is the recorded request."""
+def spell(place: Place, form: Form, compared: tuple[str, ...] = ()) -> str:
+    """A place of a template as the config names it; `form` is the recorded request, `compared` its route's headers."""
     match place:
-        case ("query" | "form" as kind, _):
-            return f"{kind}:{_name_of(place, form)}"
+        case ("query" | "form" | "header" as kind, *_):
+            return f"{kind}:{_name_of(place, form, compared)}"
         case _:
             path = "$"
             for step in place[1:]:
@@ -328,7 +338,7 @@ def _merge_once_only(library: Library, found: list[_Read], lone: frozenset[str])
             place = line.bucket.shape.gaps[0][0]
             form = _form_of(library, one.entry)
             library.left_out[spell(place, form)] = "new in each call, and it names nothing"
-            _add(library, one.entry, form, lone, new=one.new, more=place)
+            _add(library, one, form, lone, place)
             one.entry.asked = frozenset()
 
 
@@ -345,7 +355,10 @@ def _split_by_accept(found: list[_Read]) -> None:
             line.bucket.take(line)
             for accept in sorted(accepts, key=str):
                 entries = [one.entry for one in reads if one.kind[0] == accept]
-                line.bucket.put(Line(line.world, line.bucket, line.slots, accept=accept or "", entries=entries))
+                own = Line(
+                    line.world, line.bucket, line.slots, accept=accept or "", entries=entries, echoes=line.echoes
+                )
+                line.bucket.put(own)
 
 
 def name_of(route: Route | None) -> str:

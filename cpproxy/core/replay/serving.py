@@ -5,6 +5,7 @@ Rule 17 of replay. Each answer is read once into text and gaps; what is written 
 
 import re
 from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,9 @@ from cpproxy.core.cassette import Body, Interaction, RecordedResponse
 from cpproxy.core.messages import Answer, Chunk, Headers, as_wire, find_header
 from cpproxy.core.passing import is_text
 from cpproxy.core.replay.bindings import Bindings
-from cpproxy.core.replay.identities import NUMBER, Catalogue, Identity
+from cpproxy.core.replay.echoes import list_echoes
+from cpproxy.core.replay.identities import AS_IS, NUMBER, Catalogue, Identity
+from cpproxy.core.replay.identities import render as render_identity
 from cpproxy.core.replay.worlds import Entry
 
 _BODILESS = frozenset({204, 304})
@@ -25,6 +28,8 @@ _LARGEST = 256 * 1024 * 1024  # bytes of a body whose coding was left on it
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:([^:{}]+):(\d+)\}\}")
 _ID_LEAF = re.compile(r'"(?:id|[A-Za-z0-9_-]*(?:_id|-id|Id|ID))"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+_IN_HEADERS = re.compile(r"[\x20-\x7e]*")
+_NO_ECHOES: Mapping[str, str] = {}
 
 type Gap = tuple[Identity, str]
 """An identity and the form in which it stands."""
@@ -36,15 +41,21 @@ class Text:
 
     pieces: tuple[str, ...]
     gaps: tuple[Gap, ...]
+    json: bool = False
 
-    def write(self, bindings: Bindings) -> str:
-        """The text with what stands for each identity in this session."""
+    def write(self, bindings: Bindings, echoes: Mapping[str, str] = _NO_ECHOES) -> str:
+        """The text with what stands for each identity in this session, and in this call for what it is told back."""
         if not self.gaps:
             return self.pieces[0]
         made = [self.pieces[0]]
         for (identity, form), piece in zip(self.gaps, self.pieces[1:], strict=True):
-            made += (bindings.text(identity, form), piece)
+            live = echoes.get(identity)
+            made += (bindings.text(identity, form) if live is None else self._spell(live, form), piece)
         return "".join(made)
+
+    def _spell(self, live: str, form: str) -> str:
+        text = live if form == AS_IS else render_identity(live, form)
+        return msgspec.json.encode(text).decode()[1:-1] if self.json else text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,15 +144,16 @@ class Scripts:
         if script is not None:
             self._held.move_to_end(entry)
             return script
-        script = self._held[entry] = self._read(entry.interaction(), upstream)
+        echoes = () if entry.line is None else tuple(list_echoes(entry.line, [entry]))
+        script = self._held[entry] = self._read(entry.interaction(), upstream, echoes)
         self._size += _weigh(script)
         while self._size > _HELD and len(self._held) > 1:
             _, dropped = self._held.popitem(last=False)
             self._size -= _weigh(dropped)
         return script
 
-    def text(self, text: str, *, json: bool = False) -> Text:
-        """A text in pieces; in `json`, numbers under an id's name count."""
+    def text(self, text: str, *, json: bool = False, echoes: Collection[str] = ()) -> Text:
+        """A text in pieces; in `json`, numbers under an id's name count. `echoes` are gaps wherever they stand."""
         catalogue = self._catalogue
         found = [(one.start, one.end, (one.identity, one.form)) for one in catalogue.find(text)]
         if json:
@@ -151,16 +163,22 @@ class Scripts:
                 if catalogue.number(one[1])
             ]
             found.sort()
+        if echoes:
+            longest = "|".join(map(re.escape, sorted(echoes, key=len, reverse=True)))
+            said = re.finditer(rf"(?<![A-Za-z0-9])(?:{longest})(?![A-Za-z0-9])", text)
+            new = [(one.start(), one.end(), (one.group(), AS_IS)) for one in said]
+            found = [one for one in found if not any(one[0] < end and start < one[1] for start, end, _ in new)] + new
+            found.sort()
         starts = [*(start for start, _, _ in found), len(text)]
         ends = [0, *(end for _, end, _ in found)]
         pieces = tuple(text[end:start] for end, start in zip(ends, starts, strict=True))
-        return Text(pieces, tuple(gap for _, _, gap in found))
+        return Text(pieces, tuple(gap for _, _, gap in found), json)
 
-    def _read(self, interaction: Interaction, upstream: str) -> Script:
+    def _read(self, interaction: Interaction, upstream: str, echoes: Collection[str]) -> Script:
         recorded = interaction.response
         known = addresses(upstream)
         headers = known.tokenise_headers(recorded.headers) if known else recorded.headers
-        texts = tuple((name.encode("latin-1"), self.text(_reveal(value))) for name, value in headers)
+        texts = tuple((name.encode("latin-1"), self.text(_reveal(value), echoes=echoes)) for name, value in headers)
         content, body = Content(b""), None
         secrets = [marker.group() for _, value in headers for marker in _PLACEHOLDER.finditer(value)]
         addressed = any(TOKEN in value or name.lower() in PLACES for name, value in headers)
@@ -172,7 +190,7 @@ class Scripts:
                 text = known.tokenise(text) if known else text
                 secrets += [marker.group() for marker in _PLACEHOLDER.finditer(text)]
                 addressed = addressed or TOKEN in text
-                body = self.text(_reveal(text), json=isinstance(recorded.body.json, msgspec.Raw))
+                body = self.text(_reveal(text), json=isinstance(recorded.body.json, msgspec.Raw), echoes=echoes)
                 if not body.gaps and TOKEN not in text and body.pieces[0].encode(content.charset) == content.raw:
                     body = None
         gaps = [gap for _, text in texts for gap in text.gaps] + list(body.gaps if body else ())
@@ -192,7 +210,13 @@ class Scripts:
             addressed=addressed,
         )
 
-    def document(self, value: Any, interaction: Interaction, upstream: str) -> tuple[Text, tuple[str, ...], bool]:  # noqa: ANN401 (JSON)
+    def document(
+        self,
+        value: Any,  # noqa: ANN401 (JSON)
+        interaction: Interaction,
+        upstream: str,
+        echoes: Collection[str] = (),
+    ) -> tuple[Text, tuple[str, ...], bool]:
         """A composed document in the layout of the answer it goes out as, with its secrets, and if it has a token."""
         body = interaction.response.body
         if not isinstance(body, Body):
@@ -202,7 +226,7 @@ class Scripts:
         known = addresses(upstream)
         made = known.tokenise(made) if known else made
         secrets = tuple(dict.fromkeys(marker.group() for marker in _PLACEHOLDER.finditer(made)))
-        return self.text(_reveal(made), json=True), secrets, TOKEN in made
+        return self.text(_reveal(made), json=True, echoes=echoes), secrets, TOKEN in made
 
 
 def _reveal(text: str) -> str:
@@ -213,20 +237,30 @@ def _weigh(script: Script) -> int:
     return 2 * len(script.raw) + len(script.packed) + 1000
 
 
-def write(
-    script: Script, bindings: Bindings, public: Public | None, accept_encoding: bytes | None, body: Text | None = None
+def write(  # noqa: PLR0917 (what one answer depends on)
+    script: Script,
+    bindings: Bindings,
+    public: Public | None,
+    accept_encoding: bytes | None,
+    body: Text | None = None,
+    echoes: Mapping[str, str] = _NO_ECHOES,
 ) -> Answer:
     """The answer for a call that accepts these content codings (None where it did not say); `body` is a composed one.
+
+    `echoes` are what this call sent, by what the recorded one had in its place; in headers, where it may stand there.
 
     A body that was coded is coded again for a client that asks as the recorded one did, or accepts the coding; for any
     other it goes out plain (RFC 9110 section 12.5.3). `Content-Length` is made anew where there was one.
     """
-    headers: Headers = tuple((name, text.write(bindings).encode("latin-1", "replace")) for name, text in script.headers)
+    fit = {text: live for text, live in echoes.items() if _IN_HEADERS.fullmatch(live)}
+    headers: Headers = tuple(
+        (name, text.write(bindings, fit).encode("latin-1", "replace")) for name, text in script.headers
+    )
     chosen = body or script.body
     changed = chosen is not None
     data, chunks = script.raw, script.chunks
     if chosen is not None:
-        data = chosen.write(bindings).encode(script.charset, "replace")
+        data = chosen.write(bindings, echoes).encode(script.charset, "replace")
         chunks = chunks if len(data) == len(script.raw) else ()
         if public is not None and TOKEN.encode() in data:
             sizes = render_sizes(data, tuple(chunk.size for chunk in chunks), public)

@@ -6,10 +6,11 @@ by what they look like (rule 5).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cpproxy.core.matching import Body, Form, encode_json
@@ -17,6 +18,8 @@ from cpproxy.core.redaction import MARKER
 from cpproxy.core.replay.identities import AS_IS, Catalogue, Identity, names_id
 
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
+_GAP = re.compile(r"[^\s/\"'<>]+")
+_FEW, _SHORT, _READINGS = 5, 512, 16  # pieces and characters of a value that is read in several ways, and how many
 _BLANK = "\0"
 _NAMES = object()
 """Leads in a shape's tree to the names that are no gaps, and to the gaps that are names."""
@@ -44,6 +47,29 @@ class Pattern(NamedTuple):
     pieces: tuple[str, ...]
     number: bool = False
 
+    @classmethod
+    def around(cls, text: str, gaps: Sequence[tuple[int, int]]) -> "Pattern":
+        """What of a text stands around these gaps."""
+        ends = [0, *(end for _, end in gaps)]
+        starts = [*(start for start, _ in gaps), len(text)]
+        return cls(tuple(text[end:start] for end, start in zip(ends, starts, strict=True)))
+
+    def read(self, value: Any) -> tuple[tuple[str, ...], ...]:  # noqa: ANN401 (JSON)
+        """What may stand in the gaps of a value; nothing where the text around one of them is not there."""
+        pieces = self.pieces
+        if self.number:
+            return ((str(value),),) if isinstance(value, int) and not isinstance(value, bool) else ()
+        if not isinstance(value, str) or not value:
+            return ()
+        if pieces == ("", ""):
+            return ((value,),)
+        match = _compile(pieces).fullmatch(value)
+        if match is None:
+            return ()
+        if 2 < len(pieces) <= _FEW and len(value) <= _SHORT and any(value.count(one) > 1 for one in pieces[1:-1]):
+            return tuple(islice(_split(value[len(pieces[0]) : len(value) - len(pieces[-1])], pieces[1:-1]), _READINGS))
+        return (match.groups(),)
+
 
 VOLATILE = Pattern(())
 """Stands where any value fits, and none is of interest."""
@@ -65,20 +91,31 @@ class Shape:
     gaps: tuple[tuple[Place, Pattern], ...]
     tree: dict[Any, Any] = field(compare=False, hash=False, repr=False)
 
-    def cut(self, form: Form) -> tuple[object, tuple[str, ...]] | None:
-        """What of a request is left without the gaps, as a key, and the values in the gaps; None where it has none."""
+    def cut(self, form: Form) -> tuple[object, list[tuple[str, ...]]] | None:
+        """What of a request is left without the gaps, as a key, and the values in the gaps; None where it has none.
+
+        Where two gaps of one value can be told apart in more than one way, the values are each of them.
+        """
         if not self.gaps:
-            return form.key(), ()
+            return form.key(), [()]
         found: list[Any] = [None] * len(self.gaps)
+        key = self._cut(form, found)
+        values = [] if key is None else _read(self.gaps, found)
+        return (key, values) if values else None
+
+    def find(self, form: Form) -> list[Any] | None:
+        """What a request holds in each gap, with the text around it; None where it has not all of them."""
+        found: list[Any] = [None] * len(self.gaps)
+        return None if self._cut(form, found) is None else found
+
+    def _cut(self, form: Form, found: list[Any]) -> object | None:
+        """What is left of a request without the gaps, whose values come into `found`."""
         try:
             path, query, headers = _cut_head(form, self.gaps, found)
             left = _cut_body(form.body, self.gaps, self.tree, found)
         except (IndexError, _UnlikeError):
             return None
-        values = _read(self.gaps, found)
-        if values is None:
-            return None
-        return (form.method, path, query, form.body.kind, left, headers, form.conditional), values
+        return (form.method, path, query, form.body.kind, left, headers, form.conditional)
 
 
 def _cut_head(
@@ -195,26 +232,30 @@ def _rename(value: dict[str, Any], literal: frozenset[str], leaves: list[int], f
     return {names.get(name, name): member for name, member in value.items()}
 
 
-def _read(gaps: tuple[tuple[Place, Pattern], ...], found: list[Any]) -> tuple[str, ...] | None:
-    """The values of all gaps, in order; None where the text around one of them is not there."""
-    values: list[str] = []
+def _read(gaps: tuple[tuple[Place, Pattern], ...], found: list[Any]) -> list[tuple[str, ...]]:
+    """The values of all gaps, in order, in each way; none where the text around one of them is not there."""
+    values: list[tuple[str, ...]] = [()]
     for (_, pattern), value in zip(gaps, found, strict=True):
-        pieces = pattern.pieces
-        if not pieces:
+        if not pattern.pieces:
             continue
-        if pattern.number:
-            if not isinstance(value, int) or isinstance(value, bool):
-                return None
-            values.append(str(value))
-        elif not isinstance(value, str) or not value:
-            return None
-        elif pieces == ("", ""):
-            values.append(value)
-        elif (match := _compile(pieces).fullmatch(value)) is None:
-            return None
-        else:
-            values += match.groups()
-    return tuple(values)
+        read = pattern.read(value)
+        if not read:
+            return []
+        values = [(*before, *one) for before in values for one in read][:_READINGS]
+    return values
+
+
+def _split(text: str, between: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """What stands between these pieces, in every way; that with the shortest values first."""
+    if not between:
+        if _GAP.fullmatch(text):
+            yield (text,)
+        return
+    at = text.find(between[0], 1)
+    while at > 0 and _GAP.fullmatch(text, 0, at):
+        for rest in _split(text[at + len(between[0]) :], between[1:]):
+            yield (text[:at], *rest)
+        at = text.find(between[0], at + 1)
 
 
 _COMPILED: dict[tuple[str, ...], re.Pattern[str]] = {}
@@ -223,7 +264,7 @@ _COMPILED: dict[tuple[str, ...], re.Pattern[str]] = {}
 def _compile(pieces: tuple[str, ...]) -> re.Pattern[str]:
     pattern = _COMPILED.get(pieces)
     if pattern is None:
-        text = r"([^\s/\"'<>]+?)".join(map(re.escape, pieces))
+        text = rf"({_GAP.pattern}?)".join(map(re.escape, pieces))
         pattern = _COMPILED[pieces] = re.compile(text, re.DOTALL)
     return pattern
 
@@ -268,9 +309,7 @@ def _read_slots(place: Place, value: Any, form: Form, catalogue: Catalogue, slot
     if not found:
         return None
     slots += [slot for _, _, slot in found]
-    ends = [0, *(end for _, end, _ in found)]
-    starts = [*(start for start, _, _ in found), len(value)]
-    return Pattern(tuple(value[end:start] for end, start in zip(ends, starts, strict=True)))
+    return Pattern.around(value, [(start, end) for start, end, _ in found])
 
 
 def _is_id_place(place: Place, form: Form) -> bool:
