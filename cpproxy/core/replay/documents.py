@@ -48,10 +48,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Stable:
-    """What is left out of comparisons: times within `window`, identities that stand nowhere else, config's paths."""
+    """What is left out of comparisons: times within `window`, values that are `fresh` each time, config's paths."""
 
     window: tuple[float, float]
-    lone: frozenset[Identity]
+    fresh: frozenset[str]
     volatile: tuple[jsonpath.JsonPath, ...] = ()
 
     def digest(self, value: Any) -> bytes:  # noqa: ANN401 (JSON)
@@ -66,7 +66,7 @@ class Stable:
                 return [self._still(element) for element in value]
             case bool() | None:
                 return value
-            case str() if value in self.lone or value.lower() in self.lone:
+            case str() if value in self.fresh or value.lower() in self.fresh:
                 return "\0new"
             case str() | int() | float() if tokens.is_time(value, self.window):
                 return "\0time"

@@ -13,6 +13,7 @@ from typing import Any
 from cpproxy.core import jsonpath
 from cpproxy.core.replay import documents
 from cpproxy.core.replay.documents import Layout, Stable, Steps
+from cpproxy.core.replay.freshness import find_fresh
 from cpproxy.core.replay.identities import Catalogue, Identity
 from cpproxy.core.replay.index import Bucket, Line
 from cpproxy.core.replay.timelines import Seen, State, Timeline, find_state
@@ -106,8 +107,8 @@ def make_view(
     """The view of these entries of a line."""
     world = line.world
     subject = frozenset().union(*(entry.asked for entry in entries[:1]))
-    stable = Stable(world.window, world.lone, volatile)
     decoded = [(entry, entry.interaction()) for entry in entries]
+    stable = Stable(world.window, find_fresh(line, decoded, catalogue), volatile)
     read = [(entry, interaction, documents.read_json(interaction, volatile)) for entry, interaction in decoded]
     layout = documents.find_layout((value for _, _, value in read if value is not None), catalogue, subject)
     taken: dict[Entry, documents.Parts] = {}
