@@ -15,6 +15,7 @@ from cpproxy.core.matching import CONDITIONAL, digest, normalise
 from cpproxy.core.messages import Answer, Headers, Request, as_text, as_wire
 from cpproxy.core.redaction import is_credential_header
 from cpproxy.core.replay.credentials import read_credentials, spell, spell_missing
+from cpproxy.core.replay.echoes import read_echoes
 from cpproxy.core.replay.guesses import Guesses, spell_guesses
 from cpproxy.core.replay.loading import Library, Source, load, name_of
 from cpproxy.core.replay.misses import Miss, explain
@@ -49,13 +50,15 @@ class Serve(Struct, frozen=True, eq=False):
     upstream: str = ""
     final: bool = False
     """Whether the same is answered again, so that nothing is lost when it does not arrive."""
+    echoes: dict[str, str] = {}
+    """What this call alone is told back, by what stands for it in the recorded answer."""
 
     def is_settled(self) -> bool:
         """Whether the same call gets the same answer until something changes in the session."""
         if self.reading is not None:
             said = bool(self.note) or self.doubt != self.reading.doubt  # of this call alone
             return self.reading.final and self.variant is not None and not said
-        return self.entry.once is Once.STAYS and self.final
+        return self.entry.once is Once.STAYS and self.final and not self.echoes
 
     def settle(self, delivered: bool) -> None:  # noqa: FBT001 (there is nothing else to say)
         """Releases the interaction when its answer was cut off, so that the client's next try gets it."""
@@ -70,7 +73,7 @@ class Serve(Struct, frozen=True, eq=False):
         if self.scripts is None:
             raise RuntimeError("an answer without its scripts")
         script = self.scripts.of(self.entry, self.upstream)
-        return write(script, self.session.bindings, self.public, accept_encoding, self.body)
+        return write(script, self.session.bindings, self.public, accept_encoding, self.body, self.echoes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,14 +249,18 @@ class Replay:
         session = asking.session
         upstream = self.library.worlds[entry.cassette].upstream
         script = self._scripts.of(entry, upstream)
+        composed = reading is not None and reading.document is not None
+        echoes = read_echoes(entry, asking.form, self.library.catalogue, composed=composed)
         secrets, addressed = script.secrets, script.addressed
         body = None
         variant: object = script.variant(session.bindings) if session.bindings.renamed else ()
         if reading is not None and reading.document is not None:
-            body, secrets, addressed = self._scripts.document(reading.document, entry.interaction(), upstream)
+            body, secrets, addressed = self._scripts.document(reading.document, entry.interaction(), upstream, echoes)
             variant = None
         elif addressed and asking.public is not None:
             variant = (variant, asking.public)
+        if echoes:
+            variant = None
         note = asking.sent.use(entry, session) or note
         asking.sent.receive(entry, secrets, session)
         handed_out = self.library.worlds[entry.cassette].handed_out
@@ -272,6 +279,7 @@ class Replay:
             scripts=self._scripts,
             upstream=upstream,
             final=final,
+            echoes=echoes,
         )
 
     def _refuse(self, asking: Asking, found: Search) -> Refuse:
