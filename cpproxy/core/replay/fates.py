@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from cpproxy.core.replay import documents
-from cpproxy.core.replay.ground import Ground, may_swap
+from cpproxy.core.replay.ground import Ground, may_swap, may_turn
 from cpproxy.core.replay.identities import Identity
 from cpproxy.core.replay.index import Bucket, Line
 from cpproxy.core.replay.views import View
@@ -265,5 +265,4 @@ def find_unlike(lines: Iterable[Line], fates: Fates) -> Iterator[tuple[Line, Lin
 
 def may_come_first(one: Line, other: Line) -> bool:
     """Whether another run could ask these the other way round; of callers without credentials, nobody can tell."""
-    first, second = one.entries[0], other.entries[0]
-    return may_swap(first, second) or not first.secrets
+    return may_turn(one.entries[0], other.entries[0])

@@ -15,14 +15,13 @@ from cpproxy.core.replay.index import Line
 from cpproxy.core.replay.places import Side, walk
 from cpproxy.core.replay.repeats import find_repeats
 from cpproxy.core.replay.serving import read_content
+from cpproxy.core.review.forms import find_forms
 from cpproxy.core.review.lint import Level, Remark
 from cpproxy.core.spellings import read
 
 MANY_STEPS = 20
 _EXPIRY = re.compile(r"exp|.*(?:expir(?:y|e|ation)|not_?after|valid_?(?:until|to)).*", re.IGNORECASE)
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
-_SHORT_HEX = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{8,12}(?![0-9A-Za-z-])")
-_LONG_HEX = re.compile(r"[0-9a-f]{32,}")
 
 
 def find_advice(ground: Ground, hosts: tuple[str, ...], now: float) -> Iterator[Remark]:
@@ -30,7 +29,7 @@ def find_advice(ground: Ground, hosts: tuple[str, ...], now: float) -> Iterator[
     yield from _find_expiries(ground, now)
     yield from _find_long_polls(ground)
     yield from _find_hosts(ground, hosts)
-    yield from _find_uncertain_forms(ground)
+    yield from find_forms(ground)
     yield from _find_repeated_writes(ground)
 
 
@@ -123,25 +122,6 @@ def _answer_texts(response: RecordedResponse) -> Iterator[tuple[str, str, bool]]
         yield f".headers[{at}][1]", value, True
     content = read_content(response)
     yield ".body", content.raw.decode(content.charset or "latin-1"), bool(content.charset)
-
-
-def _find_uncertain_forms(ground: Ground) -> Iterator[Remark]:
-    """Short hex that could be the beginning of several identities, or is one in another case."""
-    catalogue = ground.library.catalogue
-    starts: dict[str, list[str]] = {}
-    for identity, why in catalogue.why.items():
-        if why == "UUID" or _LONG_HEX.fullmatch(identity):
-            starts.setdefault(identity[:8], []).append(identity.replace("-", ""))
-    for entry in ground.world.entries if starts else ():
-        for spot, value in walk(ground.interaction(entry), catalogue):
-            for text in _SHORT_HEX.findall(value) if isinstance(value, str) else ():
-                whole = [one for one in starts.get(text[:8].lower(), ()) if one.startswith(text.lower())]
-                if whole and catalogue.meaning(text) is None:
-                    yield Remark(
-                        f"{ground.where(entry)}.{'request' if spot.side is Side.REQUEST else 'response'}",
-                        f"{spot.wide} may be a short form of {len(whole)} identities: replay leaves it as it stands; "
-                        "name it in identities of the cassette if it is to be renamed",
-                    )
 
 
 def _find_repeated_writes(ground: Ground) -> Iterator[Remark]:

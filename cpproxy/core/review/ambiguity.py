@@ -7,28 +7,30 @@ what is said here is what would happen; `advice` has what is out of date and wha
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from cpproxy.core.redaction import names_secret
+from cpproxy.core.replay import tokens
 from cpproxy.core.replay.fates import OWN_ANSWERS, Fates, find_unlike
 from cpproxy.core.replay.ground import Ground, count_steps
 from cpproxy.core.replay.index import Line
-from cpproxy.core.replay.places import Spot
-from cpproxy.core.replay.timelines import State, Timeline
+from cpproxy.core.replay.timelines import State, Timeline, find_state
 from cpproxy.core.replay.views import View
 from cpproxy.core.replay.worlds import Entry
+from cpproxy.core.review.changes import find_changes
 from cpproxy.core.review.lint import Remark
-
-if TYPE_CHECKING:
-    from cpproxy.core.replay.documents import Steps
+from cpproxy.core.review.lists import find_uncomposed
 
 _STATES = 64  # of one timeline; what more actors could do together is not looked through
 _SHARED = "callers that are alike in credentials and address share their progress; a session for each keeps them apart"
-_TOTAL = re.compile(
-    r"(?:.*_)?(?:total|count|size|length|next|prev|previous|cursor|page|pages|offset|limit|has_?more|next_?token|etag)"
-    r"(?:_.*)?|totalCount|nextToken|nextCursor|nextPageToken|hasMore|pageInfo|totalItems",
+
+_ABOUT_CALLS = re.compile(
+    r"accept(?:-charset|-encoding)?|baggage|cache-control|connection|content-.*|cookie|date|digest|dnt|expect|"
+    r"forwarded|from|host|if-.*|keep-alive|origin|pragma|prefer|priority|proxy-.*|range|referer|sec-.*|sentry-trace|te|"
+    r"tracestate|trailer|transfer-encoding|uber-trace-id|upgrade|user-agent|via|warning|"
+    r"x-(?:real-ip|requested-with|(?:amzn?|b3|cloud-trace|datadog|forwarded)-.*)",
     re.IGNORECASE,
 )
+"""Headers that are about the call itself or the way that it took, and not about what is asked."""
 
 
 def find_ambiguities(ground: Ground) -> Iterator[Remark]:
@@ -38,7 +40,8 @@ def find_ambiguities(ground: Ground) -> Iterator[Remark]:
     yield from _find_alike_reads(ground, fates)
     yield from _find_told_by_credential(ground)
     yield from _find_unrecorded_states(ground)
-    yield from _find_uncomposed(ground)
+    yield from find_uncomposed(ground)
+    yield from find_changes(ground)
     yield from _find_shared_tokens(ground)
 
 
@@ -73,7 +76,7 @@ def _find_alike_reads(ground: Ground, fates: Fates) -> Iterator[Remark]:
 def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
     for line, view in ground.views.items():
         entries = [seen.source for seen in view.rest.seen if seen.source.status < 400]
-        header = find_telling_header(entries, ground)
+        header = find_telling_header(entries, ground) or _find_likely_header(entries, view, ground)
         remedy = (
             f'compare = ["{header}"] in the route of {line.entries[0].method} {line.entries[0].path} tells them apart'
             if header
@@ -93,12 +96,40 @@ def _find_told_by_credential(ground: Ground) -> Iterator[Remark]:
 
 def find_telling_header(entries: Sequence[Entry], ground: Ground) -> str:
     """A header each of whose values had an answer of its own, more than once in turn; nothing where there is none."""
-    if len(entries) < 2 or len({ground.blank(entry) + _named(entry) for entry in entries}) < 2:
+    for name, found in _find_parting_headers(entries, ground):
+        if name.lower().startswith("x-") and (len(set(found.values())) < len(found) or name.lower().endswith("-id")):
+            return name
+    return ""
+
+
+def _find_likely_header(entries: Sequence[Entry], view: View, ground: Ground) -> str:
+    """The only header by which requests of one caller differ that were answered otherwise, be it once each.
+
+    One that counts, or that holds what is new each time, is none; nor is it one where a write came between.
+    """
+    if len({entry.secrets for entry in entries}) > 1:
         return ""
+    if len({find_state(view.rest.writes, entry.start) for entry in entries}) > 1:
+        return ""
+    parting = list(_find_parting_headers(entries, ground))
+    if len(parting) != 1:
+        return ""
+    name, found = parting[0]
+    values = [found[entry] for entry in sorted(entries, key=lambda entry: entry.start)]
+    numbers = [int(value) for value in values if value.isdigit()]
+    counts = len(numbers) == len(values) and numbers == sorted(numbers)
+    made = any(tokens.find_made(value) or tokens.read_time(value) is not None for value in values)
+    return "" if counts or made else name
+
+
+def _find_parting_headers(entries: Sequence[Entry], ground: Ground) -> Iterator[tuple[str, dict[Entry, str]]]:
+    """Headers, none of whose values had an answer that another had, each with its values."""
+    if len(entries) < 2 or len({ground.blank(entry) + _named(entry) for entry in entries}) < 2:
+        return
     values: dict[str, dict[Entry, str]] = {}
     for entry in entries:
         for name, value in ground.interaction(entry).request.headers:
-            if not names_secret(name) and "{{" not in value:
+            if not (names_secret(name) or "{{" in value or _ABOUT_CALLS.fullmatch(name) or tokens.names_new(name)):
                 values.setdefault(name, {})[entry] = value
     for name, found in values.items():
         if len(found) != len(entries) or len(set(found.values())) < 2:
@@ -106,18 +137,12 @@ def find_telling_header(entries: Sequence[Entry], ground: Ground) -> str:
         answers: dict[str, set[bytes]] = {}
         for entry, value in found.items():
             answers.setdefault(value, set()).add(ground.blank(entry) + _named(entry))
-        if all(not one & other for one, other in itertools.combinations(answers.values(), 2)) and _names(name, found):
-            return name
-    return ""
+        if all(not one & other for one, other in itertools.combinations(answers.values(), 2)):
+            yield name, found
 
 
 def _named(entry: Entry) -> bytes:
     return ",".join(sorted(entry.told)).encode()
-
-
-def _names(name: str, found: dict[Entry, str]) -> bool:
-    """Whether a header says about whom it asks, rather than being new in each call."""
-    return name.lower().startswith("x-") and (len(set(found.values())) < len(found) or name.lower().endswith("-id"))
 
 
 def _find_unrecorded_states(ground: Ground) -> Iterator[Remark]:
@@ -175,50 +200,6 @@ def _states(timeline: Timeline, ground: Ground) -> Iterator[tuple[State, Entry]]
         every = [entry for writes in played for entry in writes]
         if every:
             yield frozenset(entry.number for entry in every), max(every, key=lambda entry: entry.start)
-
-
-def _find_uncomposed(ground: Ground) -> Iterator[Remark]:
-    for line, view in ground.views.items():
-        made = [part for part in view.parts if part.timeline.writes]
-        if not made:
-            continue
-        spots = {str(spot.wide): None for entry in line.entries for spot, _ in ground.leaves(entry) if _counts(spot)}
-        headers = {
-            name: None
-            for entry in line.entries
-            for name, _ in ground.interaction(entry).response.headers
-            if name.lower() in {"etag", "link", "x-total-count"}
-        }
-        if spots or headers:
-            yield Remark(
-                ground.where(line.entries[0]),
-                f"its list ({ground.name(line.entries)}) is composed of elements, but {', '.join((*spots, *headers))} "
-                "is given as it was recorded: totals, pages and validators do not follow what was played",
-            )
-        if _is_sorted(view):
-            yield Remark(
-                ground.where(line.entries[0]),
-                f"its list ({ground.name(line.entries)}) is not in the order in which its elements were made: where "
-                "replay composes it, those that no recorded answer holds together come last",
-            )
-
-
-def _counts(spot: Spot) -> bool:
-    return not spot.key and "*" not in spot.wide and _TOTAL.fullmatch(spot.name) is not None
-
-
-def _is_sorted(view: View) -> bool:
-    """Whether an element that was made later stood before one that was there."""
-    first: dict[Steps, float] = {}
-    for entry, keys in view.keys.items():
-        order = list(keys)
-        for steps in order:
-            first.setdefault(steps, entry.start)
-        lists = [steps for steps in order if len(steps) == len(order[0])] if order else []
-        moments = [first[steps] for steps in lists]
-        if moments != sorted(moments):
-            return True
-    return False
 
 
 def _find_shared_tokens(ground: Ground) -> Iterator[Remark]:
