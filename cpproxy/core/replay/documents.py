@@ -21,6 +21,9 @@ from cpproxy.core.replay.identities import Catalogue, Identity
 type Steps = tuple[str | int, ...]
 """A place in a document; elements and members that are parts stand as `#` and their identity."""
 
+type Value = tuple[object, tuple[str | int, ...]]
+"""A part's value for comparing, and where it stands in its document."""
+
 type Kind = tuple[str, ...]
 """The places of a document that are alike: indices as `[]`, parts as `#`."""
 
@@ -28,6 +31,8 @@ _NAMES = ("id", "uuid", "uid", "arn", "slug", "name", "key")
 _BY_NAME = "\0name"
 _WHOLE = "\0whole"
 _SUCCESS = range(200, 300)
+_HELD: Value = (None, ())
+"""Holds the place of a part until what stands in it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,10 @@ class Layout:
 
 @dataclass(slots=True)
 class Parts:
-    """A document taken apart: each part's value for comparing and its place, and the containers that were seen."""
+    """A document taken apart: each part, after the one that it is in, and the containers that were seen."""
 
     rest: object
-    parts: dict[Steps, tuple[object, tuple[str | int, ...]]]
+    parts: dict[Steps, Value]
     containers: set[Steps]
 
 
@@ -206,8 +211,11 @@ def _take(  # noqa: PLR0917 (it walks four descriptions of one place at once)
         for index, element in enumerate(value):
             identity = _identity_of(element, key, kind, catalogue)
             inner = (*steps, f"#{identity}" if identity else index)
+            new = identity is not None and inner not in parts.parts
+            if new:
+                parts.parts[inner] = _HELD  # before what it holds
             rest = _take(element, (*kind, "[]"), inner, (*place, index), layout, catalogue, stable, parts)
-            if identity and inner not in parts.parts:
+            if new:
                 parts.parts[inner] = (stable.digest(rest), (*place, index))
             else:
                 left.append(rest)
@@ -217,6 +225,8 @@ def _take(  # noqa: PLR0917 (it walks four descriptions of one place at once)
         for name, member in value.items():
             found = catalogue.find(name) if key == _BY_NAME else []
             inner = (*steps, f"#{found[0].identity}" if found else name)
+            if found:
+                parts.parts[inner] = _HELD
             rest = _take(
                 member, (*kind, "[]" if found else name), inner, (*place, name), layout, catalogue, stable, parts
             )
