@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -31,7 +32,15 @@ FIRST = "first "
 
 NUMBER = "#"
 
-_TELLING_HEADERS = frozenset({"location", "content-location", "link"})
+_SILENT_HEADER = re.compile(
+    r"accept-ranges|access-control-.*|age|allow|alt-svc|cache-control|cf-.*|connection|content-(?!location).*|date|digest"
+    r"|etag|expires|keep-alive|last-modified|nel|permissions-policy|pragma|proxy-authenticate|referrer-policy|report-to"
+    r"|reporting-endpoints|retry-after|server|server-timing|set-cookie|strict-transport-security|trailer"
+    r"|transfer-encoding|upgrade|vary|via|www-authenticate|x-amz-cf-.*|x-amz-id-2|x-cache|x-content-type-options"
+    r"|x-frame-options|x-powered-by|x-runtime|x-served-by|x-timer|x-xss-protection",
+    re.IGNORECASE,
+)
+"""Headers of an answer that by custom name nothing that was made; nor do those that are new each time."""
 _ID_LEAF = re.compile(rb'(?:"id|_id|-id|Id|ID)"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
 _ID_NAME = re.compile(r"id|.*(?:_id|-id|Id|ID)")
 _SEGMENT = re.compile(r"(?<=/)[0-9]{1,18}(?=/|$)")
@@ -182,7 +191,7 @@ def names_id(name: str) -> bool:
 
 
 def read_tokens(interaction: Interaction, compared: Iterable[str], named: Iterable[str]) -> Tokens:
-    """The tokens of an interaction, from its path, query, compared headers, bodies and `Location`."""
+    """The tokens of an interaction, from its path, query, compared headers, bodies and the answer's own headers."""
     asked, answered = interaction.request, interaction.response
     lower = frozenset(compared)
     texts = [_unquote(asked.target), *(_encode(value) for name, value in asked.headers if name.lower() in lower)]
@@ -191,10 +200,15 @@ def read_tokens(interaction: Interaction, compared: Iterable[str], named: Iterab
     path = asked.target.partition("?")[0]
     if tokens.has_digit(path):
         found.update(NUMBER + number for number in _SEGMENT.findall(path))
-    told = [_encode(value) for name, value in answered.headers if name.lower() in _TELLING_HEADERS]
+    told = [_encode(value) for name, value in answered.headers if _may_tell(name)]
     answer = _tokens(told + _texts(answered.body), named)
     new = tokens.NEW in found
     return Tokens(frozenset(found - _NEW) or _NONE, frozenset(answer - _NEW) or _NONE, new)
+
+
+@lru_cache(maxsize=1024)
+def _may_tell(header: str) -> bool:
+    return not (_SILENT_HEADER.fullmatch(header) or tokens.names_new(header))
 
 
 def _tokens(texts: list[bytes], named: Iterable[str]) -> set[str]:
