@@ -5,7 +5,7 @@ The rules, and where each lives:
     1   start and end on one clock                      `timelines.Timeline`, `worlds.World`
     2   identities are found inside strings             `tokens`, `identities`
     3   what a write introduces, and parents            `worlds.World.learn`
-    4   subjects, and the writes that concern them      `worlds.World.concerning`, `views.make_view`
+    4   subjects, and the writes that concern them      `worlds.World.concerning`, `relations`, `views.make_view`
     5   matching by position, bindings a bijection      `templates`, `index`, `bindings.Bindings.unify`
     6   credentials                                     `credentials`
     7   a read conjures nothing                         `search.find_conjured`

@@ -19,7 +19,7 @@ from cpproxy.core.replay.echoes import read_echoes
 from cpproxy.core.replay.guesses import Guesses, spell_guesses
 from cpproxy.core.replay.loading import Library, Source, load, name_of
 from cpproxy.core.replay.misses import Miss, explain
-from cpproxy.core.replay.reading import Reading, read
+from cpproxy.core.replay.reading import Reading, find_unmade, read
 from cpproxy.core.replay.search import Asking, Candidate, Search, find_loose, search
 from cpproxy.core.replay.serving import Scripts, Text, write
 from cpproxy.core.replay.session import Session
@@ -200,6 +200,7 @@ class Replay:
         note = "" if final else self._guesses.note_world(candidate, candidates, asking)
         if session.bindings.bind(candidate.added) or not final:
             session.play(entry)
+        guess = guess or find_unmade(entry, candidate.line.world, session)
         return self._serve(asking, entry, final=final, guess=guess, note=note)
 
     def _read(self, asking: Asking, candidates: list[Candidate]) -> Decision:

@@ -70,6 +70,15 @@ def read(line: Line, entries: tuple[Entry, ...], session: Session, sent: Sent, l
     return reading
 
 
+def find_unmade(entry: Entry, world: World, session: Session) -> str:
+    """Why a write's answer may not be as it would be: it shows what another write makes that nobody has played."""
+    for identity in sorted(entry.told - entry.asked):
+        maker = world.creators.get(identity, entry)
+        if maker.start < entry.start and not session.is_played(maker) and identity not in session.bindings.live:
+            return f"it shows {identity}, and nobody has played {maker.id}, which made it"
+    return ""
+
+
 def _find(own: Timeline, wide: Timeline, session: Session, *, alike: bool) -> Found | None:
     """What answers in the state, by what this caller was told when it was recorded, else by what anybody was.
 
@@ -136,7 +145,17 @@ def _choose(part: Part, other: Part, reading: Reading, session: Session, wide: V
         reading.doubt = reading.doubt or f"{_name(part, session)}: {spelt}"
     told = session.tell(reading.caller, part.timeline, found, reading.world, part.things)
     reading.told.append((told, part.things))
+    if part.telling is not None and told.seen.source is not ABSENT and not _was_told(part.telling, session):
+        reading.doubt = (
+            reading.doubt or f"nobody has asked yet what became of {_name(part, session)} ({part.telling.id})"
+        )
     return told.seen
+
+
+def _was_told(telling: Entry, session: Session) -> bool:
+    """Whether a read was played, or one that was asked again after it."""
+    entries = [telling] if telling.line is None else telling.line.entries
+    return any(entry in session.taken for entry in entries if entry.start >= telling.start)
 
 
 def _spell(found: Found, timeline: Timeline, session: Session, world: World) -> str:

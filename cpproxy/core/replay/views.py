@@ -17,7 +17,7 @@ from cpproxy.core.replay.freshness import find_fresh
 from cpproxy.core.replay.identities import Catalogue, Identity
 from cpproxy.core.replay.index import Bucket, Line
 from cpproxy.core.replay.timelines import Seen, State, Timeline, find_state
-from cpproxy.core.replay.worlds import Entry, Placeholders, Thing, World
+from cpproxy.core.replay.worlds import ACCEPTED, MISSING, Entry, Placeholders, Thing, World
 
 CREATED = 201
 ABSENT = None
@@ -26,12 +26,16 @@ ABSENT = None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A part of a document: its place, its timeline, the write that made it, and the things it tells of."""
+    """A part of a document: its place, its timeline, the write that made it, and the things it tells of.
+
+    `telling` is the read of an operation that was the first to tell of it, where that is what made it.
+    """
 
     steps: Steps
     timeline: Timeline
     creator: Entry | None
     things: frozenset[Thing]
+    telling: Entry | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -124,8 +128,8 @@ def make_view(
     by_path = not told
     writes = world.concerning(told)
     if not subject:  # what merely stands in an answer may not be all that it is about
-        writes = tuple(sorted({*writes, *world.concerning_path(entries[0].path)}, key=lambda entry: entry.number))
-    timeline = Timeline(writes, tuple(rest))
+        writes = _join(writes, world.concerning_path(entries[0].path))
+    timeline = Timeline(_join(writes, _find_makers(entries, writes, world)), tuple(rest))
     return View(
         world=world,
         rest=timeline,
@@ -133,7 +137,7 @@ def make_view(
         by_path=by_path,
         layout=layout,
         parts=parts,
-        unseen=tuple(_find_unseen(entries, parts, world)) if layout.keys else (),
+        unseen=tuple(_find_unseen(entries, parts, world, subject)) if layout.keys else (),
         keys={entry: {steps: value for steps, (value, _) in one.parts.items()} for entry, one in taken.items()},
     )
 
@@ -152,6 +156,62 @@ def _is_part(step: str | int) -> bool:
     return isinstance(step, str) and step.startswith("#")
 
 
+def _join(writes: Iterable[Entry], more: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted({*writes, *more}, key=lambda entry: entry.number))
+
+
+def _find_makers(entries: tuple[Entry, ...], writes: Iterable[Entry], world: World) -> tuple[Entry, ...]:
+    """The writes that made what was missing before them and there after them, where none that concern it did."""
+    missing = [entry for entry in entries if entry.status in MISSING]
+    if not missing or len(missing) == len(entries):
+        return ()
+    first = min((entry for entry in entries if entry.status not in MISSING), key=lambda entry: entry.start)
+    if any(write.start < first.end and write.end > missing[0].start for write in writes):
+        return ()
+    return _find_causes(first, _Answers(missing), world.concerning_path(first.path, siblings=True))
+
+
+def _find_causes(first: Entry, without: "_Answers", writes: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Of these writes those between the first answer that shows a thing and the last before them that does not.
+
+    Where some of them came from who was told of the thing, it is those: tenants share paths.
+    """
+    before = [write for write in writes if write.start < first.end]
+    last = without.find_last(first.start, max((write.end for write in before), default=-math.inf))
+    found = [write for write in before if last is not None and write.end > last.start]
+    return tuple([write for write in found if write.secrets == first.secrets] or found)
+
+
+type _Cause = tuple[tuple[Entry, ...], Entry | None]
+
+_NOTHING: _Cause = ((), None)
+
+
+def _explain(identity: Identity, first: Entry, without: "_Answers", world: World) -> _Cause:
+    """The writes that a thing came of which none shows, and the read of an operation that told of it before its list.
+
+    `first` is the first answer of the list that shows it.
+    """
+    missing = without.find_last(first.start, math.inf) is not None
+    operation = _find_operation(identity, first, world) if missing or world.accepts else None
+    if operation is not None:
+        telling, maker = operation
+        if maker.status == ACCEPTED:
+            return (maker,), telling
+        if missing:
+            return (maker,), None
+    return (_find_causes(first, without, world.concerning_path(first.path)), None) if missing else _NOTHING
+
+
+def _find_operation(identity: Identity, first: Entry, world: World) -> tuple[Entry, Entry] | None:
+    """The other read that was the first to tell of a thing, and the write that had made what that read was about."""
+    telling = world.first_telling(identity)
+    if telling is None or telling.write or telling.line is first.line or telling.end > first.end:
+        return None
+    makers = {world.creators[one] for one in telling.asked if one in world.creators}
+    return (telling, makers.pop()) if len(makers) == 1 else None
+
+
 def _make_parts(taken: dict[Entry, documents.Parts], world: World) -> Iterable[Part]:
     """Each part's timeline, absence included, in the order in which parts were first seen."""
     shown: dict[Steps, dict[Entry, tuple[object, Any]]] = {}
@@ -165,11 +225,17 @@ def _make_parts(taken: dict[Entry, documents.Parts], world: World) -> Iterable[P
     for steps, places in shown.items():
         identity = str(steps[-1])[1:]
         writes = world.concerning([identity])
+        without = answers.get(_container(steps))
+        causes, telling = _NOTHING
+        if without is not None and identity not in world.creators:
+            causes, telling = _explain(identity, min(places, key=lambda entry: entry.start), without, world)
+            writes = _join(writes, causes) if causes else writes
         seen = [Seen(entry.start, entry.end, value, (entry, place)) for entry, (value, place) in places.items()]
-        if (without := answers.get(_container(steps))) is not None:
+        if without is not None:
             seen += [Seen(entry.start, entry.end, ABSENT, ABSENT) for entry in without.find(places, writes)]
-        timeline = Timeline(writes, tuple(seen))
-        yield Part(steps, timeline, _find_creator(identity, seen, world), world.specific([identity]))
+        creator = causes[0] if len(causes) == 1 else _find_creator(steps, seen, world)
+        things = world.specific([identity]) | ({causes[0].number} if len(causes) == 1 else set())
+        yield Part(steps, Timeline(writes, tuple(seen)), creator, things, telling)
 
 
 class _Answers:
@@ -193,10 +259,20 @@ class _Answers:
         found = (self._entries[at] for at in sorted(marks) if 0 <= at < len(self._entries))
         return [entry for entry in found if entry not in shown]
 
+    def find_last(self, shown: float, end: float) -> Entry | None:
+        """The last that was told before a moment, when something was shown first, and asked before another."""
+        at = bisect.bisect_left(self._starts, min(shown, end))
+        return next((entry for entry in reversed(self._entries[:at]) if entry.end <= shown), None)
 
-def _find_creator(identity: Identity, seen: Iterable[Seen], world: World) -> Entry | None:
-    """The write that made a part; none where an answer showed the part before that write began."""
-    creator = world.creators.get(identity)
+
+def _find_creator(steps: Steps, seen: Iterable[Seen], world: World) -> Entry | None:
+    """The write that made a part; none where an answer showed the part before that write began.
+
+    What the write that made a part names stands in it from then on, whoever made that.
+    """
+    *outer, identity = (str(step)[1:] for step in steps if _is_part(step))
+    makers = (world.creators.get(one) for one in reversed(outer))
+    creator = next((one for one in makers if one is not None and identity in one.asked), world.creators.get(identity))
     if creator is None or any(one.source is not ABSENT and one.end <= creator.start for one in seen):
         return None
     return creator
@@ -206,8 +282,14 @@ def _container(steps: Steps) -> Steps:
     return steps[:-1]
 
 
-def _find_unseen(entries: tuple[Entry, ...], parts: tuple[Part, ...], world: World) -> Iterable[Entry]:
-    """Writes of the kinds that made the parts, after which nobody asked while what they made was there."""
+def _find_unseen(
+    entries: tuple[Entry, ...], parts: tuple[Part, ...], world: World, subject: frozenset[Identity]
+) -> Iterable[Entry]:
+    """Writes of the kinds that made the parts, after which nobody asked while what they made was there.
+
+    What they made may be in a list of what they name, or of nothing.
+    """
+    about = {world.thing(identity) for identity in subject}
     creators = {part.creator for part in parts if part.creator is not None}
     kinds: set[Any] = {creator.line.bucket for creator in creators if creator.line is not None}
     path = entries[0].path
@@ -215,8 +297,18 @@ def _find_unseen(entries: tuple[Entry, ...], parts: tuple[Part, ...], world: Wor
         if write in creators or write.line is None:
             continue
         alike = write.line.bucket in kinds or (write.status == CREATED and write.path == path)
-        if alike and not any(write.end <= entry.start and entry.end <= until for entry in entries):
+        if (
+            alike
+            and _is_about(write, about, world)
+            and not any(write.end <= entry.start and entry.end <= until for entry in entries)
+        ):
             yield write
+
+
+def _is_about(write: Entry, things: set[Thing], world: World) -> bool:
+    """Whether a write names one of these things, or what is in one; anything is about none."""
+    named = {world.thing(identity) for identity in write.asked} if things else set()
+    return not things or not things.isdisjoint(named | world.ancestors(named))
 
 
 def _find_lifetimes(world: World) -> Iterable[tuple[Entry, float]]:

@@ -15,11 +15,13 @@ import msgspec
 
 from cpproxy.core.cassette import Credential, Interaction
 from cpproxy.core.replay.identities import Identity
+from cpproxy.core.replay.relations import Relations, find_target, relate
 
 if TYPE_CHECKING:
     from cpproxy.core.replay.index import Bucket, Line
 
 _INTERACTION = msgspec.json.Decoder(Interaction)
+ACCEPTED = 202
 MISSING = frozenset({404, 410})
 _DENIED = frozenset({401, 403})
 
@@ -95,10 +97,17 @@ class World:
     """Those that the control plane made: an answer showed them before any request did."""
     lone: frozenset[Identity] = frozenset()
     """Identities that stand in one interaction alone."""
+    relations: Relations = field(default_factory=Relations)
+    accepts: bool = False
+    """Whether a write was answered before it was done (RFC 9110 section 15.3.3)."""
     first_uses: dict[str, "Bucket"] = field(default_factory=dict)
     """The kind of call in which each secret was used first, by its placeholder."""
     _named: dict[Thing, list[Entry]] = field(default_factory=dict)
     _paths: dict[str, list[Entry]] = field(default_factory=dict)
+    _beside: dict[tuple[str, bool], tuple[Entry, ...]] = field(default_factory=dict)
+    _generations: dict[Identity, tuple[Thing, ...]] = field(default_factory=dict)
+    """Under a name that was given again, the things that had it later."""
+    _first_telling: dict[Identity, Entry] = field(default_factory=dict)
 
     def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
         """The interactions in recorded order, as the file had them but for its white space."""
@@ -118,12 +127,25 @@ class World:
             if identity not in self.lone:
                 own.setdefault(creator.number, set()).add(identity)
         self.introducing = set(own)
+        self.accepts = any(entry.status == ACCEPTED for entry in changes)
         for entry in changes:
             for thing in {self.thing(identity) for identity in entry.asked}:
                 self._named.setdefault(thing, []).append(entry)
             if entry.number in own:
                 self.parents[entry.number] = frozenset(self.thing(one) for one in entry.asked) - {entry.number}
             self._paths.setdefault(entry.path, []).append(entry)
+        self._find_generations(own)
+        self.relations = relate(changes, self)
+
+    def _find_generations(self, own: dict[int, set[Identity]]) -> None:
+        """What equal writes made under one name, one after another: what concerns any of them concerns the name."""
+        for entry in self.entries:
+            line = entry.line
+            if line is None or len(line.entries) == 1 or line.entries[0] is not entry:
+                continue
+            again = tuple(one.number for one in line.entries[1:] if one.number in own)
+            if again:
+                self._generations.update(dict.fromkeys(entry.asked & own.get(entry.number, set()), again))
 
     def _find_creators(self) -> None:
         """The first write that shows what nobody knew when it began; what a 404 asked for was not known."""
@@ -163,15 +185,21 @@ class World:
         return known, count
 
     def _drop_shared(self) -> None:
-        """What writes of one kind hand on to several things was there before them (an org, a cluster)."""
-        kinds: dict[object, dict[Identity, set[object]]] = {}
+        """What writes of one kind hand on to several things was there before them (an org, a cluster).
+
+        But what a write's path ends in, and no other of its kind names, is what it made, though they all show it.
+        """
+        kinds: dict[object, dict[Identity, set[Line]]] = {}
         for entry in self.entries:
             if entry.changes and entry.line is not None:
                 for identity in entry.asked | entry.told:
                     kinds.setdefault(entry.line.bucket, {}).setdefault(identity, set()).add(entry.line)
-        shared = {identity for kind in kinds.values() for identity, lines in kind.items() if len(lines) > 1}
-        for identity in shared:
-            self.creators.pop(identity, None)
+        for kind in kinds.values():
+            for identity, lines in kind.items():
+                if len(lines) > 1 and (creator := self.creators.get(identity)) is not None:
+                    named = sum(identity in line.entries[0].asked for line in lines)
+                    if named != 1 or find_target(creator, {}) != identity:
+                        del self.creators[identity]
 
     def thing(self, identity: Identity) -> Thing:
         """What an identity names."""
@@ -192,6 +220,8 @@ class World:
     def concerning(self, subject: Iterable[Identity]) -> tuple[Entry, ...]:
         """The writes that concern a subject, in recorded order (rule 4)."""
         things = {self.thing(identity) for identity in subject}
+        if self._generations:
+            things.update(*(self._generations.get(identity, ()) for identity in subject))
         found: dict[int, Entry] = {}
         for thing in things:
             found.update((entry.number, entry) for entry in self._named.get(thing, ()))
@@ -202,17 +232,34 @@ class World:
             for entry in self._named.get(thing, ()):
                 if entry.number not in self.introducing or entry.method == "DELETE":
                     found[entry.number] = entry
+        for thing in things if self.relations.since else ():
+            found.update((entry.number, entry) for entry in self.relations.following(thing))
         return tuple(found[number] for number in sorted(found))
 
-    def concerning_path(self, path: str) -> tuple[Entry, ...]:
-        """The writes to a path, below it, or (but for POST, which makes siblings) above it."""
-        found: list[Entry] = []
-        for other, entries in self._paths.items():
-            if other == path or other.startswith(f"{path.rstrip('/')}/"):
-                found += entries
-            elif path.startswith(f"{other.rstrip('/')}/"):
-                found += (entry for entry in entries if entry.method != "POST")
-        return tuple(sorted(found, key=lambda entry: entry.number))
+    def naming(self, thing: Thing) -> Iterable[Entry]:
+        """The writes whose requests name a thing, in recorded order."""
+        return self._named.get(thing, ())
+
+    def first_telling(self, identity: Identity) -> Entry | None:
+        """The interaction whose answer was the first to show an identity."""
+        if not self._first_telling:
+            for entry in sorted(self.entries, key=lambda entry: entry.end):
+                for one in entry.told:
+                    self._first_telling.setdefault(one, entry)
+        return self._first_telling.get(identity)
+
+    def concerning_path(self, path: str, *, siblings: bool = False) -> tuple[Entry, ...]:
+        """The writes to a path, below it, or above it: of those POST makes what is beside it, unless `siblings`."""
+        known = self._beside.get((path, siblings))
+        if known is None:
+            found: list[Entry] = []
+            for other, entries in self._paths.items():
+                if other == path or other.startswith(f"{path.rstrip('/')}/"):
+                    found += entries
+                elif path.startswith(f"{other.rstrip('/')}/"):
+                    found += (entry for entry in entries if siblings or entry.method != "POST")
+            known = self._beside[path, siblings] = tuple(sorted(found, key=lambda entry: entry.number))
+        return known
 
     def may_take_turns(self, one: Placeholders, other: Placeholders) -> bool:
         """Whether two callers used a secret first in calls of one kind, so that either may be the one who comes."""
