@@ -71,6 +71,7 @@ class Pattern(NamedTuple):
         return (match.groups(),)
 
 
+_WHOLE = Pattern(("", ""))
 VOLATILE = Pattern(())
 """Stands where any value fits, and none is of interest."""
 
@@ -309,6 +310,8 @@ def _read_slots(place: Place, value: Any, form: Form, catalogue: Catalogue, slot
     if not found:
         return None
     slots += [slot for _, _, slot in found]
+    if found[0][1] - found[0][0] == len(value):  # as nearly all are
+        return _WHOLE
     return Pattern.around(value, [(start, end) for start, end, _ in found])
 
 
