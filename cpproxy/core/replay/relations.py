@@ -22,49 +22,51 @@ type Kinds = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """For each thing those it was related to, with the moment; and what was done to each of these, in order."""
+    """For each thing those it was related to, with the moment; and those to which several callers put something."""
 
     since: "dict[Thing, dict[Thing, float]]" = field(default_factory=dict)
-    done: "dict[Thing, tuple[Entry, ...]]" = field(default_factory=dict)
+    crowded: "set[Thing]" = field(default_factory=set)
+    _done: "dict[Thing, tuple[Entry, ...]]" = field(default_factory=dict)
+    _known: "dict[Bucket, Kinds]" = field(default_factory=dict)
 
-    def following(self, thing: "Thing") -> "Iterator[Entry]":
+    def following(self, thing: "Thing", world: "World") -> "Iterator[Entry]":
         """The writes that were done to what a thing was related to before them."""
         for other, moment in self.since.get(thing, {}).items():
-            yield from (entry for entry in self.done[other] if entry.start >= moment)
+            if other not in self._done:
+                self._done[other] = tuple(self._find_done(other, world))
+            yield from (entry for entry in self._done[other] if entry.start >= moment)
+
+    def _find_done(self, thing: "Thing", world: "World") -> "Iterator[Entry]":
+        """The writes that were done to a thing, and made nothing; of one that is crowded, only those that end it."""
+        crowded = thing in self.crowded
+        for entry in world.naming(thing):
+            if entry.method == "DELETE" or not (crowded or entry.number in world.introducing):
+                target = find_target(entry, self._known)
+                if target is not None and world.thing(target) == thing:
+                    yield entry
 
 
 def relate(changes: "Iterable[Entry]", world: "World") -> Relations:
-    """What the writes of a world relate; parents are related already."""
+    """What the writes of a world relate, but for parents."""
     known: dict[Bucket, Kinds] = {}
-    callers: dict[Thing, set[Placeholders]] = {}
+    callers: dict[Thing, Placeholders] = {}
     held: dict[Thing, dict[Thing, float]] = {}
+    found = Relations()
     for entry in changes:
         if len(entry.asked) > 1 and entry.number not in world.introducing and entry.method != "DELETE":
-            for holder, other in _pairs(entry, world, known):
+            for pair in _pairs(entry, world, known):
+                holder, other = pair
                 held.setdefault(other, {}).setdefault(holder, entry.end)
-                callers.setdefault(holder, set()).add(entry.secrets)
-                callers.setdefault(other, set()).add(entry.secrets)
-    found = Relations()
+                found.crowded.update(one for one in pair if callers.setdefault(one, entry.secrets) != entry.secrets)
     for other, holders in held.items():
         above = world.ancestors([other])
         for holder, moment in holders.items():
-            if holder not in above:
+            if holder not in above and other not in world.parents.get(holder, ()):
                 found.since.setdefault(holder, {})[other] = moment
         if len(holders) == 1 and other not in world.ancestors(holders):
             for holder, moment in holders.items():
                 found.since.setdefault(other, {})[holder] = moment
-    for thing in {other for every in found.since.values() for other in every}:
-        found.done[thing] = tuple(_find_done(thing, world, known, crowded=len(callers[thing]) > 1))
     return found
-
-
-def _find_done(thing: "Thing", world: "World", known: "dict[Bucket, Kinds]", *, crowded: bool) -> "Iterator[Entry]":
-    """The writes that were done to a thing, and made nothing; of one that is `crowded`, only those that end it."""
-    for entry in world.naming(thing):
-        if entry.method == "DELETE" or not (crowded or entry.number in world.introducing):
-            target = find_target(entry, known)
-            if target is not None and world.thing(target) == thing:
-                yield entry
 
 
 def _pairs(entry: "Entry", world: "World", known: "dict[Bucket, Kinds]") -> "Iterator[tuple[Thing, Thing]]":

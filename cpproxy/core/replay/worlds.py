@@ -233,7 +233,7 @@ class World:
                 if entry.number not in self.introducing or entry.method == "DELETE":
                     found[entry.number] = entry
         for thing in things if self.relations.since else ():
-            found.update((entry.number, entry) for entry in self.relations.following(thing))
+            found.update((entry.number, entry) for entry in self.relations.following(thing, self))
         return tuple(found[number] for number in sorted(found))
 
     def naming(self, thing: Thing) -> Iterable[Entry]:
