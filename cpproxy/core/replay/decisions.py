@@ -249,12 +249,12 @@ class Replay:
         """The answer with what this session writes into it (rule 17)."""
         session = asking.session
         upstream = self.library.worlds[entry.cassette].upstream
-        script = self._scripts.of(entry, upstream)
+        marks = self._scripts.marks(entry, upstream)
         composed = reading is not None and reading.document is not None
         echoes = read_echoes(entry, asking.form, self.library.catalogue, composed=composed)
-        secrets, addressed = script.secrets, script.addressed
+        secrets, addressed = marks.secrets, marks.addressed
         body = None
-        variant: object = script.variant(session.bindings) if session.bindings.renamed else ()
+        variant: object = marks.variant(session.bindings) if session.bindings.renamed else ()
         if reading is not None and reading.document is not None:
             body, secrets, addressed = self._scripts.document(reading.document, entry.interaction(), upstream, echoes)
             variant = None
@@ -265,7 +265,7 @@ class Replay:
         note = asking.sent.use(entry, session) or note
         asking.sent.receive(entry, secrets, session)
         handed_out = self.library.worlds[entry.cassette].handed_out
-        for identity in script.identities if body is None else (identity for identity, _ in body.gaps):
+        for identity in marks.identities if body is None else (identity for identity, _ in body.gaps):
             if identity in handed_out:
                 session.bindings.serve(identity)
         return Serve(

@@ -58,6 +58,20 @@ class Text:
         return msgspec.json.encode(text).decode()[1:-1] if self.json else text
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What an answer holds that is not the same for everybody: thousands of answers have the same, or none."""
+
+    identities: tuple[Identity, ...] = ()
+    secrets: tuple[str, ...] = ()
+    addressed: bool = False
+
+    def variant(self, bindings: Bindings) -> tuple[tuple[Identity, str], ...]:
+        """What tells the answer of one session from that of another."""
+        renamed = bindings.renamed
+        return tuple((one, renamed[one]) for one in self.identities if one in renamed)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Script:
     """One recorded answer as it can be written out: `body` is None where nothing is to be put into it as it is, `raw`.
@@ -75,14 +89,7 @@ class Script:
     coding: tuple[str, ...]
     asked: bytes | None
     chunks: tuple[Chunk, ...]
-    identities: tuple[Identity, ...]
-    secrets: tuple[str, ...]
-    addressed: bool
-
-    def variant(self, bindings: Bindings) -> tuple[tuple[Identity, str], ...]:
-        """What tells the answer of one session from that of another."""
-        renamed = bindings.renamed
-        return tuple((one, renamed[one]) for one in self.identities if one in renamed)
+    marks: Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,16 @@ class Scripts:
         self._catalogue = catalogue
         self._held: OrderedDict[Entry, Script] = OrderedDict()
         self._size = 0
+        self._marks: dict[Entry, Marks] = {}
+        self._alike: dict[Marks, Marks] = {}
+
+    def marks(self, entry: Entry, upstream: str) -> Marks:
+        """The marks of an entry's script: they are known when the script is let go."""
+        marks = self._marks.get(entry)
+        if marks is None:
+            marks = self.of(entry, upstream).marks
+            marks = self._marks[entry] = self._alike.setdefault(marks, marks)
+        return marks
 
     def of(self, entry: Entry, upstream: str) -> Script:
         """The script of an entry, whose cassette was recorded from `upstream`."""
@@ -205,9 +222,9 @@ class Scripts:
             coding=content.coding,
             asked=find_header(as_wire(interaction.request.headers), b"accept-encoding"),
             chunks=() if content.packed else tuple(Chunk(at / 1000, size) for at, size in recorded.chunks),
-            identities=tuple(dict.fromkeys(identity for identity, _ in gaps)),
-            secrets=tuple(dict.fromkeys(secrets)),
-            addressed=addressed,
+            marks=Marks(
+                tuple(dict.fromkeys(identity for identity, _ in gaps)), tuple(dict.fromkeys(secrets)), addressed
+            ),
         )
 
     def document(
