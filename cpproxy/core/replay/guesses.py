@@ -16,7 +16,7 @@ from cpproxy.core.replay.loading import Library
 from cpproxy.core.replay.search import Asking, Candidate, rank_worlds
 from cpproxy.core.replay.session import Session
 from cpproxy.core.replay.views import view_of
-from cpproxy.core.replay.worlds import Entry
+from cpproxy.core.replay.worlds import MISSING, Entry
 
 _EXAMINED = 8
 
@@ -37,7 +37,9 @@ class Guesses:
 
     def judge_read(self, entry: Entry, candidate: Candidate, candidates: list[Candidate], asking: Asking) -> str:
         """Why nothing but arrival gave this call this line, or nothing; to be asked before it is bound."""
-        guess = self._judge_read(candidate, candidates, asking) if candidate.free and len(candidates) > 1 else ""
+        # What is not there is bound loosely: the write that makes it settles which it is.
+        is_open = candidate.free and len(candidates) > 1 and entry.status not in MISSING
+        guess = self._judge_read(candidate, candidates, asking) if is_open else ""
         self._weigh_tokens(entry, asking)
         return guess
 
