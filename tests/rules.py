@@ -14,11 +14,13 @@ from cpproxy.core.replay import (
     decisions,
     documents,
     fates,
+    freshness,
     guesses,
     identities,
     index,
     loading,
     reading,
+    relations,
     search,
     serving,
     session,
@@ -138,6 +140,41 @@ MATCHING: dict[str, Row] = {
     "4 deletions do, whatever they introduce": row(
         "03_a_deletion_ends_what_was_in_it_though_it_makes_a_job",
         (worlds.World, "concerning", switches.no_deletions(worlds.World.concerning)),
+    ),
+    "4 names that are given again": row(
+        "what_is_done_to_a_thing_that_has_an_earlier_ones_name_concerns_the_name",
+        (worlds.World, "_find_generations", nothing),
+    ),
+    "4 but not those of what it is in": row(
+        "equal_writes_that_name_what_another_made_make_children_of_it",
+        (worlds.World, "_find_generations", switches.under_any_name(worlds.World._find_generations)),
+    ),
+    "4 what is put to what": row(
+        "what_is_done_to_a_thing_concerns_what_was_put_to_it "
+        "what_is_done_before_two_things_are_related_concerns_one_alone",
+        (worlds, "relate", lambda changes, world: relations.Relations()),
+    ),
+    "4 from then on": row(
+        "what_is_done_before_two_things_are_related_concerns_one_alone",
+        (relations.Relations, "following", switches.at_any_time),
+    ),
+    "4 unless several callers put something to it": row(
+        "what_every_body_names_links_nothing", (worlds, "relate", switches.never_crowded(relations.relate))
+    ),
+    "4 an element that no write shows": row(
+        "an_element_that_no_write_shows_is_absent_until_the_write_before_it",
+        (views, "_explain", lambda *_: views._NOTHING),
+    ),
+    "4 which its caller wrote": row(
+        "the_writes_of_other_callers_to_a_shared_path_are_none_of_an_elements",
+        (views, "_find_causes", switches.whoever_was_told(views._find_causes)),
+    ),
+    "4 what an operation tells of": row(
+        "what_an_operation_tells_of_comes_of_the_write_that_began_it what_an_operation_has_not_told_of_yet_is_doubtful",
+        (views, "_find_operation", nothing),
+    ),
+    "4 a document that no write names": row(
+        "a_document_that_no_write_names_is_missing_until_the_write_before_it", (views, "_find_makers", lambda *_: ())
     ),
     "4 placeholders link nothing": row("04_a_secret_links_nothing", (templates, "Slot", switches.no_secret)),
     "4 a denied write changes nothing": row(
@@ -270,6 +307,10 @@ MATCHING: dict[str, Row] = {
         "09_a_tie_goes_to_the_fewest_contradicting_credentials_then_to_what_was_recorded_first",
         (search, "rank", switches.rank_later),
     ),
+    "9 the cassette whose writes to it were played last": row(
+        "09_a_thing_that_two_cassettes_hold_is_read_from_the_one_that_made_it",
+        (search, "_about", lambda candidate: ()),
+    ),
     "9 a new token made such a call first": row(
         "09_a_new_token_is_that_of_a_caller_who_made_such_a_call_first",
         (credentials, "_is_first", lambda entry, marker: True),
@@ -297,6 +338,9 @@ MATCHING: dict[str, Row] = {
     ),
     "10 and in reads": row(
         "10_times_and_nonces_are_left_out_and_the_miss_says_so", (loading, "_merge_once_only", nothing)
+    ),
+    "10 what is told back names nothing": row(
+        "what_is_told_back_is_no_step_and_binds_nothing", (loading, "name_echoes", lambda *_: frozenset())
     ),
     "config: kind": row(
         "07_polls_that_are_posts_are_reads_where_a_route_says_so",
@@ -351,12 +395,32 @@ READING: dict[str, Row] = {
         (views, "Stable", switches.stable(window=(0.0, 1e12))),
     ),
     "13 fresh ids": row(
+        "13_a_fresh_id_in_every_answer_makes_no_step_and_one_that_is_used_does "
+        "an_id_that_is_new_in_each_answer_is_no_step an_error_with_a_request_id_is_one_step",
+        (views, "find_fresh", lambda *_: frozenset()),
+    ),
+    "13 left out of the comparison": row(
         "13_a_fresh_id_in_every_answer_makes_no_step_and_one_that_is_used_does",
-        (views, "Stable", switches.stable(lone=frozenset())),
+        (views, "Stable", switches.stable(fresh=frozenset())),
     ),
     "13 that are never used again": row(
         "13_a_fresh_id_in_every_answer_makes_no_step_and_one_that_is_used_does",
         (documents.Stable, "_still", switches.no_ids(documents.Stable._still)),
+    ),
+    "13 its name says so": row("an_id_that_is_new_in_each_answer_is_no_step", (freshness, "_name", lambda kind: "")),
+    "13 or two answers differ in it": row(
+        "an_id_that_is_new_in_each_answer_is_no_step", (freshness, "_pair_quietly", lambda *_: ())
+    ),
+    "13 with no write between": row(
+        "an_id_that_stands_nowhere_else_is_a_step_where_it_is_what_the_answer_says",
+        (freshness, "_pair_quietly", switches.whatever_was_written),
+    ),
+    "13 at the same place": row(
+        "13_an_id_that_is_new_in_one_place_is_a_step_in_another",
+        (freshness, "_walk", switches.wherever_it_stands(freshness._walk)),
+    ),
+    "13 or the call had sent it": row(
+        "what_is_told_back_is_no_step_and_binds_nothing", (freshness, "list_echoes", lambda *_: ())
     ),
     "13 small numbers count": row(
         "20_progress_is_ten_steps", (documents.Stable, "_still", switches.no_numbers(documents.Stable._still))
@@ -391,6 +455,17 @@ READING: dict[str, Row] = {
     ),
     "14 what no list showed": row(
         "14_what_no_list_read_saw_is_doubtful_and_never_invented", (views, "_find_unseen", lambda *_: ())
+    ),
+    "14 of what it is about": row(
+        "what_was_made_elsewhere_leaves_no_doubt_about_a_list "
+        "another_thing_of_its_kind_leaves_no_doubt_about_a_document_that_holds_its_own_name",
+        (views, "_is_about", lambda *_: True),
+    ),
+    "14 or of what is in it": row(
+        "what_was_made_in_it_and_never_seen_is_doubtful", (views, "_is_about", lambda *_: False)
+    ),
+    "14 what a write shows and nobody made": row(
+        "a_writes_answer_that_shows_what_nobody_made_is_doubtful", (decisions, "find_unmade", lambda *_: "")
     ),
     "14 kinds of writes that change nothing": row(
         "14_a_kind_of_write_that_was_seen_to_change_nothing_leaves_no_doubt",
@@ -433,6 +508,11 @@ SERVING: dict[str, Row] = {
     "17 bound identities are written in": row(
         "02_the_first_characters_of_one_uuid_stand_for_it_and_those_of_two_for_neither",
         (serving.Text, "write", switches.as_recorded),
+    ),
+    "17 what this call sent": row(
+        "a_write_tells_back_what_this_call_sent each_call_is_told_back_its_own_wherever_the_answer_holds_it "
+        "a_list_is_composed_and_tells_back_what_this_call_sent a_part_of_what_was_sent_is_told_back",
+        (decisions, "read_echoes", lambda *_, composed: {}),
     ),
     "17 placeholders in their wire form": row(
         "17_a_secret_is_served_in_a_form_that_fits_headers_and_urls", (serving, "_reveal", lambda text: text)

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG005 - what stands in for a rule takes what the rule takes, and is where the rule is
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -104,12 +105,42 @@ def no_secret(identity: str, form: str, *, secret: bool) -> templates.Slot:
     return PLAIN_SLOT(identity, form, secret=False)
 
 
+def under_any_name(find: Any) -> Any:
+    def find_generations(self: Any, own: Any) -> None:
+        find(self, {one.number: one.asked for one in self.entries if one.number in own})
+
+    return find_generations
+
+
+def at_any_time(self: Any, thing: Any, world: Any) -> Any:
+    for other in self.since.get(thing, ()):
+        yield from self._find_done(other, world)
+
+
+def never_crowded(relate: Any) -> Any:
+    def relate_all(changes: Any, world: Any) -> Any:
+        found = relate(changes, world)
+        found.crowded.clear()
+        return found
+
+    return relate_all
+
+
+def whoever_was_told(find: Any) -> Any:
+    return lambda first, *more: find(replace(first, secrets=()), *more)
+
+
+def wherever_it_stands(walk: Any) -> Any:
+    return lambda value, kind, catalogue: (((), one) for _, one in walk(value, kind, catalogue))
+
+
+def whatever_was_written(seen: Any, _world: Any) -> Any:
+    return ((one, other) for (_, one), (_, other) in itertools.pairwise(seen))
+
+
 def what_looks_made(read: Any) -> Any:
     def read_made(gaps: Any, found: Any) -> Any:
-        values = read(gaps, found)
-        if values is None or all(one.isdigit() or tokens.find_made(one) for one in values):
-            return values
-        return None
+        return [values for values in read(gaps, found) if all(one.isdigit() or tokens.find_made(one) for one in values)]
 
     return read_made
 
@@ -254,8 +285,8 @@ def every_step(seen: Iterable[timelines.Seen]) -> tuple[timelines.Step, ...]:
 
 
 def stable(**changed: Any) -> Any:
-    def make(window: Any, lone: Any, volatile: Any) -> Any:
-        return documents.Stable(**({"window": window, "lone": lone, "volatile": volatile} | changed))
+    def make(window: Any, fresh: Any, volatile: Any) -> Any:
+        return documents.Stable(**({"window": window, "fresh": fresh, "volatile": volatile} | changed))
 
     return make
 
@@ -339,7 +370,7 @@ def remembering(name: str, cut: Any) -> Switch:
     return (session.Session, "__init__", begin)
 
 
-def as_recorded(self: Any, bound: Any) -> str:
+def as_recorded(self: Any, bound: Any, *_echoes: Any) -> str:
     gaps = zip(self.gaps, self.pieces[1:], strict=True)
     return str(self.pieces[0] + "".join(identities.render(identity, form) + piece for (identity, form), piece in gaps))
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests import test_cases, test_guesses, test_moves, test_reading, test_rules, test_serving
+from tests import test_cases, test_echoes, test_guesses, test_moves, test_reading, test_rules, test_serving, test_worlds
 from tests.rules import RULES
 
 HERE = Path(__file__).parent
-MODULES = (test_cases, test_rules, test_reading, test_serving, test_guesses, test_moves)
+MODULES = (test_cases, test_rules, test_reading, test_serving, test_guesses, test_moves, test_worlds, test_echoes)
 
 
 @dataclass

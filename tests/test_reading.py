@@ -99,6 +99,21 @@ def test_13_a_fresh_id_in_every_answer_makes_no_step_and_one_that_is_used_does()
     assert [player.ask("GET /y").json["job"] for _ in range(2)] == [W1, W2]
 
 
+def test_13_an_id_that_is_new_in_one_place_is_a_step_in_another() -> None:
+    tape = Tape()
+    leaders = [None, None, new(), new(), new()]
+    for turn, leader in enumerate(leaders):
+        if turn > 1:
+            tape.add("POST /elect", {"ok": 1}, body={"x": 1})
+        tape.add("GET /leader", {"leader": leader, "call": {"id": new()}})
+    player = play(tape)
+    told = [player.ask("GET /leader").json["leader"]]
+    for _ in leaders[2:]:
+        player.ask("POST /elect", body={"x": 1})
+        told.append(player.ask("GET /leader").json["leader"])
+    assert told == leaders[1:]
+
+
 def test_13_a_time_within_the_recording_makes_no_step_and_another_does() -> None:
     tape = Tape()
     for second, year in enumerate(("2030", "2030", "2031", "2031")):

@@ -598,6 +598,21 @@ def test_what_one_caller_does_moves_no_other_to_another_cassette(first: str, the
     assert not told["beta"].note
 
 
+@pytest.mark.parametrize("made_by", ["one", "two"])
+def test_09_a_thing_that_two_cassettes_hold_is_read_from_the_one_that_made_it(made_by: str) -> None:
+    tapes = [Tape("one"), Tape("two")]
+    for tape in tapes:
+        tape.add(f"GET /ws/{W1}", {"error": "none"}, 404)
+        tape.add(f"PUT /ws/{W1}", {"ok": 1}, body={})
+        tape.add(f"GET /ws/{W1}", {"state": tape.name})
+    player = play(*tapes)
+    live = new()
+    player.scenario = made_by
+    player.ask(f"PUT /ws/{live}", body={})
+    player.scenario = ""
+    assert player.state(f"GET /ws/{live}") == made_by
+
+
 def test_a_missed_call_is_told_what_to_write_into_the_config() -> None:
     tape = Tape()
     tape.add("POST /ws", {"ok": 1}, 201, body={"id": W1, "env": {"BUILD": 41}})
