@@ -343,7 +343,9 @@ class Retelling:
     def _makers(self, serve: Serve) -> Iterator[Entry]:
         """The writes that made what an answer is asked about."""
         line = serve.entry.line
-        for slot in () if line is None else line.slots:
+        if line is None:
+            return
+        for slot in line.slots:
             if (maker := line.world.creators.get(slot.identity)) is not None:
                 yield maker
 
