@@ -149,3 +149,13 @@ def test_whoever_took_anothers_place_by_arrival_leaves_anothers_to_who_comes_aft
         ("1", True),
         ("3", True),
     ]
+
+
+def test_calls_that_are_signed_one_by_one_are_those_of_one_caller() -> None:
+    tape = Tape()
+    for number, status in ((1, 409), (2, 204)):
+        signature = f"AWS4-HMAC-SHA256 {{{{cpproxy:authorization:{number}}}}}"
+        tape.add("DELETE /bucket", status=status, headers=(("Authorization", signature),))
+    player = play(tape)
+    told = [player.ask("DELETE /bucket", headers=(("Authorization", f"AWS4-HMAC-SHA256 {n}"),)) for n in "ab"]
+    assert [(one.status, one.doubt) for one in told] == [(409, ""), (204, "")]

@@ -28,6 +28,8 @@ from cpproxy.core.routes import Route, RouteTable, is_write, repeats
 
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
 _MARKER = redaction.MARKER.encode()
+_SIGNING = ("aws4-hmac-sha256 ", "aws ", "digest ", "signature ", "hawk ", "mac ", "oauth ", "sharedkey ")
+"""Schemes of `Authorization` whose value is made anew for each call."""
 _SLACK = 3600.0  # seconds by which the clocks of a recorder and an upstream may differ
 
 
@@ -187,10 +189,12 @@ def _credentials(interaction: Interaction) -> frozenset[Credential]:
 
 
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The placeholders that say who asked: a signature is another in each call, and says nothing of that."""
     return tuple(
         (name.lower(), found.group())
         for name, value in headers
         if "{{" in value and redaction.names_secret(name) and (found := _PLACEHOLDER.search(value))
+        if not value.lower().startswith(_SIGNING)
     )
 
 
