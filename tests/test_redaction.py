@@ -6,17 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpproxy.core.cassette import Credential, Placeholder
-from cpproxy.core.redaction import (
-    LARGEST_DOCUMENT,
-    MASK,
-    SEVERAL,
-    Redactor,
-    credentials,
-    is_credential_header,
-    mask,
-    names_secret,
-    read_document,
-)
+from cpproxy.core.redaction.credentials import SEVERAL, credentials
+from cpproxy.core.redaction.names import is_credential_header, names_secret
+from cpproxy.core.redaction.redactor import LARGEST_DOCUMENT, MASK, Redactor, mask, read_document
 
 
 @pytest.mark.parametrize(

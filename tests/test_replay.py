@@ -12,7 +12,7 @@ from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
 from cpproxy.core.config import Kind, Repeat, RouteSettings
 from cpproxy.core.messages import Answer, Request, as_wire, find_header
-from cpproxy.core.redaction import credentials
+from cpproxy.core.redaction.credentials import credentials
 from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.routes import RouteTable
 

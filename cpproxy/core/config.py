@@ -98,6 +98,21 @@ class ReplaySettings(Section, frozen=True):
     strict_credentials: bool = False
 
 
+class Redact(Section, frozen=True):
+    """`[redact]`: what is a secret beside what is known for one, and what is none whatever it looks like.
+
+    `secrets` and `not_secrets` hold names (`pin`, compared word by word) and places (`header:X-Pin`, `query:pin`,
+    `form:pin`, `$.user.pin`); `patterns` and `not_patterns` expressions of RE2, which fit a secret, or its only group;
+    `environment` the variables whose values are secrets.
+    """
+
+    secrets: tuple[str, ...] = ()
+    not_secrets: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    not_patterns: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+
+
 class Config(Section, frozen=True):
     """The whole config. `cassettes`, `ledger` and `listen` stand in for the flags of those names."""
 
@@ -111,6 +126,7 @@ class Config(Section, frozen=True):
     trap: Trap = Trap()
     state: State = State()
     record: Record = Record()
+    redact: Redact = Redact()
     replay: ReplaySettings = ReplaySettings()
 
 

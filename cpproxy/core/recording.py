@@ -27,7 +27,9 @@ from cpproxy.core.cassette import (
     RecordedResponse,
 )
 from cpproxy.core.messages import Chunk, Headers, as_text, printable
-from cpproxy.core.redaction import MARKER, Redactor, credentials
+from cpproxy.core.redaction.credentials import credentials
+from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.errors import UpstreamError
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.web import RequestPayloadError
 from msgspec import UNSET, UnsetType
 
-from cpproxy.core import bodies, redaction
+from cpproxy.core import bodies
 from cpproxy.core.addresses import Addresses, Public, addresses
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header
 from cpproxy.core.passing import Passage, is_text, may_be_text
 from cpproxy.core.recording import Answered, Arrival, Asked, Recording
+from cpproxy.core.redaction.redactor import read_document
 from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import Exchange
 from cpproxy.front.upstream import Head
@@ -199,7 +200,7 @@ class Passing:
             if self.request.whole
             else "answered before the whole request body had come: it is not recorded",
             "request_size": self.request.size,
-            "body": redaction.read_document(bytes(self.request.kept)) if self.request.whole else UNSET,
+            "body": read_document(bytes(self.request.kept)) if self.request.whole else UNSET,
         }
 
     async def fail(self, status: int, reason: str) -> None:

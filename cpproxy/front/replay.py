@@ -7,10 +7,11 @@ from typing import Any, assert_never
 import msgspec
 from msgspec import Struct, structs
 
-from cpproxy.core import bodies, redaction
+from cpproxy.core import bodies
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
+from cpproxy.core.redaction.redactor import read_document
 from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.replay.worlds import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
@@ -189,10 +190,10 @@ def _prepare(exchange: Exchange, answer: Answer, entry: Entry) -> _Prepared:
 
 def _document(body: bytes) -> msgspec.Raw | msgspec.UnsetType:
     """What the ledger holds of a call's body; clients send the same small ones again and again."""
-    return _remembered(body) if len(body) <= _LARGEST_REMEMBERED else redaction.read_document(body)
+    return _remembered(body) if len(body) <= _LARGEST_REMEMBERED else read_document(body)
 
 
-_remembered = lru_cache(maxsize=_DOCUMENTS)(redaction.read_document)
+_remembered = lru_cache(maxsize=_DOCUMENTS)(read_document)
 
 
 type _CacheKey = tuple[Entry, object, str | None, bool]

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cpproxy.core import redaction
 from cpproxy.core.cassette import Credential
 from cpproxy.core.matching import Form
 from cpproxy.core.messages import Headers
+from cpproxy.core.redaction.credentials import SEVERAL, split_scheme
+from cpproxy.core.redaction.credentials import credentials as list_credentials
+from cpproxy.core.redaction.names import is_credential_header
 from cpproxy.core.replay.bindings import Linked, Secrets
 from cpproxy.core.replay.index import Line
 from cpproxy.core.replay.loading import shared
@@ -135,17 +137,17 @@ def read_credentials(headers: Headers, client: str) -> Sent:
     """The credentials of a live call; clients send the same headers again and again."""
     values = []
     for name, raw in headers:
-        if redaction.is_credential_header(name) and raw.strip():
+        if is_credential_header(name) and raw.strip():
             header = name.decode("latin-1").lower()
-            values.append((header, redaction.split_scheme(header, raw.decode("latin-1"))[1]))
+            values.append((header, split_scheme(header, raw.decode("latin-1"))[1]))
     linked = frozenset(values)
-    present = redaction.credentials(headers)
+    present = list_credentials(headers)
     return Sent(
         present=shared(frozenset(present)),
         values=tuple(values),
         linked=linked,
         client=client,
-        duplicate=next((one for one in present if one.scheme == redaction.SEVERAL), None),
+        duplicate=next((one for one in present if one.scheme == SEVERAL), None),
         caller=(linked, client),
     )
 

@@ -13,7 +13,7 @@ from cpproxy.core.cassette import Credential
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.matching import CONDITIONAL, digest, normalise
 from cpproxy.core.messages import Answer, Headers, Request, as_text, as_wire
-from cpproxy.core.redaction import is_credential_header
+from cpproxy.core.redaction.names import is_credential_header
 from cpproxy.core.replay.credentials import read_credentials, spell, spell_missing
 from cpproxy.core.replay.echoes import read_echoes
 from cpproxy.core.replay.guesses import Guesses, spell_guesses

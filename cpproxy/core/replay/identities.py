@@ -17,7 +17,7 @@ import msgspec
 
 from cpproxy.core import jsonpath
 from cpproxy.core.cassette import Body, Interaction
-from cpproxy.core.redaction import MARKER
+from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.replay import tokens
 
 type Identity = str

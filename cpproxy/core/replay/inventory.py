@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from cpproxy.core import jsonpath, redaction
+from cpproxy.core import jsonpath
 from cpproxy.core.cassette import CassetteOf
+from cpproxy.core.redaction.redactor import MASK
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.identities import NUMBER, Identity, collect
 from cpproxy.core.replay.loading import Library
@@ -126,8 +127,8 @@ def _list_found(library: Library, world: World, named: dict[str, str]) -> tuple[
 
 def _mask(one: Identified) -> Identified:
     """The identity without its value, in whatever form."""
-    places = (structs.replace(place, forms=(redaction.MASK,)) for place in one.places)
-    return structs.replace(one, value=redaction.MASK, places=tuple(places))
+    places = (structs.replace(place, forms=(MASK,)) for place in one.places)
+    return structs.replace(one, value=MASK, places=tuple(places))
 
 
 def _spell(entry: Entry, spot: Spot) -> str:

@@ -12,12 +12,14 @@ from typing import Protocol
 
 import msgspec
 
-from cpproxy.core import bodies, jsonpath, redaction
+from cpproxy.core import bodies, jsonpath
 from cpproxy.core.addresses import TOKEN, addresses, unify
 from cpproxy.core.cassette import Body, CassetteOf, Credential, Interaction, Recorded
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Omitted, Request, as_wire
+from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.echoes import find_echoes, name_echoes
 from cpproxy.core.replay.identities import Catalogue, Tokens, collect, infer, read_tokens
@@ -27,7 +29,7 @@ from cpproxy.core.replay.worlds import Entry, Once, World
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
 
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
-_MARKER = redaction.MARKER.encode()
+_MARKER = MARKER.encode()
 _SIGNING = ("aws4-hmac-sha256 ", "aws ", "digest ", "signature ", "hawk ", "mac ", "oauth ", "sharedkey ")
 """Schemes of `Authorization` whose value is made anew for each call."""
 _SLACK = 3600.0  # seconds by which the clocks of a recorder and an upstream may differ
@@ -193,7 +195,7 @@ def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...
     return tuple(
         (name.lower(), found.group())
         for name, value in headers
-        if "{{" in value and redaction.names_secret(name) and (found := _PLACEHOLDER.search(value))
+        if "{{" in value and names_secret(name) and (found := _PLACEHOLDER.search(value))
         if not value.lower().startswith(_SIGNING)
     )
 

@@ -5,8 +5,9 @@ from functools import lru_cache
 
 import msgspec
 
-from cpproxy.core import redaction
 from cpproxy.core.matching import Difference
+from cpproxy.core.redaction.names import names_secret as name_says_so
+from cpproxy.core.redaction.redactor import MASK, mask
 from cpproxy.core.replay.credentials import Sent
 
 _SHORTEST = 4
@@ -33,13 +34,13 @@ def find_secrets(sent: Sent) -> Secrets:
 
 def names_secret(where: str) -> bool:
     """Whether a place says of itself that it holds a secret."""
-    return any(map(redaction.names_secret, _WORD.findall(where)))
+    return any(map(name_says_so, _WORD.findall(where)))
 
 
 def hide(text: str, secrets: Secrets) -> str:
     """The text without the secrets, whatever escapes stand in them."""
     for secret in secrets:
-        text = _compile(secret).sub(redaction.MASK, text)
+        text = _compile(secret).sub(MASK, text)
     return text
 
 
@@ -77,7 +78,7 @@ def _hide_part(where: str, text: str | None, secrets: Secrets) -> str | None:
     if text is None:
         return None
     if names_secret(where):
-        return redaction.MASK
+        return MASK
     if where == "body" or text[:1] in {"{", "["}:
         text = _hide_body(text)
     return hide(text, secrets)
@@ -86,6 +87,6 @@ def _hide_part(where: str, text: str | None, secrets: Secrets) -> str | None:
 def _hide_body(text: str) -> str:
     """A body, or a part of one, without its secrets."""
     try:
-        return msgspec.json.encode(redaction.mask(msgspec.json.decode(text))).decode()
+        return msgspec.json.encode(mask(msgspec.json.decode(text))).decode()
     except (msgspec.DecodeError, RecursionError):
         return f"a text of {len(text)} characters" if names_secret(text) else text

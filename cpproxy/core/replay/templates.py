@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from cpproxy.core.matching import Body, Form, encode_json
-from cpproxy.core.redaction import MARKER
+from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.replay.identities import AS_IS, Catalogue, Identity, names_id
 
 _PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from cpproxy.core.redaction import names_secret
+from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.fates import OWN_ANSWERS, Fates, find_unlike
 from cpproxy.core.replay.ground import Ground, count_steps

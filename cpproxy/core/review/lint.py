@@ -13,7 +13,8 @@ from msgspec import UNSET, UnsetType
 
 from cpproxy.core.cassette import Body, Cassette, Interaction
 from cpproxy.core.matching import normalise
-from cpproxy.core.redaction import MARKER, names_secret
+from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay.loading import as_request
 from cpproxy.core.routes import RouteTable, is_write, repeats
 

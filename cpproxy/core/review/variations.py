@@ -7,7 +7,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from cpproxy.core import redaction
+from cpproxy.core.redaction.names import names_secret
+from cpproxy.core.redaction.redactor import MASK
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.identities import Identity
 from cpproxy.core.replay.places import Scalar, Spot, find_identities
@@ -140,8 +141,8 @@ def classify(place: Place, study: Study) -> Variation:
 
 
 def _show(value: Scalar, spot: Spot) -> str:
-    if isinstance(value, str) and redaction.names_secret(spot.name):
-        return redaction.MASK
+    if isinstance(value, str) and names_secret(spot.name):
+        return MASK
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 60 else f"{text[:57]}..."
 
