@@ -9,9 +9,11 @@ from pathlib import Path
 from aiohttp import web
 
 from cpproxy.core.calls import Call
-from cpproxy.core.cassette import Cassette, Interaction, Recorded
-from cpproxy.core.config import DEFAULT, RouteSettings
+from cpproxy.core.cassette import Cassette, CassetteOf, Recorded
+from cpproxy.core.config import DEFAULT, Redact, RouteSettings
 from cpproxy.core.recording import Recording
+from cpproxy.core.redaction.redacted import RedactedInteraction
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import Mode, Run, RunEnded
 from cpproxy.core.tally import Tally
@@ -69,14 +71,14 @@ class RunningRecorder:
         await until(lambda: len(self.rows()) >= number)
         return self.rows()[number - 1]
 
-    def cassette(self) -> Cassette:
+    def cassette(self) -> CassetteOf[RedactedInteraction]:
         """What was recorded so far, all of which can be written; CassetteError where it cannot."""
         cassette = self.recording.cassette()
         for interaction in cassette.interactions:
             cassettes.render(interaction)
         return cassette
 
-    def interactions(self) -> tuple[Interaction, ...]:
+    def interactions(self) -> tuple[RedactedInteraction, ...]:
         return self.cassette().interactions
 
 
@@ -90,16 +92,18 @@ async def recorder(
     stall: float = 20.0,
     previous: Cassette | None = None,
     edit: Callable[[Upstream], None] | None = None,
+    redact: Redact = DEFAULT.redact,
 ) -> AsyncIterator[RunningRecorder]:
     """A recorder of `upstream` on a free port; its ledger lies in `folder`."""
     run = Run(f"run-{next(_NUMBERS)}", Mode.RECORD, time.time())
-    journal = Journal.create(folder / "ledger.db", run)
+    redactor = Redactor(redact)
+    journal = Journal.create(folder / "ledger.db", redactor.run(run))
     client = Upstream(Origin.parse(upstream), stall=stall)
     if edit is not None:
         edit(client)
-    recording = Recording(Recorded("2026-01-01T00:00:00Z", upstream), RouteTable(routes), previous)
+    recording = Recording(Recorded("2026-01-01T00:00:00Z", upstream), RouteTable(routes), redactor, previous)
     mode = Recorder(client, recording, limit=limit, cassette="tests/recorded")
-    front = Front(mode, _Sessions(), _NoAdmin())
+    front = Front(mode, _Sessions(), _NoAdmin(), redactor)
     running = RunningRecorder(mode, recording, journal, front, client)
     running.url = await front.bind("127.0.0.1", 0)
     await front.open(journal)
@@ -108,4 +112,4 @@ async def recorder(
     finally:
         await front.stop(0)
         await client.close()
-        journal.close(RunEnded(time.time(), "the test ended"))
+        journal.close(redactor.event(RunEnded(time.time(), "the test ended")))

@@ -16,6 +16,7 @@ from cpproxy.cli.options import Settings
 from cpproxy.cli.proxy import Proxy
 from cpproxy.core.cassette import VERSION, Body, CassetteOf, Interaction, Recorded, RecordedRequest, RecordedResponse
 from cpproxy.core.config import Config
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.replay.decisions import Replay
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import Mode, Served
@@ -23,6 +24,7 @@ from cpproxy.files import cassettes
 from cpproxy.front.admin import Admin
 from cpproxy.front.replay import Replayer
 from cpproxy.front.server import Front
+from tests import vouch
 from tests.processes import finish
 
 CONFIG: dict[str, Any] = {
@@ -54,7 +56,7 @@ CANARY = (interaction("0001", "GET", "/health"),)
 
 def write_cassette(folder: Path, name: str, interactions: Sequence[Interaction]) -> None:
     recorded = Recorded("2026-11-23T04:20:54Z", "https://cp.example")
-    cassettes.write(folder, name, CassetteOf(VERSION, recorded, tuple(interactions)))
+    cassettes.write(folder, name, vouch.cassette(CassetteOf(VERSION, recorded, tuple(interactions))))
 
 
 class Standing:
@@ -105,6 +107,7 @@ async def standing(
         config=msgspec.convert(CONFIG | (config or {}), Config),
         config_path=None,
         verbosity=0,
+        redactor=Redactor(),
     )
     write_cassette(settings.cassettes, "harness/boot", BOOT)
     write_cassette(settings.cassettes, "harness/canary", CANARY)
@@ -123,7 +126,7 @@ async def standing(
         grace=grace,
     )
     mode = Replayer(replay, latency=True, limit=settings.config.record.body_limit)
-    proxy = Proxy(Front(mode, desk.tally, Admin(desk), state_path=settings.config.state.path), desk)
+    proxy = Proxy(Front(mode, desk.tally, Admin(desk), settings.redactor, state_path=settings.config.state.path), desk)
     url = await proxy.start("127.0.0.1", 0)
     try:
         async with aiohttp.ClientSession() as client:

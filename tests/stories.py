@@ -21,6 +21,7 @@ from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
 from cpproxy.core.config import RouteSettings
 from cpproxy.core.messages import Request
 from cpproxy.core.recording import Answered, Asked, Recording
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.replay.ground import Ground, survey
 from cpproxy.core.replay.worlds import Entry
@@ -59,8 +60,6 @@ class Round:
     """What an actor does in one round, whenever it does it: its polls alone are more or fewer each time."""
 
     console: bool
-    obeys: bool
-    """Whether it shows the secrets that it is given, rather than those that it has."""
 
 
 def poll(call: Call, random: Random, goal: str) -> Generator[Call, Reply, None]:
@@ -92,8 +91,7 @@ def tenant(account: TenantAccount, credentials: Credentials, random: Random, pla
     headers = (("Authorization", f"Bearer {credentials.admin}"), ("X-Molecule-Org-Id", account.org_id))
     for _ in range(1 + random.randrange(2)):
         _, config = yield Call("GET", "/cp/tenants/config", headers)
-        if plans[0].obeys:
-            credentials = replace(credentials, secret=config["MOLECULE_CP_SHARED_SECRET"])
+        credentials = replace(credentials, secret=config["MOLECULE_CP_SHARED_SECRET"])
     for plan in plans:
         asked = yield from run_workspace(credentials, account.org_id, random, plan)
         yield Call("DELETE", asked.target.replace("/status", ""), credentials.tenant())
@@ -116,7 +114,7 @@ def operator(account: TenantAccount, credentials: Credentials, random: Random, p
             state = next((org["instance_status"] for org in document["orgs"] if org["slug"] == slug), "absent")
             assert state != "absent", slug
         _, token = yield Call("GET", f"/cp/admin/orgs/{slug}/admin-token", headers)
-        own = replace(credentials, admin=token["admin_token"] if plan.obeys else credentials.admin)
+        own = replace(credentials, admin=token["admin_token"])
         asked = yield from run_workspace(own, made["id"], random, plan)
         yield Call("DELETE", f"/cp/admin/tenants/{slug}", headers, json.dumps({"confirm": slug}).encode())
         for _ in range(1 + random.randrange(2)):
@@ -134,10 +132,9 @@ class Tale:
 
     plans: dict[str, tuple[Round, ...]]
 
-    def start(self, who: str, credentials: Credentials, random: Random, *, live: bool) -> Story:
+    def start(self, who: str, credentials: Credentials, random: Random) -> Story:
         story, account = KINDS[who]
-        plans = self.plans[who]
-        return story(account, credentials, random, plans if live else [replace(plan, obeys=True) for plan in plans])
+        return story(account, credentials, random, self.plans[who])
 
 
 @dataclass
@@ -164,7 +161,7 @@ def record(tale: Tale, random: Random, *, at_once: bool) -> Tape:
         console_lines=1,
         more_operators=[f"sham-{who}" for who in OPERATORS],
     )
-    recording = Recording(Recorded("2026-11-23T10:00:00Z", URL), RouteTable(ROUTES))
+    recording = Recording(Recorded("2026-11-23T10:00:00Z", URL), RouteTable(ROUTES), Redactor())
     accounts = {account.slug: account for account in TENANTS}
     free: dict[str, float] = {}
     stories: dict[str, Story] = {}
@@ -172,7 +169,7 @@ def record(tale: Tale, random: Random, *, at_once: bool) -> Tape:
     for who in tale.plans:
         account = accounts.get(who, ALPHA)
         credentials = Credentials(account.admin_token, plane.shared_secret, f"sham-{who}")
-        stories[who] = tale.start(who, credentials, Random(f"{random.random()}/{who}"), live=False)
+        stories[who] = tale.start(who, credentials, Random(f"{random.random()}/{who}"))
         asked[who] = next(stories[who])
         free[who] = BEGAN + random.random() if at_once else BEGAN
     taken: list[tuple[float, float, Call, Any]] = []
@@ -258,7 +255,7 @@ class Retelling:
             credentials = self.setting.credentials(who)
             oracle = self.oracles[who] = Oracle(KINDS[who][1], who, FRONT.url)
             oracle.show(admin=credentials.admin, secret=credentials.secret, operator=credentials.operator)
-            self.stories[who] = self.tale.start(who, credentials, Random(f"{self.random.random()}/{who}"), live=True)
+            self.stories[who] = self.tale.start(who, credentials, Random(f"{self.random.random()}/{who}"))
             self.asked[who] = next(self.stories[who])
 
     def advance(self, who: str) -> None:
@@ -373,7 +370,7 @@ def make_tale(random: Random) -> Tale:
 
 
 def _make_round(random: Random) -> Round:
-    return Round(console=random.random() < 0.7, obeys=random.random() < 0.5)
+    return Round(console=random.random() < 0.7)
 
 
 def make_setting(random: Random) -> Setting:

@@ -16,6 +16,7 @@ from cpproxy.core.cassette import (
     RecordedResponse,
 )
 from cpproxy.files import cassettes
+from tests import vouch
 
 JSON = ("Content-Type", "application/json")
 LIMIT = 1 << 24
@@ -69,7 +70,9 @@ def write(folder: Path, name: str, *interactions: Interaction) -> Path:
         folder,
         name,
         CassetteOf(
-            cpproxy=1, recorded=Recorded("2026-11-23T00:00:00Z", "http://cp.invalid"), interactions=interactions
+            cpproxy=1,
+            recorded=Recorded("2026-11-23T00:00:00Z", "http://cp.invalid"),
+            interactions=tuple(map(vouch.interaction, interactions)),
         ),
     )
 

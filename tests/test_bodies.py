@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, CassetteOf, Interaction, Recorded, RecordedRequest, RecordedResponse
 from cpproxy.files import cassettes
+from tests import vouch
 
 LIMIT = 1024 * 1024
 CODINGS = sorted(bodies.CODINGS)
@@ -60,7 +61,7 @@ def through_a_file(folder: Path, body: Body) -> Body:
     """The body as it is read again from a cassette that holds it."""
     interaction = Interaction("a", 0.0, 1.0, RecordedRequest("POST", "/a", body=body), RecordedResponse(200, body=body))
     recorded = Recorded("2026-01-02T03:04:05Z", "http://upstream.test")
-    cassettes.write(folder, "a", CassetteOf(1, recorded, (interaction,)))
+    cassettes.write(folder, "a", vouch.cassette(CassetteOf(1, recorded, (interaction,))))
     read = cassettes.read(folder, "a").interactions[0]
     assert isinstance(read.response.body, Body)
     assert read.request.body == read.response.body

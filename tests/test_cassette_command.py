@@ -15,6 +15,7 @@ from cpproxy.core import bodies
 from cpproxy.core.cassette import CassetteOf, Credential, Interaction, Recorded, RecordedRequest, RecordedResponse
 from cpproxy.errors import Exit
 from cpproxy.files import cassettes
+from tests import vouch
 
 RECORDED = Recorded("2026-01-02T03:04:05Z", "https://staging.test")
 PROVISION = Interaction(
@@ -61,7 +62,7 @@ def without_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(folder: Path, *interactions: Interaction, name: str = "harness/boot", incomplete: str = "") -> Path:
-    return cassettes.write(folder, name, CassetteOf(1, RECORDED, interactions, incomplete))
+    return cassettes.write(folder, name, vouch.cassette(CassetteOf(1, RECORDED, interactions, incomplete)))
 
 
 def replace_response(interaction: Interaction, **changes: object) -> Interaction:

@@ -26,6 +26,7 @@ from cpproxy.core.cassette import (
 )
 from cpproxy.errors import CassetteError, UsageError
 from cpproxy.files import cassettes
+from tests import vouch
 
 RECORDED = Recorded("2026-01-02T03:04:05Z", "https://upstream.test")
 DIGEST_IN_A_SHELL = "find . -name '*.json' | LC_ALL=C sort | xargs sha256sum | sha256sum"
@@ -67,9 +68,9 @@ def make_cassette(*interactions: Interaction, incomplete: str = "") -> Cassette:
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     cassette = make_cassette(make_interaction("a"), make_interaction("b", request=RecordedRequest("GET", "/")))
-    cassettes.write(tmp_path, "harness/boot", cassette)
+    cassettes.write(tmp_path, "harness/boot", vouch.cassette(cassette))
     read = cassettes.read(tmp_path, "harness/boot")
-    cassettes.write(tmp_path, "again", read)
+    cassettes.write(tmp_path, "again", vouch.cassette(read))
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "harness/boot.json").read_bytes()
     assert [i.id for i in read.interactions] == ["a", "b"]
     assert msgspec.structs.replace(read, interactions=()) == msgspec.structs.replace(cassette, interactions=())
@@ -80,7 +81,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_file_is_easy_to_read(tmp_path: Path) -> None:
-    cassettes.write(tmp_path, "a", make_cassette())
+    cassettes.write(tmp_path, "a", vouch.cassette(make_cassette()))
     assert (
         (tmp_path / "a.json").read_text()
         == """\
@@ -154,8 +155,12 @@ def test_interactions_rendered_before_or_loaded_make_the_same_file(
     tmp_path: Path, interactions: tuple[Interaction, ...]
 ) -> None:
     whole: Cassette = CassetteOf(1, RECORDED, interactions)
-    cassettes.write(tmp_path, "whole", whole)
-    cassettes.write(tmp_path, "rendered", CassetteOf(1, RECORDED, tuple(map(cassettes.render, interactions))))
+    cassettes.write(tmp_path, "whole", vouch.cassette(whole))
+    cassettes.write(
+        tmp_path,
+        "rendered",
+        CassetteOf(1, RECORDED, tuple(cassettes.render(vouch.interaction(one)) for one in interactions)),
+    )
     cassettes.write(tmp_path, "loaded", cassettes.load(tmp_path, "whole").head)
     assert len({cassettes.file_digest(tmp_path, name) for name in ("whole", "rendered", "loaded")}) == 1
 
@@ -163,12 +168,14 @@ def test_interactions_rendered_before_or_loaded_make_the_same_file(
 def test_lists_in_strings_are_no_lists(tmp_path: Path) -> None:
     raw = b'["[\\n  1,\\n  2\\n]", "x\\\\", "[", ["\\"", "]"], [[1], {"a": ["b", "c", "' + b"d" * 100 + b'"]}]]'
     body = bodies.store(raw, limit=1000)
-    cassettes.write(tmp_path, "a", make_cassette(make_interaction(request=RecordedRequest("POST", "/", body=body))))
+    cassettes.write(
+        tmp_path, "a", vouch.cassette(make_cassette(make_interaction(request=RecordedRequest("POST", "/", body=body))))
+    )
     assert bodies.restore(cassettes.read(tmp_path, "a").interactions[0].request.body) == raw
 
 
 def test_loading_yields_each_interaction_as_it_stands_and_decoded(tmp_path: Path) -> None:
-    cassettes.write(tmp_path, "a", make_cassette(make_interaction("x"), make_interaction("y")))
+    cassettes.write(tmp_path, "a", vouch.cassette(make_cassette(make_interaction("x"), make_interaction("y"))))
     loaded = cassettes.load(tmp_path, "a")
     pairs = list(loaded.interactions())
     assert [interaction.id for _, interaction in pairs] == ["x", "y"]
@@ -192,17 +199,17 @@ UNWRITABLE = {
 
 @pytest.mark.parametrize("interaction", UNWRITABLE.values(), ids=UNWRITABLE)
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, interaction: Interaction) -> None:
-    cassettes.write(tmp_path, "a", make_cassette())
+    cassettes.write(tmp_path, "a", vouch.cassette(make_cassette()))
     before = (tmp_path / "a.json").read_bytes()
     with pytest.raises(CassetteError, match="interaction 'a': "):
-        cassettes.write(tmp_path, "a", make_cassette(interaction))
+        cassettes.write(tmp_path, "a", vouch.cassette(make_cassette(interaction)))
     assert (tmp_path / "a.json").read_bytes() == before
     assert listing(tmp_path) == ["a.json"]
 
 
 def test_text_that_utf_8_cannot_hold_is_not_written() -> None:
     with pytest.raises(CassetteError, match="UTF-8"):
-        cassettes.render(make_interaction(credentials=(Credential("authorization", "\ud800"),)))
+        cassettes.render(vouch.interaction(make_interaction(credentials=(Credential("authorization", "\ud800"),))))
 
 
 def test_a_file_is_readable_by_others_as_far_as_the_umask_lets(tmp_path: Path) -> None:
@@ -219,7 +226,7 @@ print(oct(path.stat().st_mode & 0o777))
 
 
 def test_a_write_that_finds_no_room_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    cassettes.write(tmp_path, "a", make_cassette())
+    cassettes.write(tmp_path, "a", vouch.cassette(make_cassette()))
     before = (tmp_path / "a.json").read_bytes()
     # The limit on a file's size fails a write as a full disk does, in the middle.
     program = """
@@ -242,7 +249,7 @@ except CassetteError as error:
 
 
 def test_a_write_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
-    cassettes.write(tmp_path, "a", make_cassette())
+    cassettes.write(tmp_path, "a", vouch.cassette(make_cassette()))
     program = """
 import sys, pathlib
 from cpproxy.core.cassette import CassetteOf
@@ -265,7 +272,9 @@ while True:
 def test_a_reader_never_sees_a_half_file(tmp_path: Path) -> None:
     sizes = {}
     for name, count in (("short", 1), ("long", 200)):
-        path = cassettes.write(tmp_path, name, make_cassette(*(make_interaction(str(i)) for i in range(count))))
+        path = cassettes.write(
+            tmp_path, name, vouch.cassette(make_cassette(*(make_interaction(str(i)) for i in range(count))))
+        )
         sizes[name] = cassettes.load(tmp_path, name).head
         path.unlink()
     cassettes.write(tmp_path, "a", sizes["short"])
@@ -286,10 +295,10 @@ def test_a_reader_never_sees_a_half_file(tmp_path: Path) -> None:
 def test_a_folder_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
     with pytest.raises(CassetteError, match="expected a file that can be written: Is a directory"):
-        cassettes.write(tmp_path, "a", make_cassette())
+        cassettes.write(tmp_path, "a", vouch.cassette(make_cassette()))
     (tmp_path / "file").touch()
     with pytest.raises(CassetteError, match="expected a file that can be written"):
-        cassettes.write(tmp_path, "file/a", make_cassette())
+        cassettes.write(tmp_path, "file/a", vouch.cassette(make_cassette()))
     assert listing(tmp_path) == ["a.json", "file"]
 
 
@@ -379,14 +388,14 @@ def test_a_name_does_not_leave_its_folder(tmp_path: Path, name: str) -> None:
             call(tmp_path, name)
         assert str(caught.value).isprintable()
     with pytest.raises(UsageError):
-        cassettes.write(tmp_path, name, make_cassette())
+        cassettes.write(tmp_path, name, vouch.cassette(make_cassette()))
     assert listing(tmp_path) == []
 
 
 def test_a_link_does_not_leave_its_folder(tmp_path: Path) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "cassettes"
-    cassettes.write(outside, "a", make_cassette())
-    cassettes.write(folder, "real", make_cassette())
+    cassettes.write(outside, "a", vouch.cassette(make_cassette()))
+    cassettes.write(folder, "real", vouch.cassette(make_cassette()))
     (folder / "out.json").symlink_to(outside / "a.json")
     (folder / "linked").symlink_to(outside)
     (folder / "in.json").symlink_to("real.json")
@@ -394,7 +403,7 @@ def test_a_link_does_not_leave_its_folder(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="leads out of"):
             cassettes.read(folder, name)
         with pytest.raises(UsageError, match="leads out of"):
-            cassettes.write(folder, name, make_cassette())
+            cassettes.write(folder, name, vouch.cassette(make_cassette()))
     assert cassettes.read(folder, "in").recorded == RECORDED
     (tmp_path / "folder").symlink_to(folder)
     assert cassettes.read(tmp_path / "folder", "real").recorded == RECORDED

@@ -14,6 +14,7 @@ from cpproxy.core.replay.loading import load
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import Exit
 from cpproxy.files import cassettes
+from tests import vouch
 from tests.moving import Tape
 
 WORKSPACE = "0b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a10"
@@ -150,5 +151,5 @@ def test_identities_are_of_a_whole_cassette(tmp_path: Path, capsys: pytest.Captu
 
 def test_what_a_cassette_forbids_is_kept_when_it_is_written(tmp_path: Path) -> None:
     head = CassetteOf[Interaction](1, Recorded("2026-01-02T03:04:05Z", "http://a"), (), not_identities=(IMAGE,))
-    cassettes.write(tmp_path, "a", head)
+    cassettes.write(tmp_path, "a", vouch.cassette(head))
     assert cassettes.read(tmp_path, "a").not_identities == (IMAGE,)

@@ -19,6 +19,7 @@ from cpproxy.core.runs import Mode, Run, RunEnded, ScenarioBegun
 from cpproxy.errors import LedgerError
 from cpproxy.ledger import journal
 from cpproxy.ledger.journal import Journal
+from tests import vouch
 
 RUN = Run(id="20261123T042054-1f3a", mode=Mode.REPLAY, started=1.0, url="http://127.0.0.1:9090")
 END = RunEnded(at=9.0, reason="SIGTERM")
@@ -39,16 +40,16 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def written(ledger: Path) -> Iterator[Journal]:
-    one = Journal.create(ledger, RUN)
+    one = Journal.create(ledger, vouch.run(RUN))
     yield one
-    one.close(END)
+    one.close(vouch.event(END))
 
 
 def test_gives_back_what_was_written(written: Journal) -> None:
     rows = [call(1), call(2, body=Raw(b'{"a":1}'), reason="é\n\x00")]
     for row in rows:
-        written.add(row)
-    written.note(ScenarioBegun(at=3.0, name="boot", xfail="#1"))
+        written.add(vouch.row(row))
+    written.note(vouch.event(ScenarioBegun(at=3.0, name="boot", xfail="#1")))
     written.flush()
     assert read_calls(written.path) == rows
     assert journal.read_header(written.path) == RUN
@@ -57,13 +58,13 @@ def test_gives_back_what_was_written(written: Journal) -> None:
 
 
 def test_nothing_is_written_before_the_flush(written: Journal) -> None:
-    written.add(call(1))
+    written.add(vouch.row(call(1)))
     assert read_calls(written.path) == []
 
 
 def test_a_body_over_several_lines_stays_one_row(written: Journal) -> None:
-    written.add(call(1, body=Raw(b'{\n  "a": 1\r\n}\n')))
-    written.add(call(2))
+    written.add(vouch.row(call(1, body=Raw(b'{\n  "a": 1\r\n}\n'))))
+    written.add(vouch.row(call(2)))
     written.flush()
     assert [row.seq for row in read_calls(written.path)] == [1, 2]
 
@@ -75,7 +76,7 @@ def test_is_for_its_owner_alone(written: Journal) -> None:
 
 def test_positions_lead_back_to_the_same_rows(written: Journal) -> None:
     for seq in range(1, 20):
-        written.add(call(seq))
+        written.add(vouch.row(call(seq)))
     written.flush()
     positions = [position for batch in journal.read(written.path) for position, _ in batch.calls]
     again = [batch.calls[0] for position in positions for batch in journal.read(written.path, position)]
@@ -84,9 +85,9 @@ def test_positions_lead_back_to_the_same_rows(written: Journal) -> None:
 
 def test_a_row_longer_than_a_block_is_read_whole(written: Journal) -> None:
     body = b'"' + b"x" * (3 << 20) + b'"'
-    written.add(call(1))
-    written.add(call(2, body=Raw(body)))
-    written.add(call(3))
+    written.add(vouch.row(call(1)))
+    written.add(vouch.row(call(2, body=Raw(body))))
+    written.add(vouch.row(call(3)))
     written.flush()
     rows = read_calls(written.path)
     assert [row.seq for row in rows] == [1, 2, 3]
@@ -96,7 +97,7 @@ def test_a_row_longer_than_a_block_is_read_whole(written: Journal) -> None:
 @pytest.mark.parametrize("cut", [1, 2, 40], ids=lambda cut: f"{cut} bytes short")
 def test_a_torn_last_line_is_left_out_alone(written: Journal, cut: int) -> None:
     for seq in (1, 2, 3):
-        written.add(call(seq))
+        written.add(vouch.row(call(seq)))
     written.flush()
     os.truncate(written.path, written.path.stat().st_size - cut)
     assert [row.seq for row in read_calls(written.path)] == [1, 2]
@@ -110,25 +111,25 @@ def test_a_whole_line_that_cannot_be_understood_is_an_error(written: Journal) ->
 
 
 def test_a_run_is_live_until_it_is_closed(ledger: Path) -> None:
-    one = Journal.create(ledger, RUN)
+    one = Journal.create(ledger, vouch.run(RUN))
     assert journal.live_runs(ledger) == [RUN]
-    one.close(END)
+    one.close(vouch.event(END))
     assert journal.live_runs(ledger) == []
 
 
 def test_two_runs_of_one_id_do_not_share_a_journal(written: Journal, ledger: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be written: File exists"):
-        Journal.create(ledger, RUN)
+        Journal.create(ledger, vouch.run(RUN))
 
 
 def test_a_journal_that_was_removed_stops_the_run(ledger: Path) -> None:
-    one = Journal.create(ledger, RUN)
+    one = Journal.create(ledger, vouch.run(RUN))
     one.path.unlink()
-    one.add(call(1))
+    one.add(vouch.row(call(1)))
     with pytest.raises(LedgerError, match="was removed while the run goes on"):
         one.flush()
     with pytest.raises(LedgerError, match="was removed while the run goes on"):
-        one.close(END)
+        one.close(vouch.event(END))
 
 
 @pytest.mark.parametrize(
@@ -172,14 +173,14 @@ def test_one_postgresql_ledger_has_one_folder_whoever_signs_in() -> None:
 def test_a_ledger_that_cannot_be_one_is_refused_at_the_start(ledger: Path, make: Any, complaint: str) -> None:
     make(ledger)
     with pytest.raises(LedgerError) as caught:
-        Journal.create(ledger, RUN)
+        Journal.create(ledger, vouch.run(RUN))
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_another_kind_of_database_is_refused_without_its_password() -> None:
     with pytest.raises(LedgerError, match=r"mysql://…: a ledger is the path of an SQLite file or") as caught:
-        Journal.create("mysql://me:secret@db/x", RUN)
+        Journal.create("mysql://me:secret@db/x", vouch.run(RUN))
     assert "secret" not in str(caught.value)
 
 
@@ -195,7 +196,8 @@ WRITER = textwrap.dedent(
     while True:
         for _ in range(seq % 7 + 1):
             seq += 1
-            journal.add(Call(seq=seq, at=1.0, outcome=Outcome.REPLAYED, method="GET", target="/" + "x" * (seq % 99)))
+            row = Call(seq=seq, at=1.0, outcome=Outcome.REPLAYED, method="GET", target="/" + "x" * (seq % 99))
+            journal.add(row)
         journal.flush()
         os.write(1, b"%d\\n" % seq)
     """
@@ -237,7 +239,8 @@ def test_a_full_disk_is_an_error_and_what_was_acknowledged_stays(tmp_path: Path)
         try:
             while True:
                 seq += 1
-                journal.add(Call(seq=seq, at=1.0, outcome=Outcome.REPLAYED, method="GET", target="/" + "x" * 50))
+                row = Call(seq=seq, at=1.0, outcome=Outcome.REPLAYED, method="GET", target="/" + "x" * 50)
+                journal.add(row)
                 journal.flush()
         except LedgerError as error:
             print(seq - 1, error)

@@ -16,6 +16,7 @@ from cpproxy.core.review.learning import Lesson, learn
 from cpproxy.core.review.variations import Kind, Variation
 from cpproxy.errors import Exit, UsageError
 from cpproxy.files import cassettes
+from tests import vouch
 from tests.moving import Tape
 
 IDS = ("0b9f6a52-54c2-4d0e-8a55-6a1c2f7f1a10", "5d0c1f7e-9a63-4b0c-8d1f-2f6b7a8c9d01")
@@ -340,7 +341,7 @@ def test_a_cassette_that_changes_meanwhile_is_left_alone_and_so_is_the_other(tmp
     write(tmp_path, tell_of_teams)
     loaded = [cassettes.load(tmp_path, name) for name in ("one", "other")]
     changed = msgspec.structs.replace(cassettes.read(tmp_path, "other"), incomplete="somebody was here")
-    cassettes.write(tmp_path, "other", changed)
+    cassettes.write(tmp_path, "other", vouch.cassette(changed))
     with pytest.raises(UsageError, match="cassette other has changed since it was compared, and none was written"):
         name_identities(tmp_path, zip(loaded, (("blue",), ("green",)), strict=True))
     assert [cassettes.read(tmp_path, name).identities for name in ("one", "other")] == [(), ()]

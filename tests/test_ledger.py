@@ -25,7 +25,7 @@ from cpproxy.errors import LedgerError, UsageError
 from cpproxy.ledger import journal
 from cpproxy.ledger.database import Filter, Ledger
 from cpproxy.ledger.journal import Journal
-from tests import tapes
+from tests import tapes, vouch
 from tests.postgresql import find_binaries, running_postgresql
 from tests.processes import finish
 
@@ -69,14 +69,14 @@ def call(seq: int, **more: Any) -> Call:
 
 
 def write(where: str, rows: list[Call], *events: Event, run: Run | None = None, end: bool = True) -> Journal:
-    one = Journal.create(where, run or make_run())
+    one = Journal.create(where, vouch.run(run or make_run()))
     for row in rows:
-        one.add(row)
+        one.add(vouch.row(row))
     for event in events:
-        one.note(event)
+        one.note(vouch.event(event))
     one.flush()
     if end:
-        one.close(END)
+        one.close(vouch.event(END))
     return one
 
 
@@ -155,11 +155,11 @@ def test_taking_over_again_adds_nothing_and_goes_on_where_it_stopped(where: str)
     one = write(where, [call(1), call(2)], end=False)
     assert sequence(where) == [1, 2]
     assert sequence(where) == [1, 2]
-    one.add(call(3))
+    one.add(vouch.row(call(3)))
     one.flush()
     assert sequence(where) == [1, 2, 3]
     assert one.path.exists()
-    one.close(END)
+    one.close(vouch.event(END))
     assert sequence(where) == [1, 2, 3]
     assert not one.path.exists()
     assert sequence(where) == [1, 2, 3]
@@ -273,14 +273,14 @@ def test_several_processes_may_take_over_at_once(where: str) -> None:
         taker.stdin.flush()
     for seq in range(1, 3001):
         for one in journals:
-            one.add(call(seq))
+            one.add(vouch.row(call(seq)))
             if seq % 50 == 0:
                 one.flush()
     for taker in takers:
         assert taker.communicate(timeout=60)[1] == ""
         assert taker.returncode == 0
     for one in journals:
-        one.close(END)
+        one.close(vouch.event(END))
     for number in range(2):
         assert sequence(where, f"run-{number}") == list(range(1, 3001))
     assert journal.journals(where) == []
@@ -333,7 +333,9 @@ def make_newer(path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("begin", [Ledger.open, lambda path: Journal.create(path, make_run("2"))], ids=["asked", "run"])
+@pytest.mark.parametrize(
+    "begin", [Ledger.open, lambda path: Journal.create(path, vouch.run(make_run("2")))], ids=["asked", "run"]
+)
 def test_a_ledger_of_version_1_is_brought_up_to_date(sqlite: str, begin: Any) -> None:
     make_ledger(Path(sqlite))
     with sqlite3.connect(sqlite) as connection:
@@ -342,7 +344,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(sqlite: str, begin: Any) ->
         connection.execute("PRAGMA user_version=1")
     connection.close()
     begun = begin(sqlite)
-    begun.close() if isinstance(begun, Ledger) else begun.close(END)
+    begun.close() if isinstance(begun, Ledger) else begun.close(vouch.event(END))
     with Ledger.open(sqlite) as ledger:
         ledger.ingest()
         assert [one.seq for one in ledger.calls("run-1")] == [1]
@@ -379,7 +381,9 @@ def make_ledger(path: Path) -> None:
         pytest.param(make_cut_short, "is cut off, and cannot be read; choose another with --ledger", id="cut short"),
     ],
 )
-@pytest.mark.parametrize("begin", [Ledger.open, lambda path: Journal.create(path, make_run("2"))], ids=["asked", "run"])
+@pytest.mark.parametrize(
+    "begin", [Ledger.open, lambda path: Journal.create(path, vouch.run(make_run("2")))], ids=["asked", "run"]
+)
 def test_what_is_no_ledger_is_refused_in_one_line(sqlite: str, make: Any, complaint: str, begin: Any) -> None:
     make(Path(sqlite))
     with pytest.raises(LedgerError) as caught:
@@ -412,7 +416,9 @@ def test_an_empty_database_becomes_a_ledger(sqlite: str) -> None:
     make_ledger(Path(sqlite))
 
 
-@pytest.mark.parametrize("begin", [Ledger.open, lambda url: Journal.create(url, make_run())], ids=["asked", "run"])
+@pytest.mark.parametrize(
+    "begin", [Ledger.open, lambda url: Journal.create(url, vouch.run(make_run()))], ids=["asked", "run"]
+)
 def test_postgresql_without_its_driver_is_refused_at_once(
     begin: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

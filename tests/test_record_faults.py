@@ -56,7 +56,7 @@ def assert_failed(proxy: RunningRecorder, reason: str, status: int) -> None:
     assert row.status == status
     assert (row.cassette, row.interaction) == ("", "")
     assert proxy.interactions() == ()
-    assert reason in proxy.recorder.failure
+    assert reason in (proxy.recorder.failure or "")
 
 
 def assert_refused(answer: bytes, status: int, reason: str) -> None:

@@ -6,6 +6,7 @@ from cpproxy.core.cassette import Body, Cassette, Credential, Recorded
 from cpproxy.core.config import RouteSettings
 from cpproxy.core.messages import Chunk
 from cpproxy.core.recording import Answered, Asked, Recording
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import UpstreamError
 
@@ -18,7 +19,7 @@ def answered(end: float = 1.0, body: Body | None = None, chunks: tuple[Chunk, ..
 
 
 def recording(*routes: RouteSettings, previous: Cassette | None = None) -> Recording:
-    return Recording(RECORDED, RouteTable(routes), previous)
+    return Recording(RECORDED, RouteTable(routes), Redactor(), previous)
 
 
 def text(content: str) -> Body:

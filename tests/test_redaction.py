@@ -1,14 +1,8 @@
-from typing import Any
-
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cpproxy.core.cassette import Credential, Placeholder
-from cpproxy.core.redaction.credentials import SEVERAL, credentials
+from cpproxy.core.cassette import Credential
+from cpproxy.core.redaction.credentials import SEVERAL, credentials, split_scheme
 from cpproxy.core.redaction.names import is_credential_header, names_secret
-from cpproxy.core.redaction.redactor import LARGEST_DOCUMENT, MASK, Redactor, mask, read_document
 
 
 @pytest.mark.parametrize(
@@ -129,103 +123,9 @@ def test_a_header_whose_values_contradict_each_other_has_several(headers: list[t
 )
 def test_a_scheme_is_one_where_a_token_or_parameters_follow_it(value: str, scheme: str) -> None:
     assert credentials(((b"Authorization", value.encode("latin-1")),)) == (Credential("authorization", scheme),)
-    redacted = Redactor().request_headers((("Authorization", value),))[0][1]
-    assert redacted.endswith("{{cpproxy:authorization:1}}")
-    assert redacted.partition("{{")[0].strip().lower() == scheme
+    assert split_scheme("authorization", value)[0].strip().lower() == scheme
 
 
 def test_a_long_malformed_credential_is_read_at_once() -> None:
     for value in ("Digest " + "a=b , " * 20_000 + '"', "Digest " + "a = " * 20_000, "Digest " + 'a="\\"' * 20_000):
         assert credentials(((b"Authorization", value.encode()),)) == (Credential("authorization", ""),)
-
-
-@pytest.mark.parametrize(
-    ("body", "held"),
-    [
-        (b' {"org_id":"a","token":"sesame"}', b'{"org_id":"a","token":"***"}'),
-        (b"[1,2]", b"[1,2]"),
-        (b"", None),
-        (b'"sesame"', None),
-        (b"{", None),
-        (b'{"a":"\xff"}', None),
-        (b"[" * 50_000, None),
-        (b"[" + b" " * LARGEST_DOCUMENT + b"]", None),
-    ],
-)
-def test_the_ledger_holds_objects_and_lists_masked(body: bytes, held: bytes | None) -> None:
-    found = read_document(body)
-    assert (bytes(found) if isinstance(found, msgspec.Raw) else None) == held
-
-
-@pytest.mark.parametrize(
-    ("value", "redacted"),
-    [
-        ("Bearer sesame", "Bearer {{cpproxy:authorization:1}}"),
-        ("Basic c2VzYW1lOg==", "Basic {{cpproxy:authorization:1}}"),
-        ("AWS4-HMAC-SHA256 Credential=sesame, Signature=1", "AWS4-HMAC-SHA256 {{cpproxy:authorization:1}}"),
-        ("sesame", "{{cpproxy:authorization:1}}"),
-        ("sesame-sesame-sesame-sesame open", "{{cpproxy:authorization:1}}"),
-        ("Bearer ", "{{cpproxy:authorization:1}}"),
-        ("", ""),
-    ],
-)
-def test_a_scheme_stays_and_the_secret_goes(value: str, redacted: str) -> None:
-    assert Redactor().request_headers((("Authorization", value),)) == (("Authorization", redacted),)
-
-
-def test_one_secret_has_one_placeholder_and_roles_count_for_themselves() -> None:
-    redactor = Redactor()
-    assert redactor.placeholder("authorization", "a") == "{{cpproxy:authorization:1}}"
-    assert redactor.placeholder("cookie", "b") == "{{cpproxy:cookie:1}}"
-    assert redactor.placeholder("cookie", "a") == "{{cpproxy:authorization:1}}"
-    assert redactor.placeholder("cookie", "c") == "{{cpproxy:cookie:2}}"
-    assert [one.marker for one in redactor.placeholders] == [
-        "{{cpproxy:authorization:1}}",
-        "{{cpproxy:cookie:1}}",
-        "{{cpproxy:cookie:2}}",
-    ]
-
-
-def test_numbers_that_are_taken_are_not_given_again() -> None:
-    taken = (Placeholder("{{cpproxy:cookie:7}}", "cookie"), Placeholder("{{cpproxy:x-api-key:1}}", "x-api-key"))
-    redactor = Redactor(taken)
-    assert redactor.placeholder("cookie", "a") == "{{cpproxy:cookie:8}}"
-    assert redactor.placeholders == (*taken, Placeholder("{{cpproxy:cookie:8}}", "cookie"))
-
-
-def test_masks_strings_below_a_name_that_says_secret() -> None:
-    value: Any = {
-        "org_id": "a",
-        "token": "sesame",
-        "env": {"API_KEY": "sesame", "PLAIN": "b", "n": [1, {"password": "sesame", "empty_secret": ""}]},
-        "secrets": ["sesame", 1, None, True, {"x": "sesame"}],
-        "token_type": "bearer",
-    }
-    assert mask(value) == {
-        "org_id": "a",
-        "token": MASK,
-        "env": {"API_KEY": MASK, "PLAIN": "b", "n": [1, {"password": MASK, "empty_secret": ""}]},
-        "secrets": [MASK, 1, None, True, {"x": MASK}],
-        "token_type": "bearer",
-    }
-
-
-def test_masks_at_any_depth() -> None:
-    value: Any = {"token": "sesame"}
-    for _ in range(100_000):
-        value = [value]
-    masked: Any = mask(value)
-    for _ in range(100_000):
-        masked = masked[0]
-    assert masked == {"token": MASK}
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    )
-)
-def test_what_is_masked_once_stays(value: Any) -> None:
-    once = mask(value)
-    assert mask(once) == once

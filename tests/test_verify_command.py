@@ -16,6 +16,7 @@ from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.runs import Mode, Run, RunEnded, ScenarioBegun, ScenarioEnded, Served
 from cpproxy.files import cassettes
 from cpproxy.ledger.journal import Journal
+from tests import vouch
 from tests.processes import CPPROXY, finish, running_program
 from tests.standing import BOOT, Standing, standing, write_cassette
 
@@ -58,9 +59,9 @@ def write_run(folder: Path, *rows: Call, name: str = "run-1", started: float = 1
     """A run that has served `harness/boot` and goes on; `close` ends it."""
     sha256 = cassettes.file_digest(folder / "cassettes", "harness/boot")
     run = Run(name, Mode.REPLAY, started, cassettes=(Served("harness/boot", sha256, 2),), **more)
-    journal = Journal.create(folder / ".cpproxy" / "ledger.db", run)
+    journal = Journal.create(folder / ".cpproxy" / "ledger.db", vouch.run(run))
     for row in rows:
-        journal.add(row)
+        journal.add(vouch.row(row))
     journal.flush()
     return journal
 
@@ -90,7 +91,7 @@ def write_run(folder: Path, *rows: Call, name: str = "run-1", started: float = 1
 def test_verify_judges_the_ledger(
     folder: Path, rows: tuple[Call, ...], arguments: list[str], *, code: int, words: str
 ) -> None:
-    write_run(folder, *rows).close(END)
+    write_run(folder, *rows).close(vouch.event(END))
     done = finish(["verify", *arguments], cwd=folder)
     assert done.returncode == code, done.stdout + done.stderr
     assert words in (done.stderr if code == 2 else done.stdout)
@@ -105,7 +106,7 @@ def test_verify_without_a_ledger_says_how_to_begin_one(folder: Path) -> None:
 
 
 def test_verify_sees_that_the_checkout_has_other_cassettes(folder: Path) -> None:
-    write_run(folder, *ALL).close(END)
+    write_run(folder, *ALL).close(vouch.event(END))
     write_cassette(folder / "cassettes", "harness/boot", BOOT[:1])
     write_cassette(folder / "cassettes", "harness/new", BOOT[:1])
     done = finish(["verify"], cwd=folder)
@@ -115,14 +116,14 @@ def test_verify_sees_that_the_checkout_has_other_cassettes(folder: Path) -> None
 
 
 def test_verify_where_there_is_no_checkout_compares_nothing(folder: Path) -> None:
-    write_run(folder, *ALL).close(END)
+    write_run(folder, *ALL).close(vouch.event(END))
     assert finish(["verify", "--cassettes", "elsewhere"], cwd=folder).returncode == 0
 
 
 def test_verify_stops_at_a_cassette_that_cannot_be_read(folder: Path) -> None:
     path = folder / "cassettes" / "harness" / "boot.json"
     path.write_text("{")
-    write_run(folder, *ALL).close(END)
+    write_run(folder, *ALL).close(vouch.event(END))
     done = finish(["verify"], cwd=folder)
     assert done.returncode == 3
     assert done.stderr.startswith("cpproxy: error: cassettes/harness/boot.json: $")
@@ -136,7 +137,7 @@ def test_verify_judges_a_run_that_was_killed(folder: Path) -> None:
 
 
 def test_the_formats_are_what_they_say(folder: Path) -> None:
-    write_run(folder, *ALL[:1]).close(END)
+    write_run(folder, *ALL[:1]).close(vouch.event(END))
     shown = {form: finish(["verify", "--format", form], cwd=folder) for form in ("json", "junit", "github", "markdown")}
     assert {done.returncode for done in shown.values()} == {1}
     assert [one["kind"] for one in json.loads(shown["json"].stdout)["findings"]] == ["absence"]
@@ -158,7 +159,7 @@ def test_the_formats_are_what_they_say(folder: Path) -> None:
 def test_verify_runs_a_command_first_and_judges_whatever_it_did(
     folder: Path, rows: tuple[Call, ...], script: str, code: int
 ) -> None:
-    write_run(folder, *rows).close(END)
+    write_run(folder, *rows).close(vouch.event(END))
     done = finish(["verify", "--", "sh", "-c", f"echo ran; {script}"], cwd=folder)
     assert done.returncode == code
     assert done.stdout.startswith("ran\n")
@@ -173,7 +174,7 @@ def test_verify_tells_both_when_the_command_fails_and_nothing_can_be_judged(fold
 
 def test_calls_are_listed_filtered_and_shown(folder: Path) -> None:
     miss = Call(seq=3, at=1.0, outcome=Outcome.MISS, method="GET", target="/x", status=421, reason="not recorded")
-    write_run(folder, *ALL, miss).close(END)
+    write_run(folder, *ALL, miss).close(vouch.event(END))
     assert len(finish(["calls"], cwd=folder).stdout.splitlines()) == 4
     filtered = finish(["calls", "--outcome", "miss", "--format", "json"], cwd=folder)
     assert [one["id"] for one in json.loads(filtered.stdout)] == ["run-1:3"]
@@ -190,7 +191,7 @@ def test_no_variable_sets_a_format_that_some_commands_do_not_know(folder: Path) 
 
 
 def test_all_calls_are_listed_however_many(folder: Path) -> None:
-    write_run(folder, *(played(seq, "0001", "GET", "/config") for seq in range(1, 2502))).close(END)
+    write_run(folder, *(played(seq, "0001", "GET", "/config") for seq in range(1, 2502))).close(vouch.event(END))
     assert len(json.loads(finish(["calls", "--format", "json"], cwd=folder).stdout)) == 2501
 
 
@@ -201,16 +202,16 @@ def test_calls_are_followed_until_the_run_is_over(folder: Path) -> None:
         cwd=folder,
     ) as follower:
         for row in ALL:
-            journal.add(row)
+            journal.add(vouch.row(row))
             journal.flush()
             follower.expect(rf'"id":"run-1:{row.seq}"')
-        journal.close(END)
+        journal.close(vouch.event(END))
         assert follower.wait() == 0
     assert [json.loads(line)["seq"] for line in follower.stdout.splitlines()] == [1, 2]
 
 
 def test_status_without_a_proxy_tells_how_the_last_run_ended(folder: Path) -> None:
-    write_run(folder, *ALL).close(END)
+    write_run(folder, *ALL).close(vouch.event(END))
     assert finish(["status"], cwd=folder).stdout == (
         "no proxy runs here; run run-1 (replay) ended (SIGTERM), calls: 2 (`cpproxy verify`)\n"
     )
@@ -220,9 +221,9 @@ def test_status_without_a_proxy_tells_how_the_last_run_ended(folder: Path) -> No
 
 def test_scenarios_of_the_ledger_are_judged(folder: Path) -> None:
     journal = write_run(folder, *ALL)
-    journal.note(ScenarioBegun(1.0, "harness/boot", xfail="#2863"))
-    journal.note(ScenarioEnded(2.0, "harness/boot", exit=1))
-    journal.close(END)
+    journal.note(vouch.event(ScenarioBegun(1.0, "harness/boot", xfail="#2863")))
+    journal.note(vouch.event(ScenarioEnded(2.0, "harness/boot", exit=1)))
+    journal.close(vouch.event(END))
     with (folder / "cpproxy.toml").open("a") as file:
         file.write('[[expect]]\nscenario = "harness/boot"\nissue = "#2863"\nuntil = 2999-12-31\n')
     assert "exempted xfail_scenario" in finish(["verify"], cwd=folder).stdout

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import click
 
 from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
+from cpproxy.cli.output import write
 from cpproxy.core.answers import NamedCall
 from cpproxy.core.calls import Outcome
 from cpproxy.report import calls as report
@@ -56,7 +57,7 @@ def calls(
             case _:
                 pieces = report.as_text(found, Paint(colour=shows_colour(sys.stdout)))
         for piece in pieces:
-            sys.stdout.write(piece)
+            write(piece)
             if follow:
                 sys.stdout.flush()
 
@@ -79,7 +80,7 @@ def call(settings: Settings, name: str, url: str | None, format: str) -> None:  
             run, row = ledger.call(name)
             found = NamedCall(f"{run}:{row.seq}", row)
     shown = report.show_json(found) if format == "json" else report.show(found, Paint(colour=shows_colour(sys.stdout)))
-    sys.stdout.write(shown)
+    write(shown)
 
 
 def _all_of(page: _Page, *, follow: bool) -> Iterator[NamedCall]:

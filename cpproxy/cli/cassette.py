@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from cpproxy.cli.errors import print_error
+from cpproxy.cli import output
 from cpproxy.cli.options import Settings, accept_common_options, common_options, format_option
 from cpproxy.core.replay.ground import survey
 from cpproxy.core.replay.inventory import list_identities
@@ -67,9 +67,9 @@ def ls(settings: Settings, format: str) -> int:  # noqa: A002 - the flag's name
                 sha256=loaded.sha256,
             ),
         )
-    _write(report.list_cassettes(summaries, format))
+    output.write(report.list_cassettes(summaries, format))
     for one in errors:
-        print_error(str(one))
+        output.print_error(str(one))
     return Exit.CASSETTE if errors else Exit.CLEAN
 
 
@@ -94,12 +94,12 @@ def show(
             raise UsageError("--identities is about a whole cassette: leave the interaction out")
         head = cassettes.load(settings.cassettes, name).head
         listed = list_identities(_load(settings, name), name, head)
-        _write(report.list_identities(listed, format))
+        output.write(report.list_identities(listed, format))
         return Exit.CLEAN
     read = cassettes.read(settings.cassettes, name)
     chosen = read.interactions if interaction_id is None else (_find(read, name, interaction_id),)
     if format == "json":
-        _write(report.show_json(read if interaction_id is None else chosen[0]))
+        output.write(report.show_json(read if interaction_id is None else chosen[0]))
         return Exit.CLEAN
     if interaction_id is None:
         _print(report.show_head(name, read))
@@ -128,7 +128,7 @@ def lint(
 
     chosen = cassettes.choose(settings.cassettes, names)
     comments = [comment for name in chosen for comment in _comment(settings, name)]
-    _write(report.list_comments(comments, format))
+    output.write(report.list_comments(comments, format))
     levels = {comment.level for comment in comments}
     if linting.Level.ERROR in levels:
         return Exit.CASSETTE
@@ -168,7 +168,7 @@ def learn(
     if write and any(lesson.values):
         name_identities(settings.cassettes, zip(loaded, lesson.values, strict=True))
         lesson, _ = compare()
-    _write(report.show_lesson(lesson, one, other, format))
+    output.write(report.show_lesson(lesson, one, other, format))
     return Exit.FINDINGS if lesson.unexplained else Exit.CLEAN
 
 
@@ -192,7 +192,7 @@ def digest(settings: Settings) -> int:
 
     cd DIR && find . -name '*.json' | LC_ALL=C sort | xargs sha256sum | sha256sum
     """
-    _write(f"{cassettes.digest(settings.cassettes)}\n")
+    output.write(f"{cassettes.digest(settings.cassettes)}\n")
     return Exit.CLEAN
 
 
@@ -242,10 +242,4 @@ def _print(text: "Text") -> None:
         color_system=None if os.environ.get("NO_COLOR") else "auto",  # rich alone would leave bold and dim
     )
     console.print(text, end="")
-    _write(written.getvalue())
-
-
-def _write(text: str) -> None:
-    # A terminal that cannot show a character is no reason to show nothing.
-    encoding = sys.stdout.encoding
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    output.write(written.getvalue())

@@ -6,6 +6,7 @@ SQLAlchemy nor a database stands in the way of a call.
 
 import asyncio
 import datetime
+import functools
 import os
 import secrets
 import time
@@ -49,7 +50,7 @@ from cpproxy.core.runs import (
 from cpproxy.core.tally import Tally
 from cpproxy.errors import UsageError
 from cpproxy.files.cassettes import combine_digests
-from cpproxy.ledger.journal import Journal
+from cpproxy.ledger.journal import Journal, holds_runs
 
 if TYPE_CHECKING:
     from cpproxy.core.replay.loading import Tape
@@ -119,14 +120,14 @@ class Desk:
     def begin(self, url: str) -> Journal:
         """The run begins at this address; its journal comes back. LedgerError if the ledger cannot be written."""
         self.run = structs.replace(self.run, url=url)
-        self._journal = Journal.create(self._settings.ledger, self.run)
+        self._journal = Journal.create(self._settings.ledger, self._settings.redactor.run(self.run))
         return self._journal
 
     def note(self, event: Event) -> None:
         """Put an event on the ledger. LedgerError as `Journal.flush`."""
         if self._journal is None:
             raise RuntimeError("the run has not begun")
-        self._journal.note(event)
+        self._journal.note(self._settings.redactor.event(event))
         self._flush()
 
     def _flush(self) -> None:
@@ -138,10 +139,18 @@ class Desk:
         self._stopping = True
 
     def end(self, reason: str = "") -> None:
-        """The run ends, if it had begun. LedgerError if the ledger cannot be written."""
+        """The run ends, if it had begun. LedgerError if the ledger cannot be written.
+
+        A recorder has met real secrets: none of them may stand in what runs before it have left.
+        """
         if self._journal is not None:
-            self._journal.close(RunEnded(at=time.time(), reason=reason))
+            self._journal.close(self._settings.redactor.event(RunEnded(at=time.time(), reason=reason)))
             self._journal = None
+            if self.run.mode is Mode.RECORD and holds_runs(self._settings.ledger):
+                from cpproxy.cli.books import open_ledger  # noqa: PLC0415 (SQLAlchemy waits until it is needed)
+
+                with open_ledger(self._settings.ledger) as ledger:
+                    ledger.cleanse(functools.partial(self._settings.redactor.clean, since=0))
 
     def judge(self) -> "Verdict":
         """The verdict on the run, by the cassettes as they lie here. LedgerError if the ledger cannot be read."""

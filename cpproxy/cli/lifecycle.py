@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cpproxy.cli.command import RunningCommand, check_command, client_environment
-from cpproxy.cli.errors import print_error
 from cpproxy.cli.log import set_up_logging
 from cpproxy.cli.options import Settings
+from cpproxy.cli.output import print_error, tell, write
 from cpproxy.errors import CpproxyError, UsageError
 
 DEFAULT_LISTEN = "127.0.0.1:9090"
@@ -113,9 +113,9 @@ async def _live(
         grace = 0.0
         try:
             if not command or settings.verbosity >= 0:
-                output = sys.stderr if command else sys.stdout
-                output.write(f"{banner(url)}\n")
-                output.flush()
+                say = tell if command else write
+                say(f"{banner(url)}\n")
+                sys.stdout.flush()
             if command:
                 environment = client_environment(settings.config, url, os.environ)
                 code = await _accompany(RunningCommand(command, environment), front, signals)

@@ -6,6 +6,8 @@ Without -v that is errors alone. A line names the exception and not its text, wh
 import logging
 from typing import override
 
+from cpproxy.cli.output import gate
+
 
 class _Line(logging.Formatter):
     """`cpproxy: error: message: ExceptionName`, in one line unless tracebacks are asked for."""
@@ -19,9 +21,10 @@ class _Line(logging.Formatter):
         line = f"cpproxy: {record.levelname.lower()}: {' '.join(record.getMessage().split())}"
         if record.exc_info and record.exc_info[0]:
             if self._tracebacks:
-                return f"{line}\n{self.formatException(record.exc_info)}"
-            return f"{line}: {record.exc_info[0].__name__} (-v -v shows where it arose)"
-        return line
+                line = f"{line}\n{self.formatException(record.exc_info)}"
+            else:
+                line = f"{line}: {record.exc_info[0].__name__} (-v -v shows where it arose)"
+        return gate().message(line)
 
 
 def set_up_logging(verbosity: int) -> None:

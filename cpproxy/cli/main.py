@@ -16,8 +16,8 @@ from typing import NamedTuple, NoReturn, override
 import click
 
 from cpproxy import __version__
-from cpproxy.cli.errors import print_error
 from cpproxy.cli.options import Given, accept_common_options
+from cpproxy.cli.output import print_error, tell
 from cpproxy.errors import CpproxyError, Exit
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
@@ -99,7 +99,7 @@ def _describe_usage(error: click.ClickException) -> str:
 
 def _print_unexpected(error: Exception, *, debug: bool) -> None:
     if debug:
-        traceback.print_exception(error)
+        tell("".join(traceback.format_exception(error)))
     hint = "" if debug else "; this is a defect of cpproxy: -v -v or CPPROXY_DEBUG=1 shows where it arose"
     print_error(f"{type(error).__name__}: {error}{hint}")
 

@@ -5,6 +5,7 @@ folder, a path in a flag or variable to the working directory.
 """
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Concatenate
 import click
 from click.core import ParameterSource
 
+from cpproxy.cli.output import open_gate
 from cpproxy.errors import UsageError
 
 if TYPE_CHECKING:
     from cpproxy.core.addresses import Public
     from cpproxy.core.config import Config
+    from cpproxy.core.redaction.redactor import Redactor
 
 CASSETTES = "cassettes"
 LEDGER = ".cpproxy/ledger.db"
@@ -29,7 +32,8 @@ type Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 class Settings:
     """What every command is told: `ledger` is a path or a database URL.
 
-    `config_path` is None where no file was found; `verbosity` is below 0 for -q, above it for each -v.
+    `config_path` is None where no file was found; `verbosity` is below 0 for -q, above it for each -v. All that leaves
+    the process goes through `redactor`.
     """
 
     cassettes: Path
@@ -37,6 +41,7 @@ class Settings:
     config: "Config"
     config_path: Path | None
     verbosity: int
+    redactor: "Redactor"
 
 
 @dataclass(slots=True)
@@ -59,7 +64,7 @@ class Given:
         if not ledger:
             ledger = config.ledger or LEDGER
             ledger = ledger if "://" in ledger else str(folder / ledger)
-        return Settings(cassettes, ledger, config, path, self.verbosity)
+        return Settings(cassettes, ledger, config, path, self.verbosity, open_gate(config.redact, os.environ))
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

@@ -3,6 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
+from cpproxy.cli.output import tell
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -42,5 +44,5 @@ def conclude(desk: "Desk", *, judged: bool, quiet: bool) -> int:
     from cpproxy.report import verdicts  # noqa: PLC0415 (a proxy that is not judged does without it)
 
     verdict = desk.judge()
-    sys.stderr.write(verdicts.render_for(sys.stderr, verdict, verdicts.Form.TEXT, quiet=quiet))
+    tell(verdicts.render_for(sys.stderr, verdict, verdicts.Form.TEXT, quiet=quiet))
     return verdict.exit

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import datetime
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from cpproxy.cli.command import TakesCommand
-from cpproxy.cli.errors import print_error
 from cpproxy.cli.lifecycle import Address, find_address, serve
 from cpproxy.cli.options import (
     Settings,
@@ -22,6 +20,7 @@ from cpproxy.cli.options import (
     read_public,
     strict_exit_option,
 )
+from cpproxy.cli.output import print_error, tell
 from cpproxy.errors import CpproxyError, UpstreamError, UsageError
 
 if TYPE_CHECKING:
@@ -228,6 +227,7 @@ class _Session:
         self.recording = Recording(
             Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
             RouteTable(settings.config.routes),
+            settings.redactor,
             draft.previous if append else None,
         )
         self._desk = Desk(settings, mode=Mode.RECORD, cassettes=(Served(name),), upstream=origin.url)
@@ -247,12 +247,12 @@ class _Session:
         limit, public = config.record.body_limit, self._public
         self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=public)
         admin = Admin(self._desk, public=public)
-        front = Front(self.recorder, self._desk.tally, admin, state_path=config.state.path)
+        front = Front(self.recorder, self._desk.tally, admin, self._settings.redactor, state_path=config.state.path)
         return _Front(self, Proxy(front, self._desk), upstream)
 
     def save(self) -> Path:
         """Saves what was recorded so far. CassetteError when it cannot be."""
-        return self._draft.save(self.recording.cassette(self.recorder.failure))
+        return self._draft.save(self.recording.cassette(self.recorder.failure or ""))
 
     def end(self, problem: str, *, judged: bool) -> int:
         """Makes the cassette, or leaves it aside because of a `problem`; where it is `judged`, the verdict's code."""
@@ -277,4 +277,4 @@ class _Session:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"cpproxy: {message}\n")
+    tell(f"cpproxy: {message}\n")

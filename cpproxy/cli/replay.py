@@ -79,7 +79,7 @@ def replay(
 
     def make() -> Proxy:
         admin = Admin(desk, public=public)
-        return Proxy(Front(mode, desk.tally, admin, state_path=settings.config.state.path), desk)
+        return Proxy(Front(mode, desk.tally, admin, settings.redactor, state_path=settings.config.state.path), desk)
 
     def banner(url: str) -> str:
         what = f"{_count(len(served), 'interaction')} from {_count(len(cassettes), 'cassette')}"

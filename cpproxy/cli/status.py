@@ -1,11 +1,10 @@
 """`cpproxy status`: what a running proxy serves and has seen, or how the last run ended."""
 
-import sys
-
 import click
 import msgspec
 
 from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
+from cpproxy.cli.output import write
 from cpproxy.cli.remote import AbsentError, find
 from cpproxy.core.answers import State, Version
 from cpproxy.core.runs import DEFAULT_SESSION, Mode
@@ -25,12 +24,12 @@ def status(settings: Settings, /, *, session: str, url: str | None, format: str)
     except AbsentError:
         if url:
             raise
-        sys.stdout.write(_describe_last(settings, format))
+        write(_describe_last(settings, format))
         return
     if format == "json":
-        sys.stdout.write(_as_json({"running": True, "version": version, "state": state}))
+        write(_as_json({"running": True, "version": version, "state": state}))
     else:
-        sys.stdout.write(_describe(version, state))
+        write(_describe(version, state))
 
 
 def _describe(version: Version, state: State) -> str:

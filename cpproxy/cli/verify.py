@@ -8,8 +8,8 @@ import sys
 import click
 
 from cpproxy.cli.command import RunningCommand, TakesCommand, check_command
-from cpproxy.cli.errors import print_error
 from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
+from cpproxy.cli.output import print_error, write
 from cpproxy.core.answers import Ask
 from cpproxy.core.judge import parse_fail_on
 from cpproxy.core.requirements import Requirement
@@ -68,7 +68,7 @@ def verify(
         print_error(str(error))
         return code
     quiet = settings.verbosity < 0
-    sys.stdout.write(verdicts.render_for(sys.stdout, verdict, verdicts.Form(format), quiet=quiet))
+    write(verdicts.render_for(sys.stdout, verdict, verdicts.Form(format), quiet=quiet))
     return code or verdict.exit
 
 

@@ -4,8 +4,8 @@ import time
 
 import click
 
-from cpproxy.cli.errors import print_error
 from cpproxy.cli.options import Settings, common_options, session_option, url_option
+from cpproxy.cli.output import print_error
 from cpproxy.cli.remote import AbsentError, Remote, find
 from cpproxy.core.answers import Wait
 from cpproxy.core.requirements import parse_waits

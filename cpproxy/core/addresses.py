@@ -11,11 +11,11 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, product
+from itertools import product
 from urllib.parse import urlsplit
 
 from cpproxy.core import spellings
-from cpproxy.core.messages import Headers
+from cpproxy.core.messages import Headers, resize
 from cpproxy.core.spellings import Plain
 
 TOKEN = "{{cpproxy:upstream:"  # noqa: S105 (what stands for an address)
@@ -252,7 +252,7 @@ class Addresses:
         if self.needle not in text.lower():
             return sizes
         found = self.find(text, spellings.read(text))
-        return _resize(sizes, [(one.start, one.end, len(one.token)) for one in found])
+        return resize(sizes, [(one.start, one.end, len(one.token)) for one in found])
 
     def begin_open(self, text: str, plain: Plain) -> int:
         """Where at a text's end something begins that may be an address once the text goes on, or its length."""
@@ -296,15 +296,6 @@ def _kinds(text: str, plain: Plain, place: int) -> str:
 def _colon(text: str, plain: Plain, host: re.Match[str], slash: str) -> str:
     """How a colon is spelled there: as the port's, or else as only a URL's escapes would, since no others touch it."""
     return _kinds(text, plain, host.start("port")) if host["port"] else "".join(one for one in slash if one == "p")
-
-
-def _resize(sizes: tuple[int, ...], changed: list[tuple[int, int, int]]) -> tuple[int, ...]:
-    """The sizes of pieces once what stands from one place to another has a length of its own."""
-    ends = []
-    for end in accumulate(sizes):
-        whole = sum(length - (stop - start) for start, stop, length in changed if stop <= end)
-        ends.append(next((start for start, stop, _ in changed if start < end < stop), end) + whole)
-    return tuple(end - start for start, end in zip((0, *ends), ends, strict=False))
 
 
 class Stream:
@@ -418,7 +409,7 @@ def render(text: str, public: Public) -> str:
 def render_sizes(data: bytes, sizes: tuple[int, ...], public: Public) -> tuple[int, ...]:
     """The sizes that pieces of `data` have once it is rendered; a token that two share falls to the later."""
     found = _TOKEN.finditer(data.decode("latin-1"))
-    return _resize(sizes, [(one.start(), one.end(), len(_spell(public, one["form"], one["suffix"]))) for one in found])
+    return resize(sizes, [(one.start(), one.end(), len(_spell(public, one["form"], one["suffix"]))) for one in found])
 
 
 def _render_origins(text: str, public: Public) -> str:

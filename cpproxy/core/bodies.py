@@ -8,7 +8,7 @@ body that was compressed is kept decoded, and `recode` compresses it again: equa
 import binascii
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 import brotli  # type: ignore[import-untyped]
@@ -35,6 +35,8 @@ _MEMBERS = 64  # members of a gzip body, frames of a zstd body: more are not wor
 _WINDOW = 8 * 1024 * 1024  # bytes; what RFC 9659 allows a zstd body to ask for
 _STEP = 64 * 1024  # bytes of brotli output at a time
 _SWELL = 16  # a JSON body may take this many times its size when it stands indented
+_UNPACKED = 16 * 1024 * 1024  # bytes
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78": "deflate"}
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _BRACKETS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS = bytes(set(range(256)) - _BRACKETS.keys())
@@ -55,6 +57,14 @@ def store(raw: bytes, content_encoding: str = "", *, content_type: str = "", lim
     if decoded is None:
         return _stored(raw, "", ())
     return _stored(decoded, content_type, coding)
+
+
+def store_understood(raw: bytes, content_encoding: str = "", *, content_type: str = "", limit: int) -> Body | UnsetType:
+    """As `store`, but a body that nobody could look into, since its coding stayed on, is left out."""
+    body = store(raw, content_encoding, content_type=content_type, limit=limit)
+    if isinstance(body, Body) and not body.coding and isinstance(body.base64, str) and codings(content_encoding):
+        return omitted(len(raw), "")
+    return body
 
 
 def omitted(size: int, sha256: str) -> Body:
@@ -105,6 +115,15 @@ def recode(data: bytes, coding: tuple[str, ...]) -> bytes:
     for name in coding:
         data = _PUT_ON[name](data)
     return data
+
+
+def unpack(raw: bytes) -> Iterator[bytes]:
+    """The bytes, and what they hold under a compression that they announce themselves, at most `_UNPACKED` bytes."""
+    yield raw
+    name = next((name for start, name in _MAGIC.items() if raw.startswith(start)), None)
+    data = _take_off(raw, name, _UNPACKED) if name else None
+    if data is not None:
+        yield data
 
 
 def is_binary(data: bytes) -> bool:

@@ -33,8 +33,8 @@ COMPACT = Layout()
 class Body(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A body, decoded from its content coding, as exactly one of `json`, `text`, `base64` and `omitted`.
 
-    `omitted` is the size in bytes of a body over the cap of what a cassette holds; `sha256` is then its digest, empty
-    for a request that was answered before it had come whole.
+    `omitted` is the size in bytes of a body that is not held: `sha256` is the digest of one over the cap of what a
+    cassette holds, and empty for one that could hold a secret unseen, or a request that was answered before its end.
     `coding` lists the content codings that were taken off, in the order of `Content-Encoding`.
     """
 

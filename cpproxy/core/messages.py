@@ -5,7 +5,9 @@ needed, as latin-1 (RFC 9110 section 5.5), which loses nothing.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -81,6 +83,18 @@ class Answer:
     headers: Headers
     body: bytes
     chunks: tuple[Chunk, ...] = ()
+
+
+def resize(sizes: tuple[int, ...], changed: Sequence[tuple[int, int, int]]) -> tuple[int, ...]:
+    """The sizes of pieces once what stands from one place to another has a length of its own (all in bytes).
+
+    `changed` holds start, end and new length; what two pieces share falls to the later.
+    """
+    ends = []
+    for end in accumulate(sizes):
+        whole = sum(length - (stop - start) for start, stop, length in changed if stop <= end)
+        ends.append(next((start for start, stop, _ in changed if start < end < stop), end) + whole)
+    return tuple(end - start for start, end in zip((0, *ends), ends, strict=False))
 
 
 def find_header(headers: Headers, name: bytes) -> bytes | None:

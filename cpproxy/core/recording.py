@@ -28,8 +28,10 @@ from cpproxy.core.cassette import (
 )
 from cpproxy.core.messages import Chunk, Headers, as_text, printable
 from cpproxy.core.redaction.credentials import credentials
+from cpproxy.core.redaction.exchanges import Numbering, mark, settle
 from cpproxy.core.redaction.markers import MARKER
-from cpproxy.core.redaction.redactor import Redactor
+from cpproxy.core.redaction.redacted import RedactedInteraction
+from cpproxy.core.redaction.redactor import MASK, Redactor
 from cpproxy.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -90,13 +92,25 @@ class Answered:
     end: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """An interaction with provisional placeholders, for all that was known at that version."""
+
+    interaction: Interaction
+    version: int
+
+
 class Recording:
     """Collects whole exchanges; times are seconds on the recorder's own clock, 0 when it started.
 
-    To a `previous` cassette the new interactions are added: it stays as it is, and they follow it in time.
+    To a `previous` cassette the new interactions are added: it stays as it is, but for secrets that are learnt now, and
+    they follow it in time. Nothing that it holds has a secret in it, be it on its way to a file or not.
     """
 
-    def __init__(self, recorded: Recorded, routes: "RouteTable", previous: Cassette | None = None) -> None:
+    def __init__(
+        self, recorded: Recorded, routes: "RouteTable", redactor: Redactor, previous: Cassette | None = None
+    ) -> None:
+        self._redactor = redactor
         self._recorded = previous.recorded if previous else recorded
         self._previous = previous
         self._upstream = addresses(self._recorded.upstream)
@@ -109,19 +123,21 @@ class Recording:
                 slug, ordinal = match.groups()
                 self._ordinals[slug] = max(self._ordinals[slug], int(ordinal))
         self._arrived = 0
-        self._interactions: dict[int, Interaction] = {}
-        self._redacted: dict[int, Interaction] = {}
+        self._marked = {
+            number - len(self._earlier): _Marked(interaction, 0) for number, interaction in enumerate(self._earlier)
+        }
+        self._numbered: dict[str, tuple[Interaction, tuple[str, ...], RedactedInteraction]] = {}
         self._previous_incomplete = previous.incomplete if previous else ""
 
     def __len__(self) -> int:
         """How many interactions are new."""
-        return len(self._interactions)
+        return sum(number > 0 for number in self._marked)
 
     def arrive(self, method: str, target: str, start: float) -> Arrival:
         """Gives a call its place; to be asked in the order of arrival."""
-        path = target.partition("?")[0]
-        route = self._routes.find(method, path)
-        slug = _slug(method, path) if route is None or not route.settings.name else _word(route.name)
+        route = self._routes.find(method, target.partition("?")[0])
+        shown = self._redactor.target(target).partition("?")[0]
+        slug = _slug(method, shown) if route is None or not route.settings.name else _word(route.name)
         self._ordinals[slug] += 1
         self._arrived += 1
         return Arrival(self._arrived, f"{slug}-{self._ordinals[slug]}", route, method, target, start)
@@ -141,7 +157,7 @@ class Recording:
         target, headers, body = printable(arrival.target), as_text(asked.headers), asked.body
         for known in own:
             target, headers, body = known.tokenise(target), known.tokenise_headers(headers), _tokenise(body, known)
-        self._interactions[arrival.number] = Interaction(
+        interaction = Interaction(
             id=arrival.id,
             start=self._moment(arrival.start),
             end=self._moment(answered.end),
@@ -149,6 +165,7 @@ class Recording:
             response=self._answer(answered),
             credentials=credentials(asked.headers),
         )
+        self._marked[arrival.number] = _Marked(mark(interaction, self._redactor), self._redactor.known.version)
 
     def _answer(self, answered: Answered) -> RecordedResponse:
         """The answer with tokens for the upstream's address."""
@@ -163,32 +180,43 @@ class Recording:
             body = _tokenise(body, known)
         return RecordedResponse(answered.status, answered.reason, headers, body, timeline)
 
-    def cassette(self, incomplete: str = "") -> Cassette:
+    def cassette(self, incomplete: str = "") -> CassetteOf[RedactedInteraction]:
         """All that was recorded so far, in the order of arrival; `incomplete` says why it must not be trusted whole."""
-        redactor = Redactor(self._previous.placeholders if self._previous else ())
         # A copy first: while this runs in one thread, calls may be added in another.
-        interactions = [
-            self._redact(number, interaction, redactor)
-            for number, interaction in sorted(self._interactions.copy().items())
+        marked = [self._settle(number) for number in sorted(self._marked.copy())]
+        numbering = Numbering(self._redactor.known, self._previous.placeholders if self._previous else ())
+        numbered = [
+            self._keep(interaction, markers, one)
+            for (interaction, markers), one in zip(numbering.number(marked), marked, strict=True)
         ]
         return CassetteOf(
             cpproxy=format_.VERSION,
             recorded=self._recorded,
-            interactions=(*self._earlier, *interactions),
-            incomplete=incomplete or self._previous_incomplete,
+            interactions=tuple(numbered),
+            incomplete=self._redactor.text(incomplete) or self._previous_incomplete,
             identities=self._previous.identities if self._previous else (),
             not_identities=self._previous.not_identities if self._previous else (),
-            placeholders=redactor.placeholders,
+            placeholders=numbering.placeholders,
         )
 
-    def _redact(self, number: int, interaction: Interaction, redactor: Redactor) -> Interaction:
-        """The interaction with placeholders: the same object as the last time if they are the same."""
-        headers = redactor.request_headers(interaction.request.headers)
-        redacted = self._redacted.get(number)
-        if redacted is None or redacted.request.headers != headers:
-            request = msgspec.structs.replace(interaction.request, headers=headers)
-            redacted = self._redacted[number] = msgspec.structs.replace(interaction, request=request)
-        return redacted
+    def _settle(self, number: int) -> Interaction:
+        """The interaction without what was learnt after it was marked."""
+        held = self._marked[number]
+        version = self._redactor.known.version
+        if held.version != version:
+            held = _Marked(settle(held.interaction, self._redactor, since=held.version), version)
+            self._marked[number] = held
+        return held.interaction
+
+    def _keep(
+        self, numbered: RedactedInteraction, markers: tuple[str, ...], marked: Interaction
+    ) -> RedactedInteraction:
+        """The same object as the last time if it is the same."""
+        known = self._numbered.get(marked.id)
+        if known is not None and known[0] is marked and known[1] == markers:
+            return known[2]
+        self._numbered[marked.id] = (marked, markers, numbered)
+        return numbered
 
     def _moment(self, seconds: float) -> float:
         return round(self._offset + seconds, 3)
@@ -211,7 +239,11 @@ def _tokenise(body: Body | UnsetType, known: Addresses) -> Body | UnsetType:
 
 
 def _slug(method: str, path: str) -> str:
-    segments = ("_" if _NEW_EACH_RUN.fullmatch(segment) else _word(segment) for segment in path.split("/") if segment)
+    segments = (
+        "_" if MASK in segment or _NEW_EACH_RUN.fullmatch(segment) else _word(segment)
+        for segment in path.split("/")
+        if segment
+    )
     return "-".join(filter(None, (_word(method), *segments)))[:_LONGEST_SLUG].rstrip("-")
 
 

@@ -22,6 +22,7 @@ from msgspec import Raw
 
 from cpproxy.core import validity
 from cpproxy.core.cassette import Cassette, CassetteOf, Interaction
+from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.errors import CassetteError, UsageError
 
 SUFFIX = ".json"
@@ -175,7 +176,7 @@ def read_text(folder: Path, name: str) -> str:
         raise _translate(error, where, "$", data) from None
 
 
-def render(interaction: Interaction) -> Rendered:
+def render(interaction: RedactedInteraction) -> Rendered:
     """One interaction as it stands in a file. CassetteError if it could not be read again from there."""
     if problem := validity.check(interaction):
         raise CassetteError(f"interaction {interaction.id!a}", f"${problem.path}", problem.expected)
@@ -191,7 +192,7 @@ def render(interaction: Interaction) -> Rendered:
 def write(
     folder: Path,
     name: str,
-    cassette: CassetteOf[Interaction] | CassetteOf[Rendered] | CassetteOf[Raw],
+    cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw],
     *,
     into: Path | None = None,
 ) -> Path:
@@ -229,7 +230,7 @@ def combine_digests(digests: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256((lines or _EMPTY).encode()).hexdigest()
 
 
-def _assemble(cassette: CassetteOf[Interaction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
+def _assemble(cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
     members: dict[str, object] = {"cpproxy": cassette.cpproxy, "recorded": cassette.recorded}
     for member in ("incomplete", "identities", "not_identities", "placeholders"):
         if value := getattr(cassette, member):
@@ -240,10 +241,14 @@ def _assemble(cassette: CassetteOf[Interaction] | CassetteOf[Rendered] | Cassett
     return b'%b,\n  "interactions": %b\n}\n' % (head, interactions)
 
 
-def _piece(item: Interaction | Raw | Rendered) -> bytes:
-    if isinstance(item, Interaction):
-        return render(item)
-    return _lay_out(bytes(item)) if isinstance(item, Raw) else item
+def _piece(item: RedactedInteraction | Raw | Rendered) -> bytes:
+    match item:
+        case Interaction():
+            return render(item)
+        case Raw():
+            return _lay_out(bytes(item))
+        case _:
+            return item
 
 
 def _lay_out(raw: bytes) -> Rendered:

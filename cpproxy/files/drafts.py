@@ -14,7 +14,8 @@ from typing import Self
 
 from msgspec import structs
 
-from cpproxy.core.cassette import Cassette, CassetteOf, Interaction
+from cpproxy.core.cassette import CassetteOf
+from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.errors import CassetteError, UsageError
 from cpproxy.files import cassettes
 from cpproxy.files.cassettes import Rendered
@@ -33,7 +34,7 @@ class Draft:
         self._name = name
         self._lock = lock
         self._path = cassettes.locate(folder, name)
-        self._rendered: dict[str, tuple[Interaction, Rendered]] = {}
+        self._rendered: dict[str, tuple[RedactedInteraction, Rendered]] = {}
         self.previous = cassettes.read(folder, name) if os.path.lexists(self._path) else None
         self._file = _beside(self._path, "recording") if self.previous else self._path
         self.left = _set_aside(self._file) if self.previous else None
@@ -53,12 +54,12 @@ class Draft:
             _release(_beside(path, "lock"), lock)
             raise
 
-    def save(self, cassette: Cassette) -> Path:
+    def save(self, cassette: CassetteOf[RedactedInteraction]) -> Path:
         """Writes what there is so far, whole or not at all, and gives the file. CassetteError when it cannot."""
         marked = structs.replace(cassette, incomplete=cassette.incomplete or UNDER_WAY)
         return cassettes.write(self._folder, self._name, self._render(marked), into=self._file)
 
-    def publish(self, cassette: Cassette) -> Path:
+    def publish(self, cassette: CassetteOf[RedactedInteraction]) -> Path:
         """Makes it the cassette of its name, and gives the file. CassetteError when that cannot be done."""
         path = cassettes.write(self._folder, self._name, self._render(cassette))
         if self._file != self._path:
@@ -69,7 +70,7 @@ class Draft:
         """Lets others record into the cassette."""
         _release(_beside(self._path, "lock"), self._lock)
 
-    def _render(self, cassette: Cassette) -> CassetteOf[Rendered]:
+    def _render(self, cassette: CassetteOf[RedactedInteraction]) -> CassetteOf[Rendered]:
         pieces = []
         for interaction in cassette.interactions:
             known = self._rendered.get(interaction.id)

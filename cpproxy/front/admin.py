@@ -26,10 +26,11 @@ from cpproxy.core.answers import (
     Wait,
     Waited,
 )
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.runs import DEFAULT_SESSION, SESSION_NAME, is_session
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import CpproxyError, GoneError, TakenError, UnknownError, UsageError
-from cpproxy.front.exchange import Exchange
+from cpproxy.front.exchange import Exchange, write_document
 from cpproxy.front.reach import find_public
 from cpproxy.front.server import STATE
 
@@ -125,11 +126,13 @@ class Admin:
         methods = self._named[kind] if kind else self._paths.get(path)
         if methods is None:
             known = ", ".join(name.removeprefix("/") for name in self._paths if name.startswith("/"))
-            return _refuse(404, f"no admin path {path!a}; there are {known}, call/ID and sessions/NAME")
+            return _refuse(
+                exchange.redactor, 404, f"no admin path {path!a}; there are {known}, call/ID and sessions/NAME"
+            )
         handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
         if handler is None:
             allowed = ", ".join(methods)
-            response = _refuse(405, f"{exchange.method!a} is not for this path, {allowed} is")
+            response = _refuse(exchange.redactor, 405, f"{exchange.method!a} is not for this path, {allowed} is")
             response.headers["Allow"] = allowed
             return response
         try:
@@ -137,15 +140,15 @@ class Admin:
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 (what goes wrong here is no call: it gets an answer and no row)
-            return _explain(error, wrong=404 if kind == "/call/" else 400)
-        return answer if isinstance(answer, web.StreamResponse) else _respond(200, answer)
+            return _explain(exchange.redactor, error, wrong=404 if kind == "/call/" else 400)
+        return answer if isinstance(answer, web.StreamResponse) else _respond(exchange.redactor, 200, answer)
 
     async def _health(self, _: Exchange) -> object:
         return {"status": "ok"}
 
-    async def _ready(self, _: Exchange) -> object:
+    async def _ready(self, exchange: Exchange) -> object:
         reason = self._desk.why_not_ready()
-        return _refuse(503, reason) if reason else {"status": "ready"}
+        return _refuse(exchange.redactor, 503, reason) if reason else {"status": "ready"}
 
     async def _version(self, _: Exchange) -> object:
         return self._desk.version()
@@ -186,7 +189,8 @@ class Admin:
         return self._desk.sessions(self._base(exchange))
 
     async def _open(self, exchange: Exchange) -> object:
-        return _respond(201, self._desk.open_session(await _read(exchange, Open), self._base(exchange)))
+        opened = self._desk.open_session(await _read(exchange, Open), self._base(exchange))
+        return _respond(exchange.redactor, 201, opened)
 
     async def _close(self, exchange: Exchange) -> object:
         name = unquote(exchange.http.path.rpartition("/sessions/")[2])
@@ -232,28 +236,30 @@ async def _read[T](exchange: Exchange, kind: type[T]) -> T:
         raise UsageError(f"the body of {exchange.method} {exchange.http.path}: {error}") from error
 
 
-def _explain(error: Exception, *, wrong: int) -> web.Response:
+def _explain(redactor: Redactor, error: Exception, *, wrong: int) -> web.Response:
     """The answer to a question that failed; `wrong` is the status for what the asker got wrong."""
     match error:
         case UsageError():
-            return _refuse(_STATUSES.get(type(error), wrong), str(error))
+            return _refuse(redactor, _STATUSES.get(type(error), wrong), str(error))
         case CpproxyError():
-            return _refuse(500, str(error))
+            return _refuse(redactor, 500, str(error))
         case web.HTTPException():  # a body that is too large
-            return _refuse(error.status, error.reason)
+            return _refuse(redactor, error.status, error.reason)
         case RequestPayloadError():
-            response = _refuse(400, "malformed body: it is not framed as its headers say")
+            response = _refuse(redactor, 400, "malformed body: it is not framed as its headers say")
             response.force_close()
             return response
         case _:
             _LOG.error("internal error", exc_info=error)
-            return _refuse(500, f"internal error ({type(error).__name__}); run with -vv to see it whole, and report it")
+            return _refuse(
+                redactor, 500, f"internal error ({type(error).__name__}); run with -vv to see it whole, and report it"
+            )
 
 
-def _respond(status: int, answer: object) -> web.Response:
-    body = msgspec.json.encode(answer) + b"\n"
+def _respond(redactor: Redactor, status: int, answer: object) -> web.Response:
+    body = write_document(redactor.own_json(msgspec.json.encode(answer)))
     return web.Response(status=status, body=body, content_type="application/json")
 
 
-def _refuse(status: int, reason: str) -> web.Response:
-    return _respond(status, {"error": f"cpproxy: {reason}"})
+def _refuse(redactor: Redactor, status: int, reason: str) -> web.Response:
+    return _respond(redactor, status, {"error": f"cpproxy: {reason}"})

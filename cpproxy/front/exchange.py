@@ -17,10 +17,12 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
 from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.messages import Headers, Omitted, Request, as_latin1, printable
+from cpproxy.core.redaction.redacted import RedactedJson
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.front.wire import encode_head, has_body
 
 if TYPE_CHECKING:
@@ -38,14 +40,23 @@ _PROMPT = 64 * 1024
 class Desk(Protocol):
     """What an exchange needs of the server that it arrived at."""
 
+    @property
+    def redactor(self) -> Redactor:
+        """What all that leaves memory goes through."""
+
     def log(self, call: Call) -> None:
-        """Buffers the call's row."""
+        """Buffers the call's row, redacted."""
 
     def flush(self) -> None:
         """Appends what is buffered to the journal, then writes what was posted; raises LedgerError when it cannot."""
 
     def post(self, transport: asyncio.Transport, wire: bytes, settle: "Callable[[bool], None] | None") -> None:
         """Writes `wire` at the end of this turn of the loop, after the journal; then settles with whether it left."""
+
+
+def write_document(document: RedactedJson) -> bytes:
+    """A body of cpproxy's own."""
+    return bytes(document) + b"\n"
 
 
 class Exchange:
@@ -123,6 +134,11 @@ class Exchange:
         self.started = False
         self.target = message.path
         self.writer = writer
+
+    @property
+    def redactor(self) -> Redactor:
+        """What all that is written of the call goes through."""
+        return self._desk.redactor
 
     @property
     def http(self) -> web.BaseRequest:
@@ -215,8 +231,8 @@ class Exchange:
         response_size: int = 0,
         undetermined: bool = False,
         used_up: bool = False,
-        body: Raw | UnsetType = UNSET,
-        details: Raw | UnsetType = UNSET,
+        body: RedactedJson | UnsetType = UNSET,
+        details: RedactedJson | UnsetType = UNSET,
     ) -> None:
         """Buffers the call's row; see `Call` for what its fields mean."""
         self.logged = True
@@ -270,8 +286,8 @@ class Exchange:
         request_size: int = 0,
         undetermined: bool = False,
         used_up: bool = False,
-        body: Raw | UnsetType = UNSET,
-        details: Raw | UnsetType = UNSET,
+        body: RedactedJson | UnsetType = UNSET,
+        details: RedactedJson | UnsetType = UNSET,
     ) -> None:
         """Sends a whole answer once its row is in the journal.
 
@@ -323,7 +339,7 @@ class Exchange:
         head, payload = self.refusal(status, outcome, message, details, headers)
         if not has_body(self.method, status):
             payload = b""
-        told = Raw(msgspec.json.encode(details)) if details else UNSET
+        told = self.redactor.json(msgspec.json.encode(details)) if details else UNSET
         await self.send(head, payload, outcome=outcome, status=status, details=told, **{"reason": message, **row})
 
     def refusal(
@@ -336,7 +352,7 @@ class Exchange:
     ) -> tuple[bytes, bytes]:
         """Head and body of an error of cpproxy's own."""
         document = {"error": f"cpproxy: {message}", "cpproxy": {"outcome": outcome, **(details or {})}}
-        body = msgspec.json.encode(document) + b"\n"
+        body = write_document(self.redactor.json(msgspec.json.encode(document)))
         head = encode_head(
             status,
             None,

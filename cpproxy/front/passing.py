@@ -13,7 +13,6 @@ from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, end_to_end, find_header
 from cpproxy.core.passing import Passage, is_text, may_be_text
 from cpproxy.core.recording import Answered, Arrival, Asked, Recording
-from cpproxy.core.redaction.redactor import read_document
 from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import Exchange
 from cpproxy.front.upstream import Head
@@ -57,7 +56,7 @@ class Catch:
             return bodies.omitted(0 if length is None else int(length), "")
         if self.digest is not None:
             return bodies.omitted(self.size, self.digest.hexdigest())
-        return bodies.store(
+        return bodies.store_understood(
             bytes(self.kept),
             value_of(headers, b"content-encoding"),
             content_type=value_of(headers, b"content-type"),
@@ -200,7 +199,7 @@ class Passing:
             if self.request.whole
             else "answered before the whole request body had come: it is not recorded",
             "request_size": self.request.size,
-            "body": read_document(bytes(self.request.kept)) if self.request.whole else UNSET,
+            "body": self.exchange.redactor.document(bytes(self.request.kept)) if self.request.whole else UNSET,
         }
 
     async def fail(self, status: int, reason: str) -> None:

@@ -10,6 +10,7 @@ from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, transfer_codings
 from cpproxy.core.passing import is_events, may_be_text
 from cpproxy.core.recording import Recording
+from cpproxy.core.redaction.redacted import RedactedText
 from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import OUTCOME_HEADER, Exchange
 from cpproxy.front.passing import BadRequest, Catch, Passing, value_of, with_length, without_length, without_own
@@ -92,13 +93,13 @@ class Recorder:
     """The mode that records. `limit` is the largest body in bytes that a cassette holds, `cassette` its name.
 
     `public` is where all clients reach the front, where their `Host` does not say so.
-    `failure` is the first reason for which the recording must not be trusted whole, or empty.
+    `failure` is the first reason for which the recording must not be trusted whole, or None.
     """
 
     def __init__(
         self, upstream: Upstream, recording: Recording, *, limit: int, cassette: str, public: Public | None = None
     ) -> None:
-        self.failure = ""
+        self.failure: RedactedText | None = None
         self._upstream = upstream
         self._origin = Public.parse(upstream.origin.url)
         self._public = public
@@ -124,7 +125,8 @@ class Recorder:
         try:
             await self._relay(call)
         except UpstreamFailure as failure:
-            self.failure = self.failure or f"{exchange.method} {exchange.target}: {failure.reason}"
+            target = exchange.redactor.target(exchange.target)
+            self.failure = self.failure or exchange.redactor.text(f"{exchange.method} {target}: {failure.reason}")
             await call.fail(failure.status, failure.reason)
         except BadRequest as failure:
             await call.fail(400, str(failure))

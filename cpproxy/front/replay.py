@@ -1,17 +1,14 @@
 """Replay mode: answers calls with what core decides. Nothing here or below it can reach an upstream."""
 
 import asyncio
-from functools import lru_cache
 from typing import Any, assert_never
 
-import msgspec
 from msgspec import Struct, structs
 
 from cpproxy.core import bodies
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
-from cpproxy.core.redaction.redactor import read_document
 from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.replay.worlds import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
@@ -20,8 +17,6 @@ from cpproxy.front.wire import encode_chunks, encode_head, has_body
 
 _CACHE_SIZE = 10 * 1024 * 1024
 _LARGEST_CACHED = 256 * 1024
-_DOCUMENTS = 2048
-_LARGEST_REMEMBERED = 2048
 
 
 class Replayer:
@@ -93,7 +88,7 @@ class Replayer:
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=_document(request.body),
+            body=exchange.redactor.document(request.body),
         )
 
 
@@ -103,7 +98,7 @@ async def _refuse(exchange: Exchange, request: Request, refuse: Refuse, size: in
         "route": refuse.route,
         "used_up": refuse.used_up,
         "request_size": size,
-        "body": _document(request.body),
+        "body": exchange.redactor.document(request.body),
     }
     if refuse.denial is not None:
         answer = refuse.denial.answer(find_header(exchange.headers, b"accept-encoding"))
@@ -144,7 +139,7 @@ async def _stream(exchange: Exchange, request: Request, serve: Serve, answer: An
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=_document(request.body),
+            body=exchange.redactor.document(request.body),
         )
         delivered = True
     finally:
@@ -186,14 +181,6 @@ def _prepare(exchange: Exchange, answer: Answer, entry: Entry) -> _Prepared:
         size=len(body),
         closes=open_ended and not chunked,
     )
-
-
-def _document(body: bytes) -> msgspec.Raw | msgspec.UnsetType:
-    """What the ledger holds of a call's body; clients send the same small ones again and again."""
-    return _remembered(body) if len(body) <= _LARGEST_REMEMBERED else read_document(body)
-
-
-_remembered = lru_cache(maxsize=_DOCUMENTS)(read_document)
 
 
 type _CacheKey = tuple[Entry, object, str | None, bool]

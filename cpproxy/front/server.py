@@ -6,8 +6,10 @@ journal in one write, and the answers of that turn follow it.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -28,6 +30,8 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.config import ADMIN_PREFIX
 from cpproxy.core.messages import as_latin1
+from cpproxy.core.redaction.redacted import RedactedCall, RedactedText
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.runs import DEFAULT_SESSION, is_session
 from cpproxy.errors import CpproxyError, GoneError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
@@ -48,6 +52,7 @@ _MALFORMED = {  # the special before the general
     PayloadEncodingError: "its body is not framed as its headers say",
     BadHttpMessage: "its headers cannot be read, lack Host, contradict each other, or are too many",
 }
+_REST = 10  # times as long as it took is waited before the ledger is cleansed again
 _AT_ONCE = 0.001  # seconds; aiohttp takes 0 for no limit
 
 
@@ -61,8 +66,11 @@ class Mode(Protocol):
 class Journal(Protocol):
     """Where rows go before answers leave."""
 
-    def add(self, call: Call) -> None:
+    def add(self, call: RedactedCall) -> None:
         """Buffers a row."""
+
+    def cleanse(self, clean: Callable[[str], RedactedText]) -> None:
+        """Takes out of all that was buffered or written what `clean` takes out; raises LedgerError when it cannot."""
 
     def flush(self) -> None:
         """Writes what is buffered; raises LedgerError when it cannot."""
@@ -71,7 +79,7 @@ class Journal(Protocol):
 class Tally(Protocol):
     """What is known of the run in memory."""
 
-    def add(self, call: Call) -> None:
+    def add(self, call: RedactedCall) -> None:
         """Counts a call."""
 
     def enter(self, session: str, visitor: Exchange) -> None:
@@ -181,14 +189,18 @@ class Front:
     `state_path` is the config's path for the counters.
     """
 
-    def __init__(self, mode: Mode, tally: Tally, admin: Admin, *, state_path: str = "") -> None:
+    def __init__(self, mode: Mode, tally: Tally, admin: Admin, redactor: Redactor, *, state_path: str = "") -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.redactor = redactor
         self._mode = mode
         self._journal: Journal | None = None
         self._tally = tally
         self._admin = admin
         self._state_path = state_path
         self._seq = 0
+        self._cleansed = redactor.known.version
+        self._next_cleansing = 0.0
+        self._cleansing: asyncio.TimerHandle | None = None
         self._outbox: list[tuple[asyncio.Transport, bytes, Callable[[bool], None] | None]] = []
         self._server: _Server | None = None
         self._listening: asyncio.Server | None = None
@@ -227,6 +239,9 @@ class Front:
         if self._server is not None:
             self._server.pre_shutdown()
             await self._server.shutdown(max(grace, _AT_ONCE))
+        if self._cleansing is not None:
+            self._cleansing.cancel()
+        self._next_cleansing = 0.0
         self.flush()
 
     def accept(
@@ -243,6 +258,7 @@ class Front:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
         exchange.target = _origin_form(exchange.target)
+        self.redactor.learn_headers(exchange.headers)
         problem = _choose_session(exchange)
         if problem:
             return await self._turn_away(exchange, 400, problem)
@@ -342,9 +358,10 @@ class Front:
 
     def log(self, call: Call) -> None:
         """Buffers the call's row and counts it."""
+        redacted = self.redactor.call(call)
         if self._journal is not None:
-            self._journal.add(call)
-        self._tally.add(call)
+            self._journal.add(redacted)
+        self._tally.add(redacted)
 
     def flush(self) -> None:
         """Appends what is buffered to the journal, then writes the answers that waited for it.
@@ -354,6 +371,8 @@ class Front:
         outbox, self._outbox = self._outbox, []
         try:
             if self._journal is not None:
+                if self.redactor.known.version != self._cleansed:
+                    self._cleanse(self._journal)
                 self._journal.flush()
         except CpproxyError:
             for transport, _, settle in outbox:
@@ -367,6 +386,24 @@ class Front:
                 transport.write(wire)
             if settle is not None:
                 settle(left)
+
+    def _cleanse(self, journal: Journal) -> None:
+        """Cleanses rows of what was learnt after they were written, before an answer tells that it was learnt.
+
+        Where each call shows another secret that would take all the time there is: then it is done now and then.
+        """
+        began = time.monotonic()
+        if began < self._next_cleansing:
+            if self._cleansing is None:
+                loop = asyncio.get_running_loop()
+                self._cleansing = loop.call_later(self._next_cleansing - began, self._deliver)
+            return
+        self._cleansing = None
+        version = self.redactor.known.version
+        journal.cleanse(functools.partial(self.redactor.clean, since=self._cleansed))
+        self._cleansed = version
+        ended = time.monotonic()
+        self._next_cleansing = ended + _REST * (ended - began)
 
     def post(self, transport: asyncio.Transport, wire: bytes, settle: Callable[[bool], None] | None) -> None:
         """Writes `wire` at the end of this turn of the loop, after the journal."""

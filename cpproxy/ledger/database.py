@@ -7,7 +7,7 @@ may be done by any number of processes, at any time, and be killed at any point.
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -112,7 +112,7 @@ class Ledger:
         if not folder.is_dir():
             return
         try:
-            with (folder / ".lock").open("ab") as lock:
+            with (folder / journal.LOCK).open("ab") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 for path in journal.journals(self._where):
                     self._take(path)
@@ -139,6 +139,28 @@ class Ledger:
                     .values(killed=True),
                 )
             path.unlink()
+
+    def rewrite(self, run: str, calls: Iterable[Call]) -> None:
+        """Put these rows in the place of those that are here of the same numbers, and leave no trace of those."""
+        with self._write() as connection:
+            for call in calls:
+                values = _call_row(run, call)
+                key = (schema.calls.c.run == values.pop("run"), schema.calls.c.seq == values.pop("seq"))
+                connection.execute(schema.calls.update().where(*key).values(**values))
+        self._forget()
+
+    def cleanse(self, clean: Callable[[str], str]) -> None:
+        """Take out of all rows of all runs what `clean` takes out."""
+        for known in self.runs():
+            rows = (call for call in self.calls(known.run.id) if any(clean(text) != text for text in _texts(call)))
+            if changed := [_cleanse(call, clean) for call in rows]:
+                self.rewrite(known.run.id, changed)
+
+    def _forget(self) -> None:
+        """Let nothing of what was overwritten stay in SQLite's log."""
+        if self._engine.dialect.name == "sqlite":
+            with self._explained(), self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def runs(self) -> list[KnownRun]:
         """All runs, oldest first."""
@@ -253,6 +275,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAP
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 
@@ -375,3 +398,17 @@ def _outcome(name: str) -> str:
         return Outcome(name).value
     except ValueError:
         raise UsageError(f"outcome {name!r}: expected one of {', '.join(Outcome)}") from None
+
+
+def _texts(call: Call) -> Iterator[str]:
+    """What of a row came from outside."""
+    yield from (getattr(call, field) for field in _FREE)
+    yield from (bytes(one).decode() for one in (call.body, call.details) if isinstance(one, msgspec.Raw))
+
+
+def _cleanse(call: Call, clean: Callable[[str], str]) -> Call:
+    values: dict[str, Any] = {field: clean(getattr(call, field)) for field in _FREE}
+    for field in _DOCUMENTS:
+        if isinstance(one := getattr(call, field), msgspec.Raw):
+            values[field] = msgspec.Raw(clean(bytes(one).decode()).encode())
+    return msgspec.structs.replace(call, **values)

@@ -12,16 +12,19 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from io import FileIO
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from cpproxy.core.calls import Call
-from cpproxy.core.runs import Event, Run, RunEnded
+from cpproxy.core.redaction.redacted import RedactedCall, RedactedEvent, RedactedRun, RedactedText
+from cpproxy.core.runs import Event, Run
 from cpproxy.errors import LedgerError
 from cpproxy.ledger.sqlite import refuse_other_files
 
@@ -32,6 +35,9 @@ _EVENT = b'{"event"'
 _POSTGRESQL = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)://")
 _SQLITE = "sqlite:///"
 _BLOCK = 1 << 20
+_LOCK_SECONDS = 5
+LOCK = ".lock"
+"""The file in a folder of journals that is locked by whoever takes them over."""
 
 
 def is_postgresql(ledger: str | Path) -> bool:
@@ -66,20 +72,26 @@ def folder(ledger: str | Path) -> Path:
     return path.with_name(path.name + ".runs")
 
 
+def holds_runs(ledger: str | Path) -> bool:
+    """Whether there is a database beside the journals, which may hold earlier runs."""
+    return is_postgresql(ledger) or database_file(ledger).exists()
+
+
 class Journal:
     """The writing end of one run's journal.
 
     `add` and `note` only collect; nothing is safe before `flush` has returned, so answers wait for it.
     """
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, ledger: str | Path, path: Path, fd: int) -> None:
         self.path = path
+        self._ledger = ledger
         self._fd = fd
         self._lines: list[bytes] = []
         self._rest = b""
 
     @classmethod
-    def create(cls, ledger: str | Path, run: Run) -> Self:
+    def create(cls, ledger: str | Path, run: RedactedRun) -> Self:
         """A new journal that holds the run's header. LedgerError if this ledger cannot be written."""
         path = folder(ledger) / f"{run.id}.jsonl"
         if is_postgresql(ledger):
@@ -92,7 +104,7 @@ class Journal:
         except OSError as error:
             raise LedgerError(f"ledger {path}: cannot be written: {error.strerror}") from error
         fcntl.flock(fd, fcntl.LOCK_EX)
-        journal = cls(path, fd)
+        journal = cls(ledger, path, fd)
         try:
             journal._lines.append(_ENCODE(run))
             journal.flush()
@@ -101,13 +113,13 @@ class Journal:
             raise
         return journal
 
-    def add(self, call: Call) -> None:
+    def add(self, call: RedactedCall) -> None:
         """Collect one call for the next `flush`."""
         line = _ENCODE(call)
         # A body stands as it came: a raw line break in JSON can only be white space between tokens.
         self._lines.append(line.replace(b"\n", b" ") if b"\n" in line else line)
 
-    def note(self, event: Event) -> None:
+    def note(self, event: RedactedEvent) -> None:
         """Collect one event for the next `flush`."""
         self._lines.append(_ENCODE(event))
 
@@ -130,7 +142,26 @@ class Journal:
         except OSError as error:
             raise LedgerError(f"ledger {self.path}: cannot be written: {error.strerror}") from error
 
-    def close(self, end: RunEnded) -> None:
+    def cleanse(self, clean: Callable[[str], RedactedText]) -> None:
+        """Take out of all that was collected or written what `clean` takes out: of the database, too.
+
+        A row keeps its length, so that who reads the file at the same time stays in step. LedgerError if it cannot be.
+        """
+        self._lines = [clean(line.decode()).encode() for line in self._lines]
+        if self._rest:
+            raise LedgerError(f"ledger {self.path}: cannot be cleansed of a secret while it cannot be written")
+        try:
+            with _locked(self.path.parent):
+                changed = _cleanse(self.path, clean)
+                if changed and holds_runs(self._ledger):
+                    from cpproxy.ledger.database import Ledger  # noqa: PLC0415 (it is rare that there is need of it)
+
+                    with Ledger.open(self._ledger) as ledger:
+                        ledger.rewrite(self.path.stem, changed)
+        except OSError as error:
+            raise LedgerError(f"ledger {self.path}: cannot be cleansed of a secret: {error.strerror}") from error
+
+    def close(self, end: RedactedEvent) -> None:
         """Write the run's end and leave the file to the database. LedgerError as `flush`."""
         self.note(end)
         try:
@@ -140,6 +171,42 @@ class Journal:
             raise LedgerError(f"ledger {self.path}: cannot be written: {error.strerror}") from error
         finally:
             os.close(self._fd)
+
+
+def _cleanse(path: Path, clean: Callable[[str], RedactedText]) -> list[Call]:
+    """Rewrite the rows of a journal in which `clean` finds something, and give them."""
+    changed: list[Call] = []
+    with path.open("r+b", buffering=0) as file:
+        for offset, block in _blocks(file, 0):
+            text = block.decode()
+            if clean(text) == text:  # as nearly always: one look at all rows
+                continue
+            at = offset
+            for line in block.split(b"\n"):
+                cleaned = clean(line.decode()).encode()
+                if cleaned != line:
+                    os.pwrite(file.fileno(), cleaned.ljust(len(line)), at)  # JSON takes white space at its end
+                    if not line.startswith(_EVENT):
+                        changed.append(_DECODE_CALL(cleaned))
+                at += len(line) + 1
+    return changed
+
+
+@contextlib.contextmanager
+def _locked(folder_: Path) -> Iterator[None]:
+    """Keep away who takes journals over; LedgerError where somebody does so for too long."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    with (folder_ / LOCK).open("ab") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise LedgerError(f"ledger {folder_}: another process has held it for {_LOCK_SECONDS} s") from None
+                time.sleep(0.01)
+                continue
+            yield
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +229,24 @@ def read(path: Path, offset: int = 0) -> Iterator[Batch]:
     LedgerError for a line that is whole and cannot be understood.
     """
     with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        rest = b""
-        while block := file.read(_BLOCK):
-            whole, newline, tail = block.rpartition(b"\n")
-            if not newline:
-                rest += block
-                continue
-            yield (batch := _parse(path, rest + whole, offset))
-            offset, rest = batch.end, tail
+        for start, block in _blocks(file, offset):
+            yield _parse(path, block, start)
+
+
+def _blocks(file: FileIO, offset: int) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, about 1 MiB at a time and without the last line break, each block with its position."""
+    file.seek(offset)
+    rest = b""
+    while block := file.read(_BLOCK):
+        position = file.tell()
+        whole, newline, tail = block.rpartition(b"\n")
+        if not newline:
+            rest += block
+            continue
+        yield offset, rest + whole
+        file.seek(position)
+        offset += len(rest) + len(whole) + 1
+        rest = tail
 
 
 def _parse(path: Path, text: bytes, offset: int) -> Batch:

@@ -11,6 +11,7 @@ from msgspec import Raw
 from cpproxy.core import cassette
 from cpproxy.files import cassettes
 from cpproxy.ledger.database import Ledger
+from tests import vouch
 from tests.bench.servers import BenchError, Launch, find_free_port
 from tests.bench.workload import HOST, JSON_TYPE, Exchange
 
@@ -79,7 +80,7 @@ def write_cassette(folder: Path, exchanges: tuple[Exchange, ...]) -> None:
     interactions = tuple(_build_interaction(number, exchange) for number, exchange in enumerate(exchanges))
     document = cassette.CassetteOf(cassette.VERSION, recorded, interactions)
     folder.mkdir()
-    cassettes.write(folder, CASSETTE, document)
+    cassettes.write(folder, CASSETTE, vouch.cassette(document))
 
 
 def _build_interaction(number: int, exchange: Exchange) -> cassette.Interaction:

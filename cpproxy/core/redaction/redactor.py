@@ -1,94 +1,209 @@
-"""What is written in place of secrets."""
+"""The one gate: what leaves memory goes through here, and comes out as what the sinks accept.
 
-from collections.abc import Iterable
+A recording gets placeholders (`exchanges`); all else, rows, messages, errors and logs, gets `***` for each secret. What
+the headers of a call show is learnt before anything is written of it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import cast
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType, structs
 
-from cpproxy.core.cassette import Placeholder
-from cpproxy.core.redaction.credentials import split_scheme
-from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER
-from cpproxy.core.redaction.names import names_secret
-
-LARGEST_DOCUMENT = 64 * 1024
-"""How large a request's JSON may be, in bytes, to stand on the ledger: as much as a requirement would look into."""
+from cpproxy.core.calls import Call
+from cpproxy.core.config import Redact
+from cpproxy.core.messages import Headers, as_text
+from cpproxy.core.redaction.edits import Edit, apply
+from cpproxy.core.redaction.finding import Find, Finder, Reason
+from cpproxy.core.redaction.known import Known, Standing, choose
+from cpproxy.core.redaction.markers import make_role
+from cpproxy.core.redaction.policy import Policy, Verdict
+from cpproxy.core.redaction.redacted import RedactedCall, RedactedEvent, RedactedJson, RedactedRun, RedactedText
+from cpproxy.core.runs import Event, Run
 
 MASK = "***"
 """What stands for a secret where nobody needs to tell one from another."""
 
+LARGEST_DOCUMENT = 64 * 1024
+"""How large a request's JSON may be, in bytes, to stand on the ledger: as much as a requirement would look into."""
+
+_REMEMBERED = 4096
+_LARGEST_REMEMBERED = 2048  # characters
+_EVENTS: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_NOTHING = RedactedText("")
+
 
 class Redactor:
-    """Gives secrets their placeholders, the same one to the same secret, numbered for each role as they come.
+    """Knows what is a secret by `settings`, and the secrets that were met; `values` are some, each with its role.
 
-    Placeholders that are `taken` belong to secrets that nobody knows any more: their numbers are not given again.
+    One redactor serves a process: what one call shows is not told of another.
     """
 
-    def __init__(self, taken: Iterable[Placeholder] = ()) -> None:
-        self._placeholders = list(taken)
-        self._of_secret: dict[str, str] = {}
-        self._last: dict[str, int] = {}
-        for placeholder in self._placeholders:
-            if match := PLACEHOLDER.fullmatch(placeholder.marker):
-                role, number = match.groups()
-                self._last[role] = max(self._last.get(role, 0), int(number))
+    def __init__(self, settings: Redact = Redact(), values: Iterable[tuple[str, str]] = ()) -> None:  # noqa: B008 (frozen)
+        self.policy = Policy(settings)
+        self.finder = Finder(self.policy)
+        self.known = Known()
+        self._version = 0
+        self._texts: dict[str, RedactedText] = {}
+        self._targets: dict[str, RedactedText] = {}
+        self._rows: dict[tuple[str, ...], None] = {}
+        self._documents: dict[bytes, RedactedJson | UnsetType] = {}
+        self._learn = lru_cache(maxsize=1024)(self._learn_headers)  # clients send the same headers again and again
+        for value, role in values:
+            if value:
+                self.known.learn(value, role, Reason.NAMED)
 
-    @property
-    def placeholders(self) -> tuple[Placeholder, ...]:
-        """All that were taken or given, in order."""
-        return tuple(self._placeholders)
+    # ------------------------------------------------------------------ what is learnt
 
-    def placeholder(self, role: str, secret: str) -> str:
-        """What stands for a secret that was found under the name `role`."""
-        marker = self._of_secret.get(secret)
-        if marker is None:
-            number = self._last[role] = self._last.get(role, 0) + 1
-            marker = self._of_secret[secret] = f"{MARKER}{role}:{number}}}}}"
-            self._placeholders.append(Placeholder(marker, role))
-        return marker
+    def learn(self, finds: Iterable[Find]) -> list[Standing]:
+        """Keeps what was found in mind, and gives where it stands."""
+        found = []
+        for find in finds:
+            secret = self.known.learn(find.value, find.role, find.reason)
+            role = "" if find.reason is Reason.RANDOM else make_role(find.role)
+            found.append(Standing(find.start, find.end, secret, role))
+            for value, role in self.finder.also(find):
+                self.known.learn(value, role, Reason.SHAPED)
+        return found
 
-    def request_headers(self, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        """The headers with a placeholder for each credential's value; a scheme before it stays."""
-        return tuple(
-            (name, self._credential(name.lower(), value)) if value and names_secret(name) else (name, value)
-            for name, value in headers
-        )
+    def learn_headers(self, headers: Headers) -> None:
+        """Keeps in mind what the credential headers of a call show."""
+        self._learn(headers)
 
-    def _credential(self, header: str, value: str) -> str:
-        scheme, secret = split_scheme(header, value)
-        return scheme + self.placeholder(header, secret)
+    def _learn_headers(self, headers: Headers) -> None:
+        for name, value in as_text(headers):
+            place = f"header:{name}"
+            if self.policy.judge(name, place) is Verdict.SECRET:
+                self.learn(self.finder.find_in_value(value, name, place))
+
+    # ------------------------------------------------------------------ what comes out
+
+    def text(self, text: str) -> RedactedText:
+        """A text that may quote a call."""
+        return self._remember(self._texts, text, self._mask_text) if text else _NOTHING
+
+    def message(self, text: str) -> RedactedText:
+        """What cpproxy says or shows itself: without what has a name or a shape, or is known; its digests stay."""
+        return RedactedText(self._mask(text, _surer(self.finder.find_in_text(text))))
+
+    def target(self, target: str) -> RedactedText:
+        """A request's target."""
+        return self._remember(self._targets, target, self._mask_target)
+
+    def document(self, body: bytes) -> RedactedJson | UnsetType:
+        """A request's JSON as the ledger holds it; UNSET for a body that is none, or is too large for a look."""
+        if len(body) > LARGEST_DOCUMENT or body.lstrip()[:1] not in {b"{", b"["}:
+            return UNSET
+        self._refresh()
+        found = self._documents.get(body)
+        if found is None:
+            found = self._mask_document(body)
+            if len(body) <= _LARGEST_REMEMBERED:
+                _keep(self._documents, body, found)
+        return found
+
+    def json(self, raw: bytes) -> RedactedJson:
+        """A JSON document that may quote a call."""
+        text = raw.decode()
+        return _document(self._mask(text, self.finder.find_in_text(text, json=True)))
+
+    def own_json(self, raw: bytes) -> RedactedJson:
+        """A JSON document that cpproxy tells of itself: as `message`."""
+        text = raw.decode()
+        return _document(self._mask(text, _surer(self.finder.find_in_text(text, json=True))))
+
+    def call(self, call: Call) -> RedactedCall:
+        """A row. Its `body` and `details` are redacted already, as is all that cpproxy itself has named."""
+        if self._version != self.known.version:
+            self._refresh()
+        shown = (call.target, call.host, call.reason, call.method, call.session, call.scenario)
+        if shown in self._rows:  # as nearly always: the same calls come again and again
+            return cast("RedactedCall", call)
+        target, host, reason = self.target(call.target), self.text(call.host), self.text(call.reason)
+        method, session, scenario = map(self.message, (call.method, call.session, call.scenario))
+        if (target, host, reason, method, session, scenario) != shown:
+            call = structs.replace(
+                call, target=target, host=host, reason=reason, method=method, session=session, scenario=scenario
+            )
+        elif self._version == self.known.version and len(call.target) + len(call.reason) <= _LARGEST_REMEMBERED:
+            _keep(self._rows, shown, None)
+        return cast("RedactedCall", call)
+
+    def run(self, run: Run) -> RedactedRun:
+        """A run's header."""
+        return cast("RedactedRun", msgspec.json.decode(self.own_json(msgspec.json.encode(run)), type=Run))
+
+    def event(self, event: Event) -> RedactedEvent:
+        """An event of a run."""
+        return cast("RedactedEvent", _EVENTS.decode(self.own_json(msgspec.json.encode(event))))
+
+    def clean(self, text: str, *, since: int) -> RedactedText:
+        """What was written once, without the secrets that are looked for since a later version; itself if it has none."""
+        found = self.known.find(text, since=since)
+        return RedactedText(apply(text, (Edit(one.start, one.end, MASK) for one in found)) if found else text)
+
+    # ------------------------------------------------------------------ how
+
+    def stand(self, text: str, finds: Sequence[Find], *, since: int = 0) -> list[Standing]:
+        """Where secrets stand in a text: what was found there, which is learnt, and what is known from elsewhere."""
+        learnt = self.learn(finds)
+        known = self.known.find(text, since=since)
+        return choose([*learnt, *known]) if learnt or known else []
+
+    def _mask_text(self, text: str) -> str:
+        return self._mask(text, self.finder.find_in_text(text))
+
+    def _mask_target(self, target: str) -> str:
+        return self._mask(target, self.finder.find_in_target(target))
+
+    def _mask_document(self, body: bytes) -> RedactedJson | UnsetType:
+        try:
+            text = msgspec.json.format(body, indent=-1).decode()
+            msgspec.json.decode(text)
+            return _document(self._mask(text, self.finder.find_in_text(text, json=True)))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return UNSET  # no JSON after all
+
+    def _mask(self, text: str, finds: Sequence[Find]) -> str:
+        # What looks made looks so wherever it stands: it is masked, and not kept in mind.
+        learnt = self.learn(_surer(finds))
+        random = [Standing(find.start, find.end, 0) for find in finds if find.reason is Reason.RANDOM]
+        known = self.known.find(text)
+        found = choose([*learnt, *random, *known])
+        return apply(text, (Edit(one.start, one.end, MASK) for one in found)) if found else text
+
+    def _remember(self, held: dict[str, RedactedText], text: str, mask: Callable[[str], str]) -> RedactedText:
+        self._refresh()
+        found = held.get(text)
+        if found is None:
+            masked = mask(text)
+            found = RedactedText(text if masked == text else masked)
+            if len(text) <= _LARGEST_REMEMBERED:
+                self._refresh()
+                _keep(held, text, found)
+        return found
+
+    def _refresh(self) -> None:
+        """Forgets what was made before there was more to look for."""
+        if self._version != self.known.version:
+            self._version = self.known.version
+            self._texts.clear()
+            self._targets.clear()
+            self._rows.clear()
+            self._documents.clear()
 
 
-def mask(value: object) -> object:
-    """A decoded JSON value with `***` for each string under a member whose name says that it is secret.
-
-    Lists and objects are changed in place. Numbers, booleans, null and empty strings are no secrets.
-    """
-    pending = [(value, False)]
-    while pending:
-        container, secret = pending.pop()
-        match container:
-            case dict():
-                for name, member in container.items():
-                    hidden = secret or names_secret(name)
-                    if hidden and member and isinstance(member, str):
-                        container[name] = MASK
-                    else:
-                        pending.append((member, hidden))
-            case list():
-                for index, element in enumerate(container):
-                    if secret and element and isinstance(element, str):
-                        container[index] = MASK
-                    else:
-                        pending.append((element, secret))
-            case _:
-                pass  # a leaf whose name says nothing
-    return value
+def _document(text: str) -> RedactedJson:
+    return RedactedJson(Raw(text.encode()))
 
 
-def read_document(body: bytes) -> msgspec.Raw | msgspec.UnsetType:
-    """A request's JSON as the ledger holds it, masked; UNSET for a body that is none, or is too large for a look."""
-    if len(body) > LARGEST_DOCUMENT or body.lstrip()[:1] not in {b"{", b"["}:
-        return msgspec.UNSET
-    try:
-        return msgspec.Raw(msgspec.json.encode(mask(msgspec.json.decode(body))))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return msgspec.UNSET  # no JSON after all
+def _surer(finds: Iterable[Find]) -> list[Find]:
+    """Those that a name or a shape gives away."""
+    return [find for find in finds if find.reason is not Reason.RANDOM]
+
+
+def _keep[K, V](held: dict[K, V], key: K, value: V) -> None:
+    if len(held) >= _REMEMBERED:
+        held.clear()
+    held[key] = value

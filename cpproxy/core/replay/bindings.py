@@ -1,5 +1,6 @@
 """The live values that stand for recorded ones in one session: a bijection of identities, and the secrets in use."""
 
+import hmac
 from dataclasses import dataclass, field
 
 from cpproxy.core.replay.identities import NUMBER, Catalogue, Identity, render
@@ -132,50 +133,68 @@ type Linked = frozenset[tuple[str, str]]
 """The credential values of a call, by header: calls that share one come from one caller."""
 
 
+type Secret = tuple[str, str]
+"""A cassette and a placeholder in it."""
+
+
 @dataclass(slots=True)
 class Secrets:
-    """The secrets in use in one session, by cassette and placeholder (rule 6)."""
+    """The secrets in use in one session, by cassette and placeholder (rule 6). They stay in memory."""
 
-    used: dict[tuple[str, str], list[tuple[Linked, str]]] = field(default_factory=dict)
-    served: dict[tuple[str, str], list[tuple[Linked, str]]] = field(default_factory=dict)
+    used: dict[Secret, list[tuple[Linked, str]]] = field(default_factory=dict)
+    served: dict[Secret, list[tuple[Linked, str]]] = field(default_factory=dict)
     """What callers were given for a placeholder, each with the credentials and the address it was given to."""
+    handed_out: dict[str, list[Secret]] = field(default_factory=dict)
+    """The placeholders by what was served for them."""
 
-    def contradicts(self, secret: tuple[str, str], value: str) -> bool:
+    def contradicts(self, secret: Secret, value: str) -> bool:
         """Whether another value, and not this one, has stood for a placeholder."""
         used = self.used.get(secret)
-        return used is not None and all(known != value for _, known in used)
+        return used is not None and not any(is_same(known, value) for _, known in used)
 
-    def agrees(self, secret: tuple[str, str], value: str) -> bool:
-        """Whether this value has stood for a placeholder."""
-        return any(known == value for _, known in self.used.get(secret, ()))
+    def agrees(self, secret: Secret, value: str) -> bool:
+        """Whether this value has stood for a placeholder, or was served for it."""
+        return any(is_same(known, value) for _, known in self.used.get(secret, ())) or self.is_of(secret, value) is True
 
-    def changed(self, secret: tuple[str, str], value: str, caller: Linked, header: str) -> bool:
+    def is_of(self, secret: Secret, value: str) -> bool | None:
+        """Whether a value is what was served for this placeholder; None if it was served for none of the cassette."""
+        known = [other for other in self.handed_out.get(value, ()) if other[0] == secret[0]]
+        return secret in known if known else None
+
+    def changed(self, secret: Secret, value: str, caller: Linked, header: str) -> bool:
         """Whether the caller has used another value for a placeholder before."""
         rest = _others(caller, header)
-        return any(
-            known != value and not rest.isdisjoint(linked) for linked, known in self.used.get(secret, ())
-        ) and not any(known == value and not rest.isdisjoint(linked) for linked, known in self.used.get(secret, ()))
+        known = [known for linked, known in self.used.get(secret, ()) if not rest.isdisjoint(linked)]
+        return bool(known) and not any(is_same(one, value) for one in known)
 
-    def expected(self, secret: tuple[str, str], caller: Linked, client: str) -> str | None:
+    def expected(self, secret: Secret, caller: Linked, client: str) -> str | None:
         """What a caller was given for a placeholder and must bring back; None where it was given nothing."""
         for linked, value in self.served.get(secret, ()):
             if not _values(linked).isdisjoint(_values(caller)) or (not linked and ("", client) in caller):
                 return value
         return None
 
-    def use(self, secret: tuple[str, str], value: str, caller: Linked, header: str) -> bool:
+    def use(self, secret: Secret, value: str, caller: Linked, header: str) -> bool:
         """Remembers what stood for a placeholder; whether that is new."""
         return _remember(self.used, secret, (_others(caller, header), value))
 
-    def serve(self, secret: tuple[str, str], value: str, caller: Linked) -> bool:
+    def serve(self, secret: Secret, value: str, caller: Linked) -> bool:
         """Remembers what a caller was given for a placeholder; whether that is new."""
+        holders = self.handed_out.setdefault(value, [])
+        if secret not in holders:
+            holders.append(secret)
         return _remember(self.served, secret, (caller, value))
 
 
-type _Known = dict[tuple[str, str], list[tuple[Linked, str]]]
+def is_same(one: str, other: str) -> bool:
+    """Whether two secrets are equal, in a time that does not tell how far they are."""
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
 
 
-def _remember(known: _Known, secret: tuple[str, str], one: tuple[Linked, str]) -> bool:
+type _Known = dict[Secret, list[tuple[Linked, str]]]
+
+
+def _remember(known: _Known, secret: Secret, one: tuple[Linked, str]) -> bool:
     entries = known.setdefault(secret, [])
     if one in entries:
         return False

@@ -11,13 +11,13 @@ from functools import lru_cache
 from cpproxy.core.cassette import Credential
 from cpproxy.core.matching import Form
 from cpproxy.core.messages import Headers
-from cpproxy.core.redaction.credentials import SEVERAL, split_scheme
+from cpproxy.core.redaction.credentials import SEVERAL, split_secrets
 from cpproxy.core.redaction.credentials import credentials as list_credentials
+from cpproxy.core.redaction.markers import wire_form
 from cpproxy.core.redaction.names import is_credential_header
-from cpproxy.core.replay.bindings import Linked, Secrets
+from cpproxy.core.replay.bindings import Linked, Secrets, is_same
 from cpproxy.core.replay.index import Line
 from cpproxy.core.replay.loading import shared
-from cpproxy.core.replay.serving import wire_form
 from cpproxy.core.replay.session import Caller, Session
 from cpproxy.core.replay.worlds import Entry
 
@@ -35,7 +35,7 @@ class Sent:
     caller: Caller
 
     def value(self, header: str) -> str | None:
-        """What the call has in a header, without its scheme."""
+        """What the call has in a header, without its scheme; `cookie:NAME` is one of its cookies."""
         return next((value for name, value in self.values if name == header), None)
 
     def use(self, entry: Entry, session: Session) -> str:
@@ -51,6 +51,12 @@ class Sent:
             if session.secrets.use(secret, value, self.linked, header):
                 session.settled.clear()
         return note
+
+    def use_slots(self, entry: Entry, values: tuple[str, ...], session: Session) -> None:
+        """Binds the secrets that stand in the call itself, in the slots of the interaction's line."""
+        for at, marker in entry.slotted:
+            if session.secrets.use((entry.cassette, marker), values[at], self.linked, ""):
+                session.settled.clear()
 
     def receive(self, entry: Entry, markers: tuple[str, ...], session: Session) -> None:
         """Remembers which secrets this caller is given."""
@@ -75,22 +81,25 @@ class Judged:
     tied: bool = False
 
 
-def judge(entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, *, strict: bool) -> Judged | str:
+def judge(
+    entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, values: tuple[str, ...] = (), *, strict: bool
+) -> Judged | str:
     """Those whose recorded caller is the likeliest to be this one; why not, where a served secret did not come back.
 
     The likeliest has the fewest contradicting values, then the most that agree, then the fewest that are unknown though
     the recorded caller had used its own before, then the most of the credentials that the call has, and was recorded
     first. A caller repeats its calls in their order: one whose token is new is one who made such a call first.
+    `values` are those in the slots of the entries' line.
     """
-    kinds: dict[tuple[tuple[str, str], ...], Entry] = {}
+    kinds: dict[tuple[object, object], Entry] = {}
     for entry in entries:
-        kinds.setdefault(entry.secrets, entry)
-    if len(kinds) == 1 and not entries[0].secrets:
+        kinds.setdefault((entry.secrets, entry.slotted), entry)
+    if len(kinds) == 1 and not entries[0].secrets and not entries[0].slotted:
         return Judged(entries, 0)
     ranked: list[tuple[int, int, int, int, int]] = []
     refused = ""
     for entry in kinds.values():
-        weight = _weigh(entry, sent, secrets, strict=strict)
+        weight = _weigh(entry, sent, secrets, values, strict=strict)
         if isinstance(weight, str):
             refused = f"{entry.method} {entry.path}: its {weight}"
         else:
@@ -100,10 +109,13 @@ def judge(entries: tuple[Entry, ...], sent: Sent, secrets: Secrets, *, strict: b
     *rank, number = min(ranked)
     best = next(kind for kind, entry in kinds.items() if entry.number == number)
     tied = sum(one[:-1] == tuple(rank) for one in ranked) > 1
-    return Judged(tuple([entry for entry in entries if entry.secrets == best]), rank[0], -rank[1], rank[2], tied)
+    chosen = tuple([entry for entry in entries if (entry.secrets, entry.slotted) == best])
+    return Judged(chosen, rank[0], -rank[1], rank[2], tied)
 
 
-def _weigh(entry: Entry, sent: Sent, secrets: Secrets, *, strict: bool) -> tuple[int, int, int] | str:
+def _weigh(
+    entry: Entry, sent: Sent, secrets: Secrets, values: tuple[str, ...], *, strict: bool
+) -> tuple[int, int, int] | str:
     """How many values of a call contradict the recorded one, agree with it (negative), and are late.
 
     In words, why it cannot be the one that was recorded.
@@ -116,14 +128,22 @@ def _weigh(entry: Entry, sent: Sent, secrets: Secrets, *, strict: bool) -> tuple
             continue
         secret = (entry.cassette, marker)
         expected = secrets.expected(secret, sent.linked, sent.client)
-        if expected is not None and expected != value:
+        if expected is not None and not is_same(expected, value):
             wrong = f"{spell(Credential(header))} is not what was served to this caller"
+        elif secrets.is_of(secret, value) is False:
+            wrong = f"{spell(Credential(header))} was served for another one"
         elif strict and secrets.changed(secret, value, sent.linked, header):
             wrong = f"{spell(Credential(header))} has changed within one caller"
         contradicting += secrets.contradicts(secret, value)
         agrees = secrets.agrees(secret, value)
         agreeing += agrees
         late += not agrees and not _is_first(entry, marker)
+    for at, marker in entry.slotted if values else ():
+        secret = (entry.cassette, marker)
+        if secrets.is_of(secret, values[at]) is False:
+            wrong = "secret was served for another one"
+        contradicting += secrets.contradicts(secret, values[at])
+        agreeing += secrets.agrees(secret, values[at])
     return wrong or (contradicting, -agreeing, late)
 
 
@@ -138,8 +158,7 @@ def read_credentials(headers: Headers, client: str) -> Sent:
     values = []
     for name, raw in headers:
         if is_credential_header(name) and raw.strip():
-            header = name.decode("latin-1").lower()
-            values.append((header, split_scheme(header, raw.decode("latin-1"))[1]))
+            values += split_secrets(name.decode("latin-1").lower(), raw.decode("latin-1"))
     linked = frozenset(values)
     present = list_credentials(headers)
     return Sent(
@@ -154,7 +173,8 @@ def read_credentials(headers: Headers, client: str) -> Sent:
 
 def spell(credential: Credential) -> str:
     """A credential's header as it is written, with its scheme."""
-    name = "-".join(word.capitalize() for word in credential.header.split("-"))
+    header, _, cookie = credential.header.partition(":")
+    name = "-".join(word.capitalize() for word in header.split("-")) + (f" {cookie}" if cookie else "")
     return f"{name} ({credential.scheme})" if credential.scheme else name
 
 

@@ -201,6 +201,7 @@ class Replay:
         if session.bindings.bind(candidate.added) or not final:
             session.play(entry)
         guess = guess or find_unmade(entry, candidate.line.world, session)
+        asking.sent.use_slots(entry, candidate.values, session)
         return self._serve(asking, entry, final=final, guess=guess, note=note)
 
     def _read(self, asking: Asking, candidates: list[Candidate]) -> Decision:
@@ -232,6 +233,7 @@ class Replay:
         if session.bindings.bind(candidate.added, loose=loose):
             session.settled.clear()
         reading.commit(session)
+        asking.sent.use_slots(entry, candidate.values, session)
         session.taken.add(entry)
         note = self._guesses.note_credential(candidate, asking)
         return self._serve(asking, entry, reading, guess=guess, note=note)

@@ -9,10 +9,9 @@ from typing import Any
 import msgspec
 
 from cpproxy.core.matching import Body, Form
+from cpproxy.core.redaction.markers import PLACEHOLDER
 from cpproxy.core.replay.bindings import Bindings
 from cpproxy.core.replay.identities import Catalogue, render
-
-_PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
 
 
 def expect(recorded: Form, live: Form, bindings: Bindings, catalogue: Catalogue) -> Form:
@@ -68,7 +67,7 @@ def _adapt_json(value: Any, live: Any, adapt: Any) -> Any:  # noqa: ANN401 (JSON
 
 def _adapt(text: str, live: str | None, bindings: Bindings, catalogue: Catalogue) -> str:
     found = [(one.start, one.end, bindings.live.get(one.identity), one.form) for one in catalogue.find(text)]
-    found += [(one.start(), one.end(), None, "") for one in _PLACEHOLDER.finditer(text)]
+    found += [(one.start(), one.end(), None, "") for one in PLACEHOLDER.finditer(text)]
     if not found:
         return text
     found.sort(key=lambda one: one[0])

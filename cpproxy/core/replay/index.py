@@ -188,6 +188,7 @@ class Index:
             bucket.put(line)
         line.entries.append(entry)
         entry.line = line
+        entry.slotted = tuple((at, slot.identity) for at, slot in enumerate(template.slots) if slot.secret)
         return line
 
     def find(self, form: Form) -> list[Hit]:

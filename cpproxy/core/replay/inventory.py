@@ -14,8 +14,7 @@ from cpproxy.core.redaction.redactor import MASK
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.identities import NUMBER, Identity, collect
 from cpproxy.core.replay.loading import Library
-from cpproxy.core.replay.places import Side, Spot, find_identities, walk
-from cpproxy.core.replay.secrecy import names_secret
+from cpproxy.core.replay.places import Side, Spot, find_identities, says_secret, walk
 from cpproxy.core.replay.worlds import Entry, World
 
 _BY_HAND = "named by hand"
@@ -75,7 +74,7 @@ def _list_forbidden(library: Library, world: World, forbidden: dict[str, str]) -
             for value in forbidden:
                 if not isinstance(leaf, bool) and leaf is not None and value in str(leaf):
                     known = places[value].setdefault(_spell(entry, spot), [])
-                    if names_secret(spot.wide):
+                    if says_secret(spot.wide):
                         secret.add(value)
                     if entry.id not in known:
                         known.append(entry.id)
@@ -101,7 +100,7 @@ def _list_found(library: Library, world: World, named: dict[str, str]) -> tuple[
         for spot, identity, text in _find(entry, library):
             places = found.setdefault(identity, {})
             interactions, forms = places.setdefault(_spell(entry, spot), ([], {}))
-            if names_secret(spot.wide):
+            if says_secret(spot.wide):
                 secret.add(identity)
             if entry.id not in interactions:
                 interactions.append(entry.id)

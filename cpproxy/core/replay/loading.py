@@ -5,7 +5,6 @@ Rules 1 to 4 and 10 of replay, all of them before the first call.
 
 import datetime
 import itertools
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,7 +17,8 @@ from cpproxy.core.cassette import Body, CassetteOf, Credential, Interaction, Rec
 from cpproxy.core.config import ReplaySettings
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Omitted, Request, as_wire
-from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.credentials import split_secrets
+from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER
 from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.echoes import find_echoes, name_echoes
@@ -28,7 +28,6 @@ from cpproxy.core.replay.templates import FIXED, Leaf, Place, Template, leaves, 
 from cpproxy.core.replay.worlds import Entry, Once, World
 from cpproxy.core.routes import Route, RouteTable, is_write, repeats
 
-_PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
 _MARKER = MARKER.encode()
 _SIGNING = ("aws4-hmac-sha256 ", "aws ", "digest ", "signature ", "hawk ", "mac ", "oauth ", "sharedkey ")
 """Schemes of `Authorization` whose value is made anew for each call."""
@@ -193,10 +192,11 @@ def _credentials(interaction: Interaction) -> frozenset[Credential]:
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The placeholders that say who asked: a signature is another in each call, and says nothing of that."""
     return tuple(
-        (name.lower(), found.group())
+        (part, found.group())
         for name, value in headers
-        if "{{" in value and names_secret(name) and (found := _PLACEHOLDER.search(value))
-        if not value.lower().startswith(_SIGNING)
+        if "{{" in value and names_secret(name) and not value.lower().startswith(_SIGNING)
+        for part, secret in split_secrets(name.lower(), value)
+        if (found := PLACEHOLDER.search(secret))
     )
 
 

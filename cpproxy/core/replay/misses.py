@@ -1,7 +1,7 @@
 """Why no interaction answers a call: the nearest ones, every part in which they differ from it, and what would mend it.
 
 The distance orders this report. It never chooses an answer. What is bound is compared as it is bound, so that a new id
-in the place of a recorded one is no difference. What is told leaves memory: no secret is in it.
+in the place of a recorded one is no difference. What is told goes through the redactor before it leaves.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,16 @@ import msgspec
 from cpproxy.core import jsonpath
 from cpproxy.core.matching import ANY_BODY, Body, Difference, Form, compare, normalise
 from cpproxy.core.messages import printable
+from cpproxy.core.redaction.redactor import MASK
 from cpproxy.core.replay.bindings import Bindings, Contradiction
 from cpproxy.core.replay.credentials import spell as spell_credential
 from cpproxy.core.replay.expectation import expect
 from cpproxy.core.replay.identities import NUMBER, Catalogue
 from cpproxy.core.replay.index import Bucket, Line
 from cpproxy.core.replay.loading import Library, as_request, spell
+from cpproxy.core.replay.places import says_secret
 from cpproxy.core.replay.remedies import Remedy, write
 from cpproxy.core.replay.search import Asking, Search, find_conjured
-from cpproxy.core.replay.secrecy import Secrets, find_secrets, hide, hide_difference
 from cpproxy.core.replay.templates import VOLATILE
 from cpproxy.core.replay.tokens import has_digit
 from cpproxy.core.replay.treatment import Treatment, find_treatment, treat_spent
@@ -168,12 +169,12 @@ class _Neighbour:
         """What is nearer goes first; of equals what the call fits, and last what it could never get."""
         return sum(self.weights), 0 if self.fits else 2 if self.because else 1
 
-    def tell(self, secrets: Secrets) -> Near:
-        """What may leave memory."""
+    def tell(self) -> Near:
+        """What is told of it: of a value whose place says that it is a secret, nothing."""
         entry, recorded = self.line.entries[0], self.recorded
-        differences = tuple(hide_difference(one, secrets) for one in self.differences)
-        path, because = hide(recorded.path, secrets), hide(self.because, secrets)
-        return Near(self.line.world.name, entry.id, recorded.method, path, differences, self.weights, because)
+        differences = tuple(_hide(one) for one in self.differences)
+        world = self.line.world.name
+        return Near(world, entry.id, recorded.method, recorded.path, differences, self.weights, self.because)
 
 
 def explain(asking: Asking, found: Search, library: Library, why: str = "") -> Miss:
@@ -186,17 +187,23 @@ def explain(asking: Asking, found: Search, library: Library, why: str = "") -> M
     if treatment is None and near and not near[0].because:
         treatment = find_treatment(near[0].line, near[0].differences, asking, library, _find_rivals(near))
     nearest = near[:_SHOWN]
-    secrets = find_secrets(asking.sent)
     return Miss(
         form.method,
-        hide(form.path, secrets),
-        tuple(one.tell(secrets) for one in nearest),
-        tuple((identity, hide(live, secrets)) for identity, live in _list_bindings(nearest, bindings)),
+        form.path,
+        tuple(one.tell() for one in nearest),
+        tuple(_list_bindings(nearest, bindings)),
         tuple(_list_left_out(asking, nearest, library)),
         tuple((entry.cassette, entry.id) for line in found.spent for entry in line.entries),
         treatment,
         _write(treatment.remedy, library) if treatment else "",
     )
+
+
+def _hide(difference: Difference) -> Difference:
+    if not says_secret(difference.where):
+        return difference
+    expected, found = (None if one is None else MASK for one in (difference.expected, difference.found))
+    return Difference(difference.where, expected, found)
 
 
 def _with(form: Form, body: Body) -> Form:

@@ -3,6 +3,7 @@
 One walk for all who look at values rather than at calls: the list of identities, `learn` and `lint`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,9 +15,11 @@ import msgspec
 from cpproxy.core import bodies, jsonpath
 from cpproxy.core.cassette import Body, Interaction
 from cpproxy.core.messages import as_wire, find_header
+from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay.identities import Catalogue, Identity, names_id
 
 _FORM = b"application/x-www-form-urlencoded"
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
 _TELLING = frozenset({"location", "content-location", "link"})
 
 type Scalar = str | int | float | bool | None
@@ -124,6 +127,11 @@ def _walk_json(value: Any, spot: Spot, catalogue: Catalogue) -> Iterator[Leaf]: 
                 yield from _walk_json(element, below, catalogue)
         case _:
             yield spot, value
+
+
+def says_secret(where: str) -> bool:
+    """Whether a place says of itself that it holds a secret."""
+    return any(map(names_secret, _WORD.findall(where)))
 
 
 def find_identities(spot: Spot, value: Scalar, catalogue: Catalogue) -> list[tuple[Identity, str]]:

@@ -46,11 +46,12 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A line that a call fits, what it would bind, and those of its entries that it may get."""
+    """A line that a call fits, what it would bind, those of its entries that it may get, and what is in its slots."""
 
     line: Line
     added: dict[Identity, str]
     entries: tuple[Entry, ...]
+    values: tuple[str, ...]
     free: int
     contradicting: int
     agreeing: int
@@ -161,12 +162,22 @@ def _try(line: Line, hit: Hit, asking: Asking, library: Library, found: Search) 
     if conjured is not None:
         found.conjured.append(conjured)
         return None
-    judged = judge(entries, sent, session.secrets, strict=library.settings.strict_credentials)
+    judged = judge(entries, sent, session.secrets, hit.values, strict=library.settings.strict_credentials)
     if isinstance(judged, str):
         found.refused.append(judged)
         return None
     free = sum(identity != value for identity, value in added.items())
-    return Candidate(line, added, judged.entries, free, judged.contradicting, judged.agreeing, judged.late, judged.tied)
+    return Candidate(
+        line,
+        added,
+        judged.entries,
+        hit.values,
+        free=free,
+        contradicting=judged.contradicting,
+        agreeing=judged.agreeing,
+        late=judged.late,
+        tied=judged.tied,
+    )
 
 
 def rank(candidate: Candidate, asking: Asking) -> tuple[Any, ...]:

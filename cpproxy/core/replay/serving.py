@@ -16,6 +16,7 @@ from cpproxy.core.addresses import PLACES, TOKEN, Public, addresses, render, ren
 from cpproxy.core.cassette import Body, Interaction, RecordedResponse
 from cpproxy.core.messages import Answer, Chunk, Headers, as_wire, find_header
 from cpproxy.core.passing import is_text
+from cpproxy.core.redaction.markers import PLACEHOLDER, reveal
 from cpproxy.core.replay.bindings import Bindings
 from cpproxy.core.replay.echoes import list_echoes
 from cpproxy.core.replay.identities import AS_IS, NUMBER, Catalogue, Identity
@@ -25,9 +26,7 @@ from cpproxy.core.replay.worlds import Entry
 _BODILESS = frozenset({204, 304})
 _HELD = 8 * 1024 * 1024
 _LARGEST = 256 * 1024 * 1024  # bytes of a body whose coding was left on it
-_PLACEHOLDER = re.compile(r"\{\{cpproxy:([^:{}]+):(\d+)\}\}")
 _ID_LEAF = re.compile(r'"(?:id|[A-Za-z0-9_-]*(?:_id|-id|Id|ID))"\s*:\s*"?([0-9]{1,18})(?=["\s,}\]])')
-_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 _IN_HEADERS = re.compile(r"[\x20-\x7e]*")
 _NO_ECHOES: Mapping[str, str] = {}
 
@@ -131,12 +130,6 @@ def read_content(response: RecordedResponse) -> Content:
     return Content(raw, packed, coding, charset if text else "")
 
 
-def wire_form(marker: str) -> str:
-    """What stands on the wire for a secret: made of its role and number alone, fit for URLs and headers."""
-    found = _PLACEHOLDER.fullmatch(marker)
-    return f"cpproxy-{_UNFIT.sub('-', found[1])}-{found[2]}" if found else marker
-
-
 class Scripts:
     """Makes scripts and keeps those that were used last, within a bound on their size."""
 
@@ -195,9 +188,9 @@ class Scripts:
         recorded = interaction.response
         known = addresses(upstream)
         headers = known.tokenise_headers(recorded.headers) if known else recorded.headers
-        texts = tuple((name.encode("latin-1"), self.text(_reveal(value), echoes=echoes)) for name, value in headers)
+        texts = tuple((name.encode("latin-1"), self.text(reveal(value), echoes=echoes)) for name, value in headers)
         content, body = Content(b""), None
-        secrets = [marker.group() for _, value in headers for marker in _PLACEHOLDER.finditer(value)]
+        secrets = [marker.group() for _, value in headers for marker in PLACEHOLDER.finditer(value)]
         addressed = any(TOKEN in value or name.lower() in PLACES for name, value in headers)
         bodied = interaction.request.method != "HEAD" and recorded.status not in _BODILESS
         if bodied and isinstance(recorded.body, Body):
@@ -205,9 +198,9 @@ class Scripts:
             if content.charset:
                 text = content.raw.decode(content.charset)
                 text = known.tokenise(text) if known else text
-                secrets += [marker.group() for marker in _PLACEHOLDER.finditer(text)]
+                secrets += [marker.group() for marker in PLACEHOLDER.finditer(text)]
                 addressed = addressed or TOKEN in text
-                body = self.text(_reveal(text), json=isinstance(recorded.body.json, msgspec.Raw), echoes=echoes)
+                body = self.text(reveal(text), json=isinstance(recorded.body.json, msgspec.Raw), echoes=echoes)
                 if not body.gaps and TOKEN not in text and body.pieces[0].encode(content.charset) == content.raw:
                     body = None
         gaps = [gap for _, text in texts for gap in text.gaps] + list(body.gaps if body else ())
@@ -242,12 +235,8 @@ class Scripts:
         made = bodies.restore(msgspec.structs.replace(body, json=msgspec.Raw(raw))).decode()
         known = addresses(upstream)
         made = known.tokenise(made) if known else made
-        secrets = tuple(dict.fromkeys(marker.group() for marker in _PLACEHOLDER.finditer(made)))
-        return self.text(_reveal(made), json=True, echoes=echoes), secrets, TOKEN in made
-
-
-def _reveal(text: str) -> str:
-    return _PLACEHOLDER.sub(lambda found: wire_form(found.group()), text) if "{{cpproxy:" in text else text
+        secrets = tuple(dict.fromkeys(marker.group() for marker in PLACEHOLDER.finditer(made)))
+        return self.text(reveal(made), json=True, echoes=echoes), secrets, TOKEN in made
 
 
 def _weigh(script: Script) -> int:

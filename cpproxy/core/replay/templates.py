@@ -14,10 +14,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from cpproxy.core.matching import Body, Form, encode_json
-from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER
 from cpproxy.core.replay.identities import AS_IS, Catalogue, Identity, names_id
 
-_PLACEHOLDER = re.compile(r"\{\{cpproxy:[^:{}]+:\d+\}\}")
 _GAP = re.compile(r"[^\s/\"'<>]+")
 _FEW, _SHORT, _READINGS = 5, 512, 16  # pieces and characters of a value that is read in several ways, and how many
 _BLANK = "\0"
@@ -304,7 +303,7 @@ def _read_slots(place: Place, value: Any, form: Form, catalogue: Catalogue, slot
         return Pattern(("", ""))
     found = [(one.start, one.end, Slot(one.identity, one.form, secret=False)) for one in catalogue.find(value)]
     if MARKER in value:
-        secrets = [(m.start(), m.end(), Slot(m.group(), AS_IS, secret=True)) for m in _PLACEHOLDER.finditer(value)]
+        secrets = [(m.start(), m.end(), Slot(m.group(), AS_IS, secret=True)) for m in PLACEHOLDER.finditer(value)]
         found = [one for one in found if not any(start <= one[0] < end for start, end, _ in secrets)] + secrets
         found.sort(key=lambda one: one[0])
     if not found:

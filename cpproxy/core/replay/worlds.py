@@ -26,7 +26,10 @@ MISSING = frozenset({404, 410})
 _DENIED = frozenset({401, 403})
 
 type Placeholders = tuple[tuple[str, str], ...]
-"""Headers and the placeholders of the credentials in them: who asked, when it was recorded."""
+"""Headers and the placeholders of the credentials in them: who asked, when it was recorded.
+
+A cookie's header is `cookie:NAME`.
+"""
 
 type Thing = Identity | int
 """What identities name: those that one write introduced are one thing, known by the write's number."""
@@ -44,7 +47,7 @@ class Entry:
     """One recorded interaction, in little memory: it is decoded anew when its answer is asked for.
 
     `number` is its place among all that were loaded, `asked` and `told` are the identities of its request and answer,
-    `secrets` the headers and placeholders of its credentials.
+    `secrets` the headers and placeholders of its credentials, `slotted` the placeholders in its line's slots.
     """
 
     number: int
@@ -61,6 +64,7 @@ class Entry:
     route: str
     credentials: frozenset[Credential]
     secrets: Placeholders
+    slotted: tuple[tuple[int, str], ...] = ()
     omitted: int = 0
     """The size in bytes of an answer that was too large to be recorded, and so cannot be given."""
     asked: frozenset[Identity] = frozenset()

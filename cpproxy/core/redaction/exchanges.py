@@ -1,0 +1,254 @@
+"""Placeholders in the place of secrets, wherever in an interaction they stand.
+
+It is done in two steps. While a recording goes on, `mark` puts in provisional ones, so that no secret is held any
+longer than its call. When it is saved, `settle` cleans what was marked before a secret was learnt, and `Numbering`
+gives each placeholder its number.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+from msgspec import Raw, UnsetType, structs
+
+from cpproxy.core import bodies
+from cpproxy.core.cassette import Body, Interaction, Placeholder, RecordedRequest, RecordedResponse
+from cpproxy.core.messages import resize
+from cpproxy.core.redaction.edits import Edit, apply
+from cpproxy.core.redaction.finding import Find, Reason
+from cpproxy.core.redaction.known import Known, Standing, Words
+from cpproxy.core.redaction.markers import PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
+from cpproxy.core.redaction.redacted import RedactedInteraction
+from cpproxy.core.redaction.redactor import Redactor
+
+_NUL = "\0"
+
+
+type Editor = Callable[["Part"], Sequence[Edit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text of an interaction: `kind` is `target`, `header`, `body` or `reason`, `name` that of a header.
+
+    `json` says that it is a JSON document.
+    """
+
+    kind: str
+    text: str
+    name: str = ""
+    json: bool = False
+
+
+def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
+    """The interaction with provisional placeholders for all secrets that are known once it has been looked at.
+
+    A body that is no text, and has a secret in it, is left out: nothing could take the secret's place there.
+    """
+    finds = [_find(part, redactor) for part in _parts(interaction)]
+    for found in finds:
+        redactor.learn(found)
+    following = iter(finds)
+    marked = edit(interaction, lambda part: _place(redactor, part, next(following), 0))
+    return _leave_out(marked, redactor, since=0)
+
+
+def settle(interaction: Interaction, redactor: Redactor, *, since: int) -> Interaction:
+    """A marked interaction without the secrets that were learnt since that version; the same object if it has none."""
+    cleaned = edit(interaction, lambda part: _place(redactor, part, (), since))
+    return _leave_out(cleaned, redactor, since=since)
+
+
+def _find(part: Part, redactor: Redactor) -> list[Find]:
+    finder = redactor.finder
+    match part.kind:
+        case "target":
+            return finder.find_in_target(part.text)
+        case "header":
+            return finder.find_in_value(part.text, part.name, f"header:{part.name}")
+        case _:
+            return finder.find_in_text(part.text, json=part.json)
+
+
+def _place(redactor: Redactor, part: Part, finds: Sequence[Find], since: int) -> list[Edit]:
+    """The provisional placeholders that a text gets."""
+    return [
+        Edit(one.start, one.end, provisional(_index(one, redactor), one.role))
+        for one in redactor.stand(part.text, finds, since=since)
+    ]
+
+
+def _index(standing: Standing, redactor: Redactor) -> int:
+    """The secret that stands there: within an encoding, what stands there is a secret of its own."""
+    if not standing.run:
+        return standing.secret
+    return redactor.known.learn(standing.run, redactor.known.secrets[standing.secret].role, Reason.SHAPED)
+
+
+def edit(interaction: Interaction, editor: Editor) -> Interaction:
+    """The interaction with each of its texts edited; the same object where nothing is.
+
+    The texts are edited in the order in which they stand in a file.
+    """
+    asked, told = interaction.request, interaction.response
+    request = RecordedRequest(
+        method=asked.method,
+        target=_edit_text(Part("target", asked.target), editor),
+        headers=_edit_headers(asked.headers, editor),
+        body=_edit_body(asked.body, (), editor)[0],
+    )
+    reason = _edit_text(Part("reason", told.reason), editor)
+    headers = _edit_headers(told.headers, editor)
+    body, chunks = _edit_body(told.body, told.chunks, editor)
+    response = RecordedResponse(status=told.status, reason=reason, headers=headers, body=body, chunks=chunks)
+    if request == asked and response == told:
+        return interaction
+    return structs.replace(interaction, request=request, response=response)
+
+
+def _parts(interaction: Interaction) -> Iterator[Part]:
+    """The texts in the order in which `edit` shows them."""
+    seen: list[Part] = []
+
+    def look(part: Part) -> Sequence[Edit]:
+        seen.append(part)
+        return ()
+
+    edit(interaction, look)
+    return iter(seen)
+
+
+def _edit_text(part: Part, editor: Editor) -> str:
+    if not part.text:
+        return part.text
+    return apply(part.text, editor(part))
+
+
+def _edit_headers(headers: tuple[tuple[str, str], ...], editor: Editor) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _edit_text(Part("header", value, name), editor)) for name, value in headers)
+
+
+def _edit_body(
+    body: Body | UnsetType, chunks: tuple[tuple[int, int], ...], editor: Editor
+) -> tuple[Body | UnsetType, tuple[tuple[int, int], ...]]:
+    if not isinstance(body, Body):
+        return body, chunks
+    if isinstance(body.json, Raw):
+        # The chunks of a body that came in pieces are counted in its own layout.
+        text = bodies.restore(body).decode() if chunks else bytes(body.json).decode()
+        edits = editor(Part("body", text, json=True))
+        if not edits:
+            return body, chunks
+        raw = msgspec.json.format(apply(text, edits).encode(), indent=-1)
+        return structs.replace(body, json=Raw(raw)), _resize(text, chunks, edits)
+    if isinstance(body.text, str):
+        edits = editor(Part("body", body.text))
+        if edits:
+            return structs.replace(body, text=apply(body.text, edits)), _resize(body.text, chunks, edits)
+    return body, chunks
+
+
+def _resize(text: str, chunks: tuple[tuple[int, int], ...], edits: Sequence[Edit]) -> tuple[tuple[int, int], ...]:
+    """The chunks with their sizes in bytes after the edits; a placeholder that two share falls to the later."""
+    if not chunks:
+        return chunks
+    changed = [
+        (len(text[: one.start].encode()), len(text[: one.end].encode()), len(one.text.encode())) for one in edits
+    ]
+    sizes = resize(tuple(size for _, size in chunks), changed)
+    return tuple((at, size) for (at, _), size in zip(chunks, sizes, strict=True) if size)
+
+
+def _leave_out(interaction: Interaction, redactor: Redactor, *, since: int) -> Interaction:
+    """The interaction without those bodies that are no text and hold a secret."""
+    asked, told = interaction.request, interaction.response
+    if _holds_secret(asked.body, redactor, since):
+        interaction = structs.replace(interaction, request=structs.replace(asked, body=_unstored(asked.body)))
+    if _holds_secret(told.body, redactor, since):
+        response = structs.replace(told, body=_unstored(told.body), chunks=())
+        interaction = structs.replace(interaction, response=response)
+    return interaction
+
+
+def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int) -> bool:
+    if not isinstance(body, Body) or not isinstance(body.base64, str):
+        return False
+    raw = bodies.restore(body)
+    for data in bodies.unpack(raw):
+        text = data.decode("latin-1")
+        for view in (text, text.replace(_NUL, "")) if _NUL in text else (text,):
+            if redactor.known.find(view, since=since):
+                return True
+            if not since and any(find.reason is not Reason.RANDOM for find in redactor.finder.find_in_text(view)):
+                return True
+    return False
+
+
+def _unstored(body: Body | UnsetType) -> Body:
+    """What stands for a body that is not kept: its size, and no digest, from which a short one could be guessed."""
+    return bodies.omitted(len(bodies.restore(body)), "")
+
+
+class Numbering:
+    """Gives placeholders their numbers, for each role in the order in which they come.
+
+    Those that are `taken` belong to secrets that nobody knows any more: their numbers are not given again.
+    """
+
+    def __init__(self, known: Known, taken: Iterable[Placeholder] = ()) -> None:
+        self._known = known
+        self._placeholders = list(taken)
+        self._given: dict[int, str] = {}
+        self._last: dict[str, int] = {}
+        for placeholder in self._placeholders:
+            if found := PLACEHOLDER.fullmatch(placeholder.marker):
+                role, number, _ = found.groups()
+                self._last[role] = max(self._last.get(role, 0), int(number))
+
+    @property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """All that were taken or given, in order."""
+        return tuple(self._placeholders)
+
+    def number(self, interactions: Iterable[Interaction]) -> Iterator[tuple[RedactedInteraction, tuple[str, ...]]]:
+        """The interactions with numbered placeholders, and those that each has.
+
+        A token that nothing but chance named, and that stands elsewhere as the name of a thing, is no secret.
+        """
+        marked = list(interactions)
+        texts = [msgspec.json.encode(one).decode() for one in marked]
+        indices = [[(int(index), role) for index, role in PROVISIONAL.findall(text)] for text in texts]
+        roles = {index: role for found in reversed(indices) for index, role in reversed(found) if role}
+        named = self._find_named({index for found in indices for index, _ in found}, texts)
+        for interaction, found in zip(marked, indices, strict=True):
+            if not found:
+                yield cast("RedactedInteraction", interaction), ()
+                continue
+            given = {index: named.get(index) or self._give(index, roles) for index, _ in found}
+            written = edit(interaction, functools.partial(_write, texts=given))
+            yield cast("RedactedInteraction", written), tuple(given.values())
+
+    def _find_named(self, indices: set[int], texts: Iterable[str]) -> dict[int, str]:
+        """Tokens without a name that still stand somewhere: where a name or a path says that they name a thing."""
+        secrets = self._known.secrets
+        words = [index for index in indices if secrets[index].reason is Reason.RANDOM]
+        if not words:
+            return {}
+        finder = Words((secrets[index].value, index) for index in words)
+        return {index: secrets[index].value for text in texts for index in finder.find(text)}
+
+    def _give(self, index: int, roles: dict[int, str]) -> str:
+        marker = self._given.get(index)
+        if marker is None:
+            secret = self._known.secrets[index]
+            role = roles.get(index, secret.role)
+            number = self._last[role] = self._last.get(role, 0) + 1
+            marker = self._given[index] = spell(role, number, find_shape(secret.value))
+            self._placeholders.append(Placeholder(marker, role))
+        return marker
+
+
+def _write(part: Part, texts: dict[int, str]) -> list[Edit]:
+    return [Edit(one.start(), one.end(), texts[int(one[1])]) for one in PROVISIONAL.finditer(part.text)]

@@ -1,0 +1,207 @@
+"""Secrets that were met: each found again wherever it stands, in whatever encoding.
+
+What was learnt stays in memory. A value of 8 characters or more that has a name or a shape and is no common word is
+looked for everywhere: as it is, under escapes, in hex, and within base64 wherever in it that begins. A shorter one is a
+secret where it was found and nowhere else; so is a token that looks made and has no name, since it looks so anywhere.
+"""
+
+import base64
+import contextlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import ahocorasick
+
+from cpproxy.core import spellings
+from cpproxy.core.redaction.finding import Reason
+from cpproxy.core.redaction.markers import make_role
+from cpproxy.core.redaction.words import is_common
+from cpproxy.errors import UsageError
+
+SHORTEST = 8
+"""Characters of the shortest value that is looked for everywhere."""
+
+MOST = 100_000
+"""How many secrets are known at once: memory is bounded."""
+
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_BASE64_BEFORE = re.compile(r"[A-Za-z0-9+/_-]*\Z")
+_LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
+_ESCAPES = "\\%&\x1b"
+
+
+@dataclass(slots=True)
+class Secret:
+    """A value, the role it has, and how it was found.
+
+    `since` is the version from which on it is looked for everywhere, 0 for one that is not.
+    """
+
+    value: str
+    role: str
+    reason: Reason
+    since: int = 0
+
+
+class Standing(NamedTuple):
+    """Where in a text a secret stands, by its index, and in what role if it was found there by a name or a shape.
+
+    `run` is its encoded form where that is another text than the secret.
+    """
+
+    start: int
+    end: int
+    secret: int
+    role: str = ""
+    run: str = ""
+
+
+class Known:
+    """All secrets that were met. `version` changes whenever there is more to look for."""
+
+    def __init__(self) -> None:
+        self.secrets: list[Secret] = []
+        self.version = 0
+        self._index: dict[str, int] = {}
+        self._machines = _Machines()
+
+    def values(self) -> Iterator[str]:
+        """Those that are looked for everywhere."""
+        return (one.value for one in self.secrets if one.since)
+
+    def learn(self, value: str, role: str, reason: Reason) -> int:
+        """The index of a secret, known from now on. What is found again under surer circumstances gets their role."""
+        index = self._index.get(value)
+        if index is None:
+            index = self._index[value] = len(self.secrets)
+            if index >= MOST:
+                raise UsageError(f"more than {MOST} secrets were met in one run, and no more can be kept apart")
+            self.secrets.append(Secret(value, make_role(role), reason))
+        secret = self.secrets[index]
+        if reason < secret.reason:
+            secret.role, secret.reason = make_role(role), reason
+        if not secret.since and secret.reason is not Reason.RANDOM and len(value) >= SHORTEST and not is_common(value):
+            self._machines.add(index, _spell(value), coded=_encode(value))
+            secret.since = self.version + 1
+            self.version += 1  # last: a thread that has seen it finds the value, too
+        return index
+
+    def find(self, text: str, *, since: int = 0) -> list[Standing]:
+        """Where known secrets stand in a text, in order and without overlap, the longest at each place.
+
+        With `since` only those that are looked for since a later version.
+        """
+        if not self.version:
+            return []
+        found = list(self._look(text, since))
+        if any(one in text for one in _ESCAPES):
+            plain = spellings.read(text)
+            found += [
+                one._replace(start=plain.origin(one.start), end=plain.origin(one.end))
+                for one in self._look(plain.text, since)
+            ]
+        return choose(found)
+
+    def _look(self, text: str, since: int) -> Iterator[Standing]:
+        for start, end, index, coded in self._machines.find(text):
+            if self.secrets[index].since <= since:
+                continue
+            if not coded:
+                yield Standing(start, end, index)
+                continue
+            before, run = "", text[start:end]
+            if _HEX.fullmatch(run) is None:  # all of the base64 goes: without a part of it nobody could read the rest
+                before, run = _tail(text, start), _head(text, start)
+            yield Standing(start - len(before), start + len(run), index, run=before + run)
+
+
+def _tail(text: str, at: int) -> str:
+    found = _BASE64_BEFORE.search(text, max(0, at - _LONGEST_RUN), at)
+    return found.group() if found else ""
+
+
+def _head(text: str, at: int) -> str:
+    found = _BASE64.match(text, at, at + 2 * _LONGEST_RUN)
+    return found.group() if found else ""
+
+
+def choose(found: list[Standing]) -> list[Standing]:
+    """Those that do not overlap: what begins first and reaches farthest; of two that share characters both go."""
+    if len(found) < 2:
+        return found
+    chosen: list[Standing] = []
+    for one in sorted(found, key=lambda standing: (standing.start, -standing.end, standing.secret)):
+        if not chosen or one.start >= chosen[-1].end:
+            chosen.append(one)
+        elif one.end > chosen[-1].end:
+            chosen[-1] = chosen[-1]._replace(end=one.end)
+    return chosen
+
+
+def _spell(value: str) -> set[str]:
+    """A value as it stands in a text, and as it stands there once all escapes are read, what looked like one in it too.
+
+    In URLs each byte is escaped for itself, and read as a character; in forms a space is a plus.
+    """
+    forms = {value, spellings.read(value).text}
+    for one in tuple(forms) if not value.isascii() else ():
+        forms.add(one.encode("utf-8", "surrogatepass").decode("latin-1"))
+        with contextlib.suppress(UnicodeError):  # headers are read as latin-1, whatever they are
+            forms.add(one.encode("latin-1").decode())
+    forms |= {one.replace(" ", "+") for one in forms if " " in one}
+    return {value, *(one for one in forms if len(one) >= SHORTEST and not is_common(one))}
+
+
+def _encode(value: str) -> set[str]:
+    """The encodings of a value in which another text may hold it: hex, and base64 at each offset (RFC 4648)."""
+    data = value.encode("utf-8", "surrogateescape")
+    forms = {data.hex(), data.hex().upper()}
+    for offset in range(3):
+        # The first and last characters depend on what stands around the value, too.
+        coded = base64.b64encode(b"\0" * offset + data).decode().rstrip("=")
+        kept = coded[(0, 2, 3)[offset] : len(coded) - bool((offset + len(data)) % 3)]
+        forms |= {kept, kept.replace("+", "-").replace("/", "_")}
+    return forms
+
+
+class Words:
+    """Finds which of many words stand in a text."""
+
+    def __init__(self, words: Iterable[tuple[str, int]]) -> None:
+        self._machine = ahocorasick.Automaton()
+        for word, index in words:
+            self._machine.add_word(word, index)
+        self._machine.make_automaton()
+
+    def find(self, text: str) -> set[int]:
+        """The numbers of those that do."""
+        return {index for _, index in self._machine.iter(text)}
+
+
+class _Machines:
+    """Finds many words in one pass. New words cost little: machines of equal size are merged, as digits are carried."""
+
+    def __init__(self) -> None:
+        self._words: list[dict[str, tuple[int, bool]]] = []
+        self._machines: tuple[ahocorasick.Automaton, ...] = ()
+
+    def add(self, index: int, words: Iterable[str], *, coded: Iterable[str]) -> None:
+        """Looks for these words, and for the `coded` ones, too."""
+        fresh = dict.fromkeys(coded, (index, True)) | dict.fromkeys(words, (index, False))
+        while self._words and len(self._words[-1]) <= 2 * len(fresh):
+            fresh = self._words.pop() | fresh
+        machine = ahocorasick.Automaton()
+        for word, (known, is_coded) in fresh.items():
+            machine.add_word(word, (len(word), known, is_coded))
+        machine.make_automaton()
+        self._words.append(fresh)
+        self._machines = (*self._machines[: len(self._words) - 1], machine)  # at once: another thread may be looking
+
+    def find(self, text: str) -> Iterator[tuple[int, int, int, bool]]:
+        """Start, end and index of each word that stands in a text, and whether it is a coded one."""
+        for machine in self._machines:
+            for last, (length, index, coded) in machine.iter(text):
+                yield last + 1 - length, last + 1, index, coded

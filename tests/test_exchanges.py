@@ -1,0 +1,186 @@
+"""Placeholders in recordings: what stands for secrets, wherever in an interaction they stand."""
+
+import gzip
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cpproxy.core import bodies
+from cpproxy.core.cassette import Body, Interaction, Placeholder, RecordedRequest, RecordedResponse
+from cpproxy.core.redaction.exchanges import Numbering, mark, settle
+from cpproxy.core.redaction.finding import Reason
+from cpproxy.core.redaction.redacted import RedactedInteraction
+from cpproxy.core.redaction.redactor import Redactor
+
+TOKEN = "Zk3-secret-Qx81"
+OTHER = "Yt7-other-Wv42"
+CHANCE = "pX4tQ9vL2mZ7cR1nB8kD5sW3"
+"""A token that nothing names."""
+
+type Headers = Sequence[tuple[str, str]]
+
+
+def body(content: Any) -> Body | UnsetType:
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return bodies.store(raw, limit=1 << 20)
+
+
+def interaction(
+    target: str = "/x",
+    headers: Headers = (),
+    asked: Any = UNSET,
+    told: Any = UNSET,
+    *,
+    answer: Headers = (),
+    chunks: Sequence[tuple[int, int]] = (),
+    name: str = "x-1",
+) -> Interaction:
+    return Interaction(
+        id=name,
+        start=0,
+        end=1,
+        request=RecordedRequest(
+            "POST", target, tuple(headers), asked if isinstance(asked, Body) or asked is UNSET else body(asked)
+        ),
+        response=RecordedResponse(
+            200, "OK", tuple(answer), told if isinstance(told, Body) or told is UNSET else body(told), tuple(chunks)
+        ),
+    )
+
+
+def redact(*interactions: Interaction, redactor: Redactor | None = None) -> list[RedactedInteraction]:
+    """As a recorder does it: each marked when it comes, all cleaned and numbered in the end."""
+    gate = redactor or Redactor()
+    marked = [mark(one, gate) for one in interactions]
+    settled = [settle(one, gate, since=0) for one in marked]
+    return [one for one, _ in Numbering(gate.known).number(settled)]
+
+
+def read(content: object) -> Any:
+    assert isinstance(content, Body)
+    return json.loads(bodies.restore(content))
+
+
+def test_a_secret_has_one_placeholder_wherever_it_stands() -> None:
+    (one,) = redact(
+        interaction(
+            f"/x?token={TOKEN}&q=1",
+            [("Authorization", f"Bearer {TOKEN}"), ("X-Note", f"it is {TOKEN}")],
+            {"text": f"a {TOKEN} b", "list": [TOKEN]},
+            {"inner": json.dumps({"t": TOKEN})},
+            answer=[("Location", f"/y/{TOKEN}")],
+        )
+    )
+    marker = "{{cpproxy:token:1}}"
+    assert one.request.target == f"/x?token={marker}&q=1"
+    assert one.request.headers == (("Authorization", f"Bearer {marker}"), ("X-Note", f"it is {marker}"))
+    assert read(one.request.body) == {"text": f"a {marker} b", "list": [marker]}
+    assert json.loads(read(one.response.body)["inner"]) == {"t": marker}
+    assert one.response.headers == (("Location", f"/y/{marker}"),)
+
+
+def test_what_is_learnt_late_is_taken_out_of_what_came_before() -> None:
+    first, second = redact(
+        interaction(told={"note": f"ask with {TOKEN}"}), interaction(headers=[("X-Api-Key", TOKEN)], name="x-2")
+    )
+    assert read(first.response.body) == {"note": "ask with {{cpproxy:x-api-key:1}}"}
+    assert second.request.headers == (("X-Api-Key", "{{cpproxy:x-api-key:1}}"),)
+
+
+def test_numbers_and_roles_follow_the_order_of_interactions_and_not_that_of_learning() -> None:
+    redactor = Redactor()
+    later = mark(interaction(headers=[("X-Api-Key", TOKEN)], name="b"), redactor)
+    earlier = mark(interaction(headers=[("X-Api-Key", OTHER), ("X-Token", TOKEN)], name="a"), redactor)
+    numbering = Numbering(redactor.known)
+    first, second = (one for one, _ in numbering.number([earlier, later]))
+    assert [value for _, value in first.request.headers] == ["{{cpproxy:x-api-key:1}}", "{{cpproxy:x-token:1}}"]
+    assert second.request.headers == (("X-Api-Key", "{{cpproxy:x-token:1}}"),)
+    assert numbering.placeholders == (
+        Placeholder("{{cpproxy:x-api-key:1}}", "x-api-key"),
+        Placeholder("{{cpproxy:x-token:1}}", "x-token"),
+    )
+
+
+def test_numbers_that_are_taken_are_not_given_again() -> None:
+    taken = (Placeholder("{{cpproxy:x-api-key:7}}", "x-api-key"), Placeholder("{{cpproxy:a:1:hex}}", "a"))
+    redactor = Redactor()
+    marked = mark(interaction(headers=[("X-Api-Key", TOKEN)]), redactor)
+    numbering = Numbering(redactor.known, taken)
+    (one,) = (one for one, _ in numbering.number([marked]))
+    assert one.request.headers == (("X-Api-Key", "{{cpproxy:x-api-key:8}}"),)
+    assert numbering.placeholders[:2] == taken
+
+
+def test_the_shape_of_a_secret_is_kept() -> None:
+    key = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c"
+    (one,) = redact(interaction(headers=[("X-Api-Key", key)]))
+    assert one.request.headers == (("X-Api-Key", "{{cpproxy:x-api-key:1:hex}}"),)
+
+
+def test_a_json_body_keeps_its_layout_and_its_escapes() -> None:
+    raw = b'{\n  "b": "\\u00e4\\/",\n  "token": "' + TOKEN.encode() + b'",\n  "n": 1.50\n}\n'
+    (one,) = redact(interaction(told=raw))
+    assert bodies.restore(one.response.body) == raw.replace(TOKEN.encode(), b"{{cpproxy:token:1}}")
+
+
+def test_the_chunks_of_a_stream_still_add_up() -> None:
+    pieces = [b'data: {"token": "Zk3-sec', b'ret-Qx81"}\n\n', b"data: end\n\n"]
+    text = b"".join(pieces)
+    (one,) = redact(interaction(told=text, chunks=[(at, len(piece)) for at, piece in enumerate(pieces)]))
+    made = bodies.restore(one.response.body)
+    assert made == text.replace(TOKEN.encode(), b"{{cpproxy:token:1}}")
+    assert sum(size for _, size in one.response.chunks) == len(made)
+    assert one.response.chunks[-1] == (2, len(pieces[-1]))
+
+
+def test_what_stands_in_base64_or_hex_is_a_placeholder_of_its_own() -> None:
+    (one,) = redact(
+        interaction(
+            headers=[("X-Api-Key", TOKEN)], told={"a": TOKEN.encode().hex(), "b": "dXNlcjpaazMtc2VjcmV0LVF4ODE="}
+        )
+    )
+    assert read(one.response.body) == {"a": "{{cpproxy:x-api-key:2:hex}}", "b": "{{cpproxy:x-api-key:3}}"}
+
+
+def test_a_body_that_is_no_text_and_holds_a_secret_is_left_out() -> None:
+    known = [("X-Api-Key", TOKEN)]
+    for raw in (b"\x00\xff" + TOKEN.encode(), gzip.compress(TOKEN.encode()), TOKEN.encode("utf-16")):
+        (one,) = redact(interaction(headers=known, told=raw))
+        assert isinstance(one.response.body, Body)
+        assert (one.response.body.omitted, one.response.body.sha256) == (len(raw), "")
+
+
+def test_a_body_that_is_no_text_and_holds_none_stays() -> None:
+    raw = b"\x89PNG\r\n\x1a\n\x00\x00\xff"
+    (one,) = redact(interaction(headers=[("X-Api-Key", TOKEN)], told=raw))
+    assert bodies.restore(one.response.body) == raw
+
+
+def test_a_token_that_nothing_names_goes() -> None:
+    (one,) = redact(interaction(told={"note": CHANCE}))
+    assert read(one.response.body) == {"note": "{{cpproxy:random:1}}"}
+
+
+def test_a_token_that_nothing_names_stays_where_it_names_a_thing_in_a_path() -> None:
+    first, second = redact(
+        interaction(told={"note": CHANCE}), interaction(f"/things/{CHANCE}", told={"note": CHANCE}, name="x-2")
+    )
+    assert read(first.response.body) == {"note": CHANCE}
+    assert second.request.target == f"/things/{CHANCE}"
+
+
+def test_nothing_of_a_secret_is_held_while_a_recording_goes_on() -> None:
+    marked = mark(interaction(f"/x?token={TOKEN}", [("X-Api-Key", OTHER)], {"password": 'a"b\\c+1'}), Redactor())
+    held = msgspec.json.encode(marked).decode()
+    assert not any(secret in held for secret in (TOKEN, OTHER, 'a\\"b', "c+1"))
+
+
+def test_what_has_no_secret_is_the_very_same_object() -> None:
+    redactor = Redactor()
+    redactor.known.learn(TOKEN, "x", Reason.NAMED)
+    clean = interaction("/x?page=2", [("Accept", "*/*")], {"a": 1}, {"b": ["c"]})
+    assert mark(clean, redactor) is clean
+    assert settle(clean, redactor, since=0) is clean

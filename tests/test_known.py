@@ -1,0 +1,129 @@
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpproxy.core.redaction.finding import Reason
+from cpproxy.core.redaction.known import Known, Standing, choose
+
+SECRET = 'p\u00e4ss/w"rd +&=%41\\x'
+TOKEN = "Zk3-secret-Qx81"
+
+
+def knowing(*values: str, reason: Reason = Reason.NAMED) -> Known:
+    known = Known()
+    for value in values:
+        known.learn(value, "token", reason)
+    return known
+
+
+def left(known: Known, text: str) -> str:
+    """What of a text is left without known secrets."""
+    for one in reversed(known.find(text)):
+        text = text[: one.start] + text[one.end :]
+    return text
+
+
+def in_base64(value: str, before: bytes = b"", after: bytes = b"") -> str:
+    return base64.b64encode(before + value.encode() + after).decode()
+
+
+ENCODINGS = {
+    "as it is": lambda value: value,
+    "in JSON": lambda value: json.dumps(value)[1:-1],
+    "in JSON without escapes": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "in JSON in JSON": lambda value: json.dumps(json.dumps(value))[1:-1],
+    "in JSON in JSON in JSON": lambda value: json.dumps(json.dumps(json.dumps(value)))[1:-1],
+    "with its slashes escaped": lambda value: json.dumps(value)[1:-1].replace("/", "\\/"),
+    "in a URL": lambda value: quote(value, safe=""),
+    "in a URL in lower case": lambda value: quote(value, safe="").replace("%C3%A4", "%c3%a4"),
+    "in a form": quote_plus,
+    "in a URL in a URL": lambda value: quote(quote(value, safe=""), safe=""),
+    "in a URL in JSON": lambda value: json.dumps({"u": f"http://x/?t={quote(value, safe='')}"}),
+    "in hex": lambda value: value.encode().hex(),
+    "in upper hex": lambda value: value.encode().hex().upper(),
+    "in base64": in_base64,
+    "in base64 one byte in": lambda value: in_base64(value, b"x", b"yz"),
+    "in base64 two bytes in": lambda value: in_base64(value, b"xy", b"z"),
+    "in base64url": lambda value: base64.urlsafe_b64encode(b"?" + value.encode()).decode(),
+    "in base64 in JSON": lambda value: json.dumps({"data": in_base64(value, b'{"a":')}),
+}
+
+
+@pytest.mark.parametrize("value", [SECRET, TOKEN, "sham token with spaces", "a" * 7 + "1" * 80], ids=range(4))
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
+def test_a_known_secret_is_found_in_every_encoding(encode: object, value: str) -> None:
+    assert callable(encode)
+    coded = encode(value)
+    text = f"before {coded} after"
+    rest = left(knowing(value), text)
+    assert coded not in rest
+    assert rest.startswith("before")
+    assert rest.endswith(" after")
+
+
+def test_all_of_a_base64_run_goes_since_nobody_could_read_the_rest() -> None:
+    run = in_base64(TOKEN, b"user:", b":more")
+    (one,) = knowing(TOKEN).find(f"Basic {run}, x")
+    assert one.run == run
+    assert f"Basic {run}, x"[one.start : one.end] == run
+
+
+@pytest.mark.parametrize("value", ["short1", "production", "true"], ids=["short", "a common word", "shorter"])
+def test_what_is_short_or_common_is_not_looked_for(value: str) -> None:
+    known = knowing(value)
+    assert known.find(f"x {value} y") == []
+    assert known.version == 0
+    assert list(known.values()) == []
+
+
+def test_a_token_that_nothing_names_is_looked_for_once_it_has_a_name() -> None:
+    known = knowing(TOKEN, reason=Reason.RANDOM)
+    assert known.find(TOKEN) == []
+    assert known.learn(TOKEN, "admin-token", Reason.NAMED) == 0
+    assert [one.secret for one in known.find(TOKEN)] == [0]
+    assert known.secrets[0].role == "admin-token"
+
+
+def test_one_secret_has_one_index_whatever_it_was_found_under() -> None:
+    known = knowing(TOKEN)
+    assert known.learn(TOKEN, "cookie", Reason.SHAPED) == 0
+    assert known.learn("other-secret-1", "cookie", Reason.NAMED) == 1
+    assert known.secrets[0].role == "token"
+
+
+def test_the_longest_goes_where_one_secret_holds_another() -> None:
+    known = knowing("sesame-12", "open-sesame-12-now")
+    assert [(one.secret, one.start) for one in known.find("x open-sesame-12-now, sesame-12")] == [(1, 2), (0, 22)]
+
+
+def test_where_two_secrets_share_characters_nothing_of_either_stays() -> None:
+    known = knowing("abcdefgh-1", "gh-1-zyxwv")
+    assert left(known, "<abcdefgh-1-zyxwv>") == "<>"
+
+
+def test_only_what_was_learnt_since_is_found_again() -> None:
+    known = knowing("first-secret-1")
+    version = known.version
+    known.learn("second-secret-2", "b", Reason.NAMED)
+    text = "first-secret-1 second-secret-2"
+    assert [one.secret for one in known.find(text)] == [0, 1]
+    assert [one.secret for one in known.find(text, since=version)] == [1]
+
+
+def test_thousands_are_known_at_once() -> None:
+    known = knowing(*(f"secret-number-{number:05}" for number in range(3000)))
+    text = "secret-number-00000, secret-number-02999 and secret-number-03000"
+    assert left(known, text) == ",  and secret-number-03000"
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=12))
+def test_what_is_chosen_covers_all_and_overlaps_nowhere(spans: list[tuple[int, int]]) -> None:
+    found = [Standing(start, start + size, number) for number, (start, size) in enumerate(spans)]
+    chosen = choose(found)
+    assert all(one.end <= other.start for one, other in zip(chosen, chosen[1:], strict=False))
+    covered = {at for one in chosen for at in range(one.start, one.end)}
+    assert covered == {at for one in found for at in range(one.start, one.end)}
