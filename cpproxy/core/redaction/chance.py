@@ -31,16 +31,18 @@ _PIECE = re.compile(r"[^=]+(?:={1,2}\Z)?")
 _SEGMENT = re.compile(r"[^/]+")
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[a-z]+[_-][a-z_-]+|\.{1,2}|[A-Z]{4,}")
 
-_DOTTED_BEFORE = re.compile(r"[\w-]{1,128}(?:\.[\w-]{1,128}){0,4}\.\Z")
 _DOTTED_BEHIND = re.compile(r"(?:\.[\w-]{1,2048}){1,5}")
 _ENDING = re.compile(r"[a-z][a-z0-9]{0,4}|[A-Z]{2,4}|[a-z]{2,18}")
 
-_HEAD = re.compile(r"[^\s\"'<>`\\]*\Z")
-_RELATIVE = re.compile(r"(?:\.{0,2}/|[\w.@~%+-]+/)[\w.@~%+/:-]*\Z")
-_PARAMETER = re.compile(r"(?:[?&;]|\A)([\w.$\[\]-]{1,96})=\Z")
-_LABEL = re.compile(r"""([\w.$-]{1,96})(?:\]|\))?["'`]?\s{0,4}(?:=>|[:=>~]|is|was)?\s{0,4}["'`(<\[]{0,2}\Z""")
-_TAG = re.compile(r"<(?:[\w-]{1,40}:)?([\w.-]{1,96})(?:\s[^<>]{0,500})?>[\s\"']{0,8}\Z")
-_DIGEST = re.compile(r"(?:sha(?:1|2|3|224|256|384|512)|md5|crc32c?|blake\w{0,3}|adler32|h1|urn|W/|uuid)\W{0,2}\Z", re.IGNORECASE)
+# What stands before a token is read backwards from it, so that each of these is tried at one place alone.
+_DOTTED_BACK = re.compile(r"(?:\.[\w-]{1,128}+){1,5}+")
+_HEAD_BACK = re.compile(r"[^\s\"'<>`\\]*+")
+_PARAMETER_BACK = re.compile(r"=([\w.$\[\]-]{1,96}+)(?=[?&;]|\Z)")
+_LABEL_BACK = re.compile(r"""["'`(<\[]{0,2}+\s{0,4}+(?:>=|[:=>~]|si|saw)?+\s{0,4}+["'`]?+[\])]?+([\w.$-]{1,96}+)""")
+_TAG_BACK = re.compile(r"[\s\"']{0,8}+>([^<>]{1,600}+)<")
+_TAG_NAME = re.compile(r"(?:[\w-]{1,40}:)?([\w.-]{1,96})")
+_DIGEST_BACK = re.compile(r"\W{0,2}+(?:(?:1|2|3|422|652|483|215)ahs|5dm|c?23crc|\w{0,3}ekalb|23relda|1h|nru|/w|diuu)", re.IGNORECASE)
+_RELATIVE = re.compile(r"(?:\.{0,2}/|[\w.@~%+-]++/)[\w.@~%+/:-]*+")
 _OWN_DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|md5|blake\w{0,3})[-_]", re.IGNORECASE)
 _DATA = re.compile(r"data:[\w/+.-]{0,64}(?:;[\w=-]{1,40}){0,4},\Z")
 _BACK = 640
@@ -81,31 +83,56 @@ class Chances:
         # A boundary of a multipart body begins with two hyphens.
         if token.startswith(_NO_TOKEN) or len(token) > _LONGEST_KEY or _OWN_DIGEST.match(token):
             return
-        before = text[max(0, start - _BACK) : start]
-        dotted = _read_dotted(text, before, start, end)
-        if dotted is None or self._is_harmless(text, before, start, end, name, among):
+        if text[start - 1 : start] == '"' == text[end : end + 1] and (direct := _read_member(text, start)) is not None:
+            if self._judge(direct) is not Verdict.HARMLESS:
+                yield Chance(start, end, decode_text(token))
             return
-        inside = decode_text(token) if dotted.parts == 1 else ""
-        yield dotted._replace(inside=inside)
+        back = text[max(0, start - _BACK) : start][::-1]
+        dotted = _read_dotted(text, back, start, end)
+        if dotted is None or self._is_harmless(back, start, name, among):
+            return
+        yield dotted._replace(inside=decode_text(token) if dotted.parts == 1 else "")
 
-    def _is_harmless(
-        self, text: str, before: str, start: int, end: int, name: str, among: Callable[[int], str]
-    ) -> bool:
+    def _is_harmless(self, back: str, start: int, name: str, among: Callable[[int], str]) -> bool:
         """Whether what stands before a token says that it is an id, a digest, a part of a path or a picture."""
-        found = _HEAD.search(before)
-        head = found[0] if found else ""
-        if head:
-            question = max(head.rfind("?"), head.rfind("#"))
-            if question < 0 and ("://" in head or _RELATIVE.fullmatch(head)):
+        label: str | None = None
+        found = _HEAD_BACK.match(back)
+        if found and found[0]:
+            head = found[0][::-1]
+            if "?" not in head and "#" not in head and ("://" in head or _RELATIVE.fullmatch(head)):
                 return True
-            if _DIGEST.search(head) or _DATA.search(head):
+            if _DIGEST_BACK.match(back) or ("data:" in head and _DATA.search(head)):
                 return True
-        label = _PARAMETER.search(head) or _TAG.search(before[-700:]) or _LABEL.search(before[-120:])
-        if label:
-            return self._judge(label[1]) is Verdict.HARMLESS
-        if before.rstrip()[-1:] in {'"', "'"} and (array := among(start)):
+            if parameter := _PARAMETER_BACK.match(found[0]):
+                label = parameter[1][::-1]
+        if label is None:
+            label = _read_label(back)
+        if label is not None:
+            return self._judge(label) is Verdict.HARMLESS
+        if back.lstrip()[:1] in _QUOTES and (array := among(start)):
             return self._judge(array) is Verdict.HARMLESS
-        return not before.strip(" \"'") and bool(name) and self._judge(name) is Verdict.HARMLESS
+        return not back.strip(" \"'") and bool(name) and self._judge(name) is Verdict.HARMLESS
+
+
+_QUOTES = ('"', "'")
+
+
+def _read_member(text: str, start: int) -> str | None:
+    """The name of the JSON member whose string begins at a place, or None if that is no member's."""
+    last = text.rfind('"', max(0, start - 20), start - 1)
+    if last <= 0 or text[last + 1 : start - 1].strip() != ":":
+        return None
+    first = text.rfind('"', max(0, last - 97), last)
+    return text[first + 1 : last] if first >= 0 else None
+
+
+def _read_label(back: str) -> str | None:
+    """The name before a value, as of an element, a member or a line, or the word before it; read from the end."""
+    if tag := _TAG_BACK.match(back):
+        named = _TAG_NAME.match(tag[1][::-1])
+        return named[1] if named else None
+    found = _LABEL_BACK.match(back)
+    return found[1][::-1] if found else None
 
 
 @lru_cache(maxsize=8192)
@@ -137,9 +164,9 @@ def _is_base64(piece: str) -> bool:
     return is_random(joined) and find_evidence(joined)[1] * 5 >= len(joined) * 3
 
 
-def _read_dotted(text: str, before: str, start: int, end: int) -> Chance | None:
+def _read_dotted(text: str, back: str, start: int, end: int) -> Chance | None:
     """The token with the parts that dots join to it; None where these make it the name of a file or of a host."""
-    ahead = _DOTTED_BEFORE.search(before[-700:]) if before.endswith(".") else None
+    ahead = _DOTTED_BACK.match(back)
     behind = _DOTTED_BEHIND.match(text, end)
     if not ahead and not behind:
         return Chance(start, end)

@@ -65,7 +65,8 @@ _BARE_JSON = re.compile(
 _LINE = re.compile(r"[^\r\n]*+")
 _LINE_JSON = re.compile(r'[^"\\\r\n]*+')
 _NEXT_MEMBER = re.compile(r"""[ \t]*+[,;&|][ \t]*+["']?[\w.-]{1,64}["']?[ \t]?[=:]|[ \t]++\#[ \t]|[ \t]++--?[A-Za-z]""")
-_STARTS_LINE = re.compile(r"(?:\A|[\r\n\"'`])[ \t>*<|$#+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[eHd][ \t]*)?\Z")
+_LINE_START = re.compile(r"[ \t>*<|$#+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[eHd][ \t]*)?")
+_LINE_BACK = re.compile(r"[^\r\n\"'`]*+")
 _TRAILING = ".,;:!?"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _SCHEME = re.compile(
@@ -144,7 +145,7 @@ def _read_bare(
         return
     scheme = _SCHEME.match(text, at)
     if sign == ":" and joint["after"] or (not parameter and sign == "="):
-        starts = _STARTS_LINE.search(text, max(0, begin - 64), begin)
+        starts = _starts_line(text, begin)
         line = (_LINE_JSON if in_json else _LINE).match(text, at)
         if starts and line and not scheme:
             stop = _NEXT_MEMBER.search(text, at, line.end())
@@ -177,6 +178,13 @@ def _read_bare(
         yield value._replace(text=read_parameter(value.text, plus=before != ";"))
     else:
         yield value
+
+
+def _starts_line(text: str, begin: int) -> bool:
+    """Whether nothing but signs stands before a place in its line or in its string."""
+    found = _LINE_BACK.match(text[max(0, begin - 64) : begin][::-1])
+    before = found[0][::-1] if found else ""
+    return len(before) < 64 and bool(_LINE_START.fullmatch(before))
 
 
 def read_parameter(text: str, *, plus: bool = True) -> str:

@@ -10,12 +10,18 @@ from collections.abc import Iterator
 from cpproxy.core.redaction.contexts import Container, Value, read_content, read_parameter
 from cpproxy.core.redaction.documents import unescape
 
-_NAMES = r"(?:[\w.:-]{0,40}?(?:name|key|field|header|property|param|parameter|variable|var|attribute|option|setting|env|id|k))"
+_LABEL = re.compile(
+    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|\b(?:var|env|id|k))", re.IGNORECASE
+)
 _VALUES = r"(?:[\w.:-]{0,40}?(?:value|content|val|data|secret|v))"
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _SCALAR = rf"(?:{_STRING}|[\w.+-]++)"
 
-_MEMBER_BEFORE = re.compile(rf"""(?P<quote>["'])(?P<label>{_NAMES})(?P=quote)\s*:\s*["']\Z""", re.IGNORECASE)
+# What stands before the name is read backwards from it: `"name": "`, `name="`, `- name: `, `ParameterKey=`.
+_BACK = re.compile(
+    r"""(?P<open>["']?+)(?P<between>[ \t\r\n]{0,40}+)(?P<sign>[:=])[ \t\r\n]{0,40}+(?P<quote>["']?+)(?P<label>[\w.:\[\]%-]{1,60}+)"""
+)
+_TAG_BACK = re.compile(r"\s{0,40}+>(?:[^<>]{0,200}\s)?(?P<label>[\w.:-]{1,60}+)<")
 _VALUE_MEMBER = re.compile(
     rf'"(?:\s*+,\s*+"(?!{_VALUES}"){_STRING[1:]}\s*+:\s*+{_SCALAR})*+\s*+,\s*+"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
     re.IGNORECASE | re.DOTALL,
@@ -23,15 +29,13 @@ _VALUE_MEMBER = re.compile(
 _VALUE_KEY = re.compile(rf'"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"', re.IGNORECASE | re.DOTALL)
 _MEMBERS_BETWEEN = re.compile(rf"(?:\s*+,\s*+{_STRING}\s*+:\s*+{_SCALAR})*+", re.DOTALL)
 _SINGLE_QUOTED = re.compile(rf"'\s*+,\s*+'{_VALUES}'\s*+:\s*+'(?P<value>(?:[^'\\\n]++|\\.)*+)'", re.IGNORECASE)
-_BACK = 2000
+_REACH = 2000
 
-_YAML_BEFORE = re.compile(rf"(?:\A|[\n{{,-])[ \t-]*(?P<label>{_NAMES}):[ \t]+[\"']?\Z", re.IGNORECASE)
 _YAML_VALUE = re.compile(
     rf"""["']?[ \t]*+(?:\r?\n[ \t]*+|,[ \t]*+){_VALUES}:[ \t]++(?:"(?P<double>[^"\n]*+)"|'(?P<single>[^'\n]*+)'|(?P<bare>[^\s"'][^\r\n,}}]*+))""",
     re.IGNORECASE,
 )
 
-_ATTRIBUTE_BEFORE = re.compile(rf"(?:{_NAMES}|type)\s*=\s*(?P<quote>[\"']?)\Z", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     rf"""\s{_VALUES}\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=]+))""", re.IGNORECASE
 )
@@ -39,34 +43,31 @@ _LONGEST_TAG = 4000
 _PART = re.compile(
     r"""["']?(?:;[^\r\n]{0,500})?\r?\n(?:[A-Za-z-]{1,40}:[^\r\n]{0,500}\r?\n){0,8}\r?\n(?P<value>.*?)(?=\r?\n--|\Z)""", re.DOTALL
 )
-_PARAMETER_BEFORE = re.compile(r"(?:\A|[?&;])[\w.%\[\]-]{0,60}?(?:name|key)=\Z", re.IGNORECASE)
 _PARAMETER = re.compile(r"&[\w.%\[\]-]{0,60}?(?:value|content)=(?P<value>[^&\s\"'<>\\]+)", re.IGNORECASE)
 _ELEMENT_AFTER = re.compile(
     rf"\s*</[\w:.-]+>\s*<(?:string|data|{_VALUES})(?:\s[^<>]*)?>(?:\s*<(?:string|{_VALUES})(?:\s[^<>]*)?>)?", re.IGNORECASE
 )
-_ELEMENT_BEFORE = re.compile(rf"<{_NAMES}(?:\s[^<>]{{0,200}})?>\s*\Z", re.IGNORECASE)
 
 
 def read_pair(text: str, begin: int, end: int) -> Iterator[Value]:
     """The value that goes with a name that stands as a value from `begin` to `end`, if one does."""
-    before = text[max(0, begin - 120) : begin]
-    last = before.rstrip(" \t")[-1:]
-    behind = text[end : end + 1]
-    if last in {'"', "'"} and behind == last and (member := _MEMBER_BEFORE.search(before)):
-        yield from _read_member(text, begin - len(before) + member.start(), begin, end)
-        return
-    if (found := _ATTRIBUTE_BEFORE.search(before)) and last in {"=", '"', "'"}:
-        yield from _read_attribute(text, begin, end)
-        if found["quote"] == "" and (pair := _PARAMETER_BEFORE.search(before)) and pair:
-            yield from _read_parameter(text, end)
-        return
-    if last == ">" and behind in {"<", " ", "\n", "\r"} and _ELEMENT_BEFORE.search(before):
+    back = text[max(0, begin - 300) : begin][::-1]
+    if found := _BACK.match(back):
+        label = found["label"][::-1]
+        if not (_LABEL.fullmatch(label) or (label.lower() == "type" and found["sign"] == "=")):
+            return
+        if found["sign"] == "=":
+            yield from _read_attribute(text, begin, end)
+            if not found["open"]:
+                yield from _read_parameter(text, end)
+        elif found["quote"] and found["open"] and text.startswith(found["open"], end):
+            yield from _read_member(text, begin - found.end("quote") - len(label) - 1, begin, end)
+        elif behind := _YAML_VALUE.match(text, end):
+            group = next(name for name in ("double", "single", "bare") if behind[name] is not None)
+            yield Value(*behind.span(group), behind[group].rstrip())
+    elif (tag := _TAG_BACK.match(back)) and _LABEL.fullmatch(tag["label"][::-1]):
         if after := _ELEMENT_AFTER.match(text, end):
             yield from _values(read_content(text, after.end()))
-        return
-    if _YAML_BEFORE.search(before) and (found := _YAML_VALUE.match(text, end)):
-        group = next(name for name in ("double", "single", "bare") if found[name] is not None)
-        yield Value(*found.span(group), found[group].rstrip())
 
 
 def _values(found: Iterator[Value | Container]) -> Iterator[Value]:
@@ -82,7 +83,7 @@ def _read_member(text: str, key: int, begin: int, end: int) -> Iterator[Value]:
     if behind := _VALUE_MEMBER.match(text, end):
         yield Value(*behind.span("value"), unescape(behind["value"]))
         return
-    before = text.rfind("{", max(0, key - _BACK), key) + 1
+    before = text.rfind("{", max(0, key - _REACH), key) + 1
     for found in _VALUE_KEY.finditer(text, before, key):
         between = _MEMBERS_BETWEEN.match(text, found.end(), key)
         reached = between.end() if between else found.end()

@@ -175,7 +175,7 @@ SHAPES = (
     _shape("onepassword-token", "ops_eyj a3-", r"(?:ops_eyJ[A-Za-z0-9+/=_-]{100,}|A3-[A-Z0-9]{6}-[A-Z0-9]{6,11}(?:-[A-Z0-9]{5}){3,5})"),
     _shape("openshift-token", "sha256~", rf"sha256~{_U}{{32,}}", apart=False),
     _shape("nkey", "suaa suab suac suad suae suaf suag suah suai suaj suak sual suam suan suao suap", r"SU[A-Z2-7]{56}(?![A-Za-z0-9])"),
-    _shape("telegram-token", ":aa", rf"\d{{8,10}}:AA{_U}{{30,40}}", back=(8, 9, 10)),
+    _shape("telegram-token", ":aa", rf"(?<!\d)\d{{8,10}}:AA{_U}{{30,40}}", apart=False, back=(8, 9, 10)),
     _shape("facebook-token", "eaac eaab eaag", rf"EAA[A-Z]{_W}{{60,}}"),
     _shape("twitter-token", "aaaaaaaaaaaaaaaaaaaa", r"A{20,24}[A-Za-z0-9%+/=]{40,}"),
 )  # fmt: skip
