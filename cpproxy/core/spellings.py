@@ -78,26 +78,34 @@ class Plain:
 
 def read(text: str) -> Plain:
     """The text with all escapes read, `LEVELS` deep."""
-    steps = []
+    steps: list[tuple[list[int], list[int]]] = []
     for _ in range(LEVELS):
-        if not any(one in text for one in _BEGINNINGS):
+        plain = read_once(text)
+        if plain is None:
             break
-        made: list[str] = []
-        here, back = [], []
-        length = at = 0
-        for found in _SPELLED.finditer(text):
-            start, end = found.span()
-            made += (text[at:start], _read(found[0])[0])
-            length += start - at + 1
-            here.append(length)
-            back.append(end)
-            at = end
-        if not here:
-            break
-        made.append(text[at:])
-        text = "".join(made)
-        steps.append((here, back))
+        text = plain.text
+        steps += plain.steps
     return Plain(text, tuple(steps))
+
+
+def read_once(text: str) -> Plain | None:
+    """The text with its outermost escapes read, or None if it has none."""
+    if not any(one in text for one in _BEGINNINGS):
+        return None
+    made: list[str] = []
+    here, back = [], []
+    length = at = 0
+    for found in _SPELLED.finditer(text):
+        start, end = found.span()
+        made += (text[at:start], _read(found[0])[0])
+        length += start - at + 1
+        here.append(length)
+        back.append(end)
+        at = end
+    if not here:
+        return None
+    made.append(text[at:])
+    return Plain("".join(made), ((here, back),))
 
 
 def find_open(text: str) -> int:

@@ -1,0 +1,197 @@
+"""Tokens that are long and random and that nothing names, and what tells them from ids, digests, paths and pictures.
+
+An id may be as random as a key. What it is then is told by what stands around it: a name that says id or digest, a URL
+whose path it is a part of, a file's ending.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from cpproxy.core.redaction.names import Verdict
+from cpproxy.core.redaction.randomness import SHORTEST, find_evidence, is_random, is_wordlike
+
+type Span = tuple[int, int]
+
+
+class Chance(NamedTuple):
+    """A token that is random: `inside` is what it says when it is base64 of a text, and `parts` how many it has."""
+
+    start: int
+    end: int
+    inside: str = ""
+    parts: int = 1
+
+
+_RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
+_PIECE = re.compile(r"[^=]+(?:={1,2}\Z)?")
+_SEGMENT = re.compile(r"[^/]+")
+_WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[a-z]+[_-][a-z_-]+|\.{1,2}|[A-Z]{4,}")
+
+_DOTTED_BEHIND = re.compile(r"(?:\.[\w-]{1,2048}){1,5}")
+_ENDING = re.compile(r"[a-z][a-z0-9]{0,4}|[A-Z]{2,4}|[a-z]{2,18}")
+
+# What stands before a token is read backwards from it, so that each of these is tried at one place alone.
+_DOTTED_BACK = re.compile(r"(?:\.[\w-]{1,128}+){1,5}+")
+_HEAD_BACK = re.compile(r"[^\s\"'<>`\\]*+")
+_PARAMETER_BACK = re.compile(r"=([\w.$\[\]-]{1,96}+)(?=[?&;]|\Z)")
+_LABEL_BACK = re.compile(r"""["'`(<\[]{0,2}+\s{0,4}+(?:>=|[:=>~]|si|saw)?+\s{0,4}+["'`]?+[\])]?+([\w.$-]{1,96}+)""")
+_TAG_BACK = re.compile(r"[\s\"']{0,8}+>([^<>]{1,600}+)<")
+_TAG_NAME = re.compile(r"(?:[\w-]{1,40}:)?([\w.-]{1,96})")
+_DIGEST_BACK = re.compile(r"\W{0,2}+(?:(?:1|2|3|422|652|483|215)ahs|5dm|c?23crc|\w{0,3}ekalb|23relda|1h|nru|/w|diuu)", re.IGNORECASE)
+_RELATIVE = re.compile(r"(?:\.{0,2}/|[\w.@~%+-]++/)[\w.@~%+/:-]*+")
+_OWN_DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|md5|blake\w{0,3})[-_]", re.IGNORECASE)
+_DATA = re.compile(r"data:[\w/+.-]{0,64}(?:;[\w=-]{1,40}){0,4},\Z")
+_BACK = 640
+
+# How what is no text begins in base64: pictures, fonts, archives, PDF, public keys of SSH.
+_MAGIC = (
+    "iVBORw0KGgo /9j/ R0lGOD UklGR JVBERi0 UEsDB H4sI AAABAA d09G T1RUTw AAEAAAA SUkqA TU0AK Qk0 KLUv QlpoO "
+    "AAAAB3NzaC1 AAAAC3NzaC1 AAAAE2VjZHNh AAAAH ZnR5c SUQz T2dnUw GkXfo"
+).split()
+_NO_TOKEN = ("--", *_MAGIC)
+_LONGEST_KEY = 20_000
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}")
+
+
+class Chances:
+    """Finds random tokens; `judge` tells what a name says of its value."""
+
+    def __init__(self, judge: Callable[[str], Verdict]) -> None:
+        self._judge = judge
+
+    def find(self, text: str, name: str, skipped: Iterable[Span], among: Callable[[int], str]) -> Iterator[Chance]:
+        """The tokens in a text that stands under a name, but for those within `skipped`, which are in order.
+
+        `among` tells under which name the array stands in which there is a string at a place.
+        """
+        waiting = iter(skipped)
+        start, end = next(waiting, (len(text), len(text)))
+        for run in _RUN.finditer(text):
+            while end <= run.start():
+                start, end = next(waiting, (len(text), len(text)))
+            if start < run.end():
+                continue
+            for first, last in split_run(run[0]):
+                yield from self._look(text, run.start() + first, run.start() + last, name, among)
+
+    def _look(self, text: str, start: int, end: int, name: str, among: Callable[[int], str]) -> Iterator[Chance]:
+        token = text[start:end]
+        # A boundary of a multipart body begins with two hyphens.
+        if token.startswith(_NO_TOKEN) or len(token) > _LONGEST_KEY or _OWN_DIGEST.match(token):
+            return
+        if text[start - 1 : start] == '"' == text[end : end + 1] and (direct := _read_member(text, start)) is not None:
+            if self._judge(direct) is not Verdict.HARMLESS:
+                yield Chance(start, end, decode_text(token))
+            return
+        back = text[max(0, start - _BACK) : start][::-1]
+        dotted = _read_dotted(text, back, start, end)
+        if dotted is None or self._is_harmless(back, start, name, among):
+            return
+        yield dotted._replace(inside=decode_text(token) if dotted.parts == 1 else "")
+
+    def _is_harmless(self, back: str, start: int, name: str, among: Callable[[int], str]) -> bool:
+        """Whether what stands before a token says that it is an id, a digest, a part of a path or a picture."""
+        label: str | None = None
+        found = _HEAD_BACK.match(back)
+        if found and found[0]:
+            head = found[0][::-1]
+            if "?" not in head and "#" not in head and ("://" in head or _RELATIVE.fullmatch(head)):
+                return True
+            if _DIGEST_BACK.match(back) or ("data:" in head and _DATA.search(head)):
+                return True
+            if parameter := _PARAMETER_BACK.match(found[0]):
+                label = parameter[1][::-1]
+        if label is None:
+            label = _read_label(back)
+        if label is not None:
+            return self._judge(label) is Verdict.HARMLESS
+        if back.lstrip()[:1] in _QUOTES and (array := among(start)):
+            return self._judge(array) is Verdict.HARMLESS
+        return not back.strip(" \"'") and bool(name) and self._judge(name) is Verdict.HARMLESS
+
+
+_QUOTES = ('"', "'")
+
+
+def _read_member(text: str, start: int) -> str | None:
+    """The name of the JSON member whose string begins at a place, or None if that is no member's."""
+    last = text.rfind('"', max(0, start - 20), start - 1)
+    if last <= 0 or text[last + 1 : start - 1].strip() != ":":
+        return None
+    first = text.rfind('"', max(0, last - 97), last)
+    return text[first + 1 : last] if first >= 0 else None
+
+
+def _read_label(back: str) -> str | None:
+    """The name before a value, as of an element, a member or a line, or the word before it; read from the end."""
+    if tag := _TAG_BACK.match(back):
+        named = _TAG_NAME.match(tag[1][::-1])
+        return named[1] if named else None
+    found = _LABEL_BACK.match(back)
+    return found[1][::-1] if found else None
+
+
+@lru_cache(maxsize=8192)
+def split_run(run: str) -> tuple[Span, ...]:
+    """Where in a run of letters, digits and what base64 knows the random tokens stand, in order."""
+    if not is_random(run) and "=" not in run and "/" not in run:
+        return ()
+    found: list[Span] = []
+    for piece in _PIECE.finditer(run):
+        start, end = piece.span()
+        if "/" not in piece[0] or _is_base64(piece[0]):
+            if is_random(piece[0]):
+                found.append((start, end))
+        elif not _WRITTEN.search(piece[0]):
+            found += [
+                (start + one.start(), start + one.end()) for one in _SEGMENT.finditer(piece[0]) if is_random(one[0])
+            ]
+    return tuple(found)
+
+
+def _is_base64(piece: str) -> bool:
+    """Whether a piece with slashes is base64 and no path: no part of it is a word, and all of it is drawn by chance."""
+    if "-" in piece or "_" in piece or piece.startswith("//") or (piece[0] == "/" and "/" in piece[1:]):
+        return False
+    parts = piece.rstrip("=").split("/")
+    if any(_WRITTEN.fullmatch(part) and is_wordlike(part) for part in parts):
+        return False
+    joined = "".join(parts)
+    return is_random(joined) and find_evidence(joined)[1] * 5 >= len(joined) * 3
+
+
+def _read_dotted(text: str, back: str, start: int, end: int) -> Chance | None:
+    """The token with the parts that dots join to it; None where these make it the name of a file or of a host."""
+    ahead = _DOTTED_BACK.match(back)
+    behind = _DOTTED_BEHIND.match(text, end)
+    if not ahead and not behind:
+        return Chance(start, end)
+    first = start - len(ahead[0]) if ahead else start
+    last = behind.end() if behind else end
+    parts = text[first:last].split(".")
+    if not behind:
+        return Chance(first, last, "", len(parts))
+    random = [part for part in parts if is_random(part)]
+    if len(parts[-1]) < SHORTEST and (len(random) < 2 or is_wordlike(parts[-1])) and _ENDING.fullmatch(parts[-1]):
+        return None
+    return Chance(first, last, "", len(parts))
+
+
+@lru_cache(maxsize=1024)
+def decode_text(run: str, least: int = 20) -> str:
+    """The text of which a run of letters is the base64, in either alphabet, or nothing."""
+    if len(run) < least or not _BASE64.fullmatch(run):
+        return ""
+    bare = run.rstrip("=")
+    if len(bare) % 4 == 1:
+        return ""
+    try:
+        data = base64.b64decode(bare.replace("-", "+").replace("_", "/") + "=" * (-len(bare) % 4))
+        text = data.decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return text if text.isprintable() or all(one.isprintable() or one in "\n\r\t" for one in text) else ""

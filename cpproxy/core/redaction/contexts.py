@@ -1,0 +1,322 @@
+r"""Which value a name in a text stands for: `"name": "x"`, `name=x&`, `--name x`, `<name>x</name>` and their kin.
+
+A text is read as it stands, on one level of escaping. Where a value ends depends on what it stands in: at the quote
+that closes it, at the next parameter, at the next member of a connection string, at the end of a line. In doubt it is
+read too far rather than too short.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from cpproxy.core.redaction.documents import unescape
+from cpproxy.core.redaction.names import LONGEST, is_cookie, is_phrase
+from cpproxy.core.redaction.words import is_code, is_prose
+from cpproxy.core.redaction.randomness import is_wordlike
+
+
+class Value(NamedTuple):
+    """A value: where it stands in the text, and what it is without the escapes around it."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Container(NamedTuple):
+    """The place where an object, an array, a block of YAML or an element with others in it begins."""
+
+    start: int
+    kind: str
+
+
+_NAME_BACK = re.compile(r"[\w.$-]*")
+_NAME_ON = re.compile(r"[\w.$-]*")
+# What stands between a name and its value. `::` and `==` are a program's, `:/` is a URL's.
+_JOINT = re.compile(
+    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?P<before>[ \t]*+)(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+)"""
+)
+_DOUBLE = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_SINGLE = re.compile(r"'((?:[^'\\\n]++|\\.)*+)'")
+_BACKTICK = re.compile(r"`([^`\n]*+)`")
+_QUOTES = {'"': _DOUBLE, "'": _SINGLE, "`": _BACKTICK}
+
+_NEXT = r"""[\w.%\[\] -]{1,64}"""
+_BARE = re.compile(
+    rf"""(?:[^\s"'`&;,<>]++
+    | &(?!(?:amp;)?[\w.%\[\]-]{{1,64}}=|[\s"'<]|\Z)
+    | ;(?!\s{{0,4}}{_NEXT}=|[\s"'<]|\Z)
+    | ,(?!\s{{0,4}}["']?[\w.-]{{1,64}}["']?\s{{0,2}}[=:]|[\s"'<]|\Z)
+    | ["'`](?![\s,;:)\]}}>&<]|\Z)
+    | <(?![/!A-Za-z]) | >)*+""",
+    re.VERBOSE,
+)
+# In a string of a JSON text: what would end the string, or escape something in it, ends the value.
+_BARE_JSON = re.compile(
+    rf"""(?:[^\s"\\&;,<>]++
+    | &(?!(?:amp;)?[\w.%\[\]-]{{1,64}}=|[\s"'<\\]|\Z)
+    | ;(?!\s{{0,4}}{_NEXT}=|[\s"'<\\]|\Z)
+    | ,(?!\s{{0,4}}[\w.-]{{1,64}}\s{{0,2}}[=:]|[\s"'<\\]|\Z)
+    | <(?![/!A-Za-z]) | >)*+""",
+    re.VERBOSE,
+)
+_LINE = re.compile(r"[^\r\n]*+")
+_LINE_JSON = re.compile(r'[^"\\\r\n]*+')
+_NEXT_MEMBER = re.compile(r"""[ \t]*+[,;&|][ \t]*+["']?[\w.-]{1,64}["']?[ \t]?[=:]|[ \t]++\#[ \t]|[ \t]++--?[A-Za-z]""")
+_LINE_START = re.compile(r"[ \t>*<|$#+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[eHd][ \t]*)?")
+_LINE_BACK = re.compile(r"[^\r\n\"'`]*+")
+_TRAILING = ".,;:!?"
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_SCHEME = re.compile(
+    r"(?:Bearer|Basic|Token|Negotiate|NTLM|Digest|ApiKey|Api-Key|GenieKey|SSWS|OAuth|Hawk|AWS|AWS4-[A-Z0-9-]+|Key|PVEAPIToken"
+    r"|GoogleLogin|SharedKey(?:Lite)?|SharedAccessSignature|Splunk|Klaviyo-API-Key|DPoP|Access-Key|Client-ID|MAC)[ ]+",
+    re.IGNORECASE,
+)
+
+_ELEMENT = re.compile(r"(?:\s[^<>]{0,2000})?(?<!/)>")
+_CONTENT = re.compile(r"\s*+(?:<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>|(?P<text>[^<]++))", re.DOTALL)
+_BLOCK_SCALAR = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?\r?\n")
+
+
+def find_name(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Where the name begins and ends that holds a word, or None if that is too long for one."""
+    floor = max(0, start - LONGEST)
+    reversed_part = text[floor:start][::-1]
+    found = _NAME_BACK.match(reversed_part)
+    begin = start - (found.end() if found else 0)
+    behind = _NAME_ON.match(text, end, end + LONGEST)
+    finish = behind.end() if behind else end
+    # A sentence ends in a dot that is no part of a name, and a number of hyphens is a flag's.
+    while finish > end and text[finish - 1] in ".-$":
+        finish -= 1
+    return None if finish - begin > LONGEST else (begin, finish)
+
+
+def read_value(text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool) -> Iterator[Value | Container]:
+    """The value behind a name that stands from `begin` to `end`, if the text says there that it has one."""
+    joint = _JOINT.match(text, end)
+    if joint:
+        yield from _read_joined(text, name, begin, joint, in_json=in_json, in_form=in_form)
+    elif begin and text[begin - 1] in "<:" and text[end : end + 1] in {">", " ", "\n", "\t", "\r"}:
+        yield from _read_element(text, begin, end)
+    elif text[begin] == "-" and (begin == 0 or text[begin - 1] in " \t\n\"'[,("):
+        yield from _read_flag(text, end)
+    else:
+        yield from _read_spaced(text, name, begin, end)
+
+
+def _read_joined(
+    text: str, name: str, begin: int, joint: re.Match[str], *, in_json: bool, in_form: bool
+) -> Iterator[Value | Container]:
+    at = joint.end()
+    sign = joint["sign"]
+    if joint["quote"] and begin and text[begin - 1] == joint["quote"][-1]:
+        at += len(text[at : at + 200]) - len(text[at : at + 200].lstrip())
+    one = text[at : at + 1]
+    if one in _QUOTES and (found := _QUOTES[one].match(text, at)):
+        yield Value(*found.span(1), unescape(found[1]) if one != "`" else found[1])
+        return
+    if one in "{[" and one and text[at + 1 : at + 200].lstrip()[:1] in {'"', "'", "{", "[", "}", "]"}:
+        if not text.startswith("{{", at):
+            yield Container(at, "json")
+            return
+    if one == "[":
+        at += 1
+    if sign == ":" and one in {"|", ">"} and (block := _BLOCK_SCALAR.match(text, at)):
+        yield from _read_block(text, begin, block.end())
+        return
+    if sign == ":" and one in {"\r", "\n"} and not in_json and not joint["quote"]:
+        yield Container(at, "yaml")
+        return
+    yield from _read_bare(text, name, begin, at, joint, in_json=in_json, in_form=in_form)
+
+
+def _read_bare(
+    text: str, name: str, begin: int, at: int, joint: re.Match[str], *, in_json: bool, in_form: bool
+) -> Iterator[Value]:
+    sign = joint["sign"]
+    parameter = sign == "=" and not joint["before"] and not joint["after"]
+    before = text[begin - 1] if begin else ""
+    if is_cookie(name) and sign == ":":
+        line = (_LINE_JSON if in_json else _LINE).match(text, at)
+        yield _trimmed(text, at, line.end() if line else at, begin)
+        return
+    scheme = _SCHEME.match(text, at)
+    if sign == ":" and joint["after"] or (not parameter and sign == "="):
+        starts = _starts_line(text, begin)
+        line = (_LINE_JSON if in_json else _LINE).match(text, at)
+        if starts and line and not scheme:
+            stop = _NEXT_MEMBER.search(text, at, line.end())
+            end = stop.start() if stop else line.end()
+            whole = _trimmed(text, at, end, begin)
+            rest = whole.text
+            if " " in rest and is_phrase(name) and not is_prose(rest) and len(rest) < 400:
+                yield whole
+                return
+            if " " not in rest and rest:
+                if not (sign == "=" and is_code(rest)):
+                    yield whole
+                return
+    elif sign == ":" and not before and scheme is None and in_json:
+        return
+    if scheme:
+        yield from _read_schemed(text, at, scheme, in_json=in_json)
+        return
+    found = (_BARE_JSON if in_json else _BARE).match(text, at)
+    value = _trimmed(text, at, found.end() if found else at, begin)
+    if not value.text:
+        return
+    if not parameter:
+        # In a sentence (`invalid token: expired`) and in a program (`token = get()`) words are no secrets.
+        if is_code(value.text) or (value.text.isalpha() and is_wordlike(value.text) and before not in {"{", ",", "-"}):
+            return
+        yield value
+        return
+    if (in_form or before in {"?", "&", ";"} or joint["brackets"]) and ("%" in value.text or "+" in value.text):
+        yield value._replace(text=read_parameter(value.text, plus=before != ";"))
+    else:
+        yield value
+
+
+def _starts_line(text: str, begin: int) -> bool:
+    """Whether nothing but signs stands before a place in its line or in its string."""
+    found = _LINE_BACK.match(text[max(0, begin - 64) : begin][::-1])
+    before = found[0][::-1] if found else ""
+    return len(before) < 64 and bool(_LINE_START.fullmatch(before))
+
+
+def read_parameter(text: str, *, plus: bool = True) -> str:
+    """A parameter's value from how it stands in a query or a form."""
+    if plus and "+" in text and not _BASE64.fullmatch(text):
+        text = text.replace("+", " ")
+    return unquote(text, errors="surrogateescape") if "%" in text else text
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}|[A-Za-z0-9+/]{16,}(?:%3[dD]){0,2}")
+
+
+def _read_schemed(text: str, at: int, scheme: re.Match[str], *, in_json: bool) -> Iterator[Value]:
+    """The credential behind a scheme: one token, or a list of parameters up to the end of the line or string."""
+    found = _PARAMETERS.match(text, scheme.end())
+    if found is None or found.end() == scheme.end():
+        found = (_BARE_JSON if in_json else _BARE).match(text, scheme.end())
+    if found:
+        value = _trimmed(text, scheme.end(), found.end(), at)
+        if value.text:
+            yield value
+
+
+_PARAMETERS = re.compile(
+    r"""[A-Za-z][\w-]{0,40}=(?:"[^"\r\n]*+"|\\"[^"\\\r\n]*+\\"|[^\s,"'\\]++)(?:,?\ ?[A-Za-z][\w-]{0,40}=(?:"[^"\r\n]*+"|\\"[^"\\\r\n]*+\\"|[^\s,"'\\]++))++"""
+)
+
+
+def _trimmed(text: str, start: int, end: int, begin: int) -> Value:
+    """A bare value without what belongs to the sentence or the bracket around it."""
+    while start < end and text[start] in " \t":
+        start += 1
+    behind = text[end : end + 1]
+    while end > start:
+        last = text[end - 1]
+        if last in " \t" or (last in "\"'`" and begin and text[begin - 1] == last):
+            end -= 1
+        elif last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"):
+            end -= 1
+        elif last in _BRACKETS and text.count(_BRACKETS[last], start, end) < text.count(last, start, end):
+            end -= 1
+            behind = last
+            continue
+        else:
+            break
+    return Value(start, end, text[start:end])
+
+
+def _read_block(text: str, begin: int, at: int) -> Iterator[Value]:
+    """A block scalar of YAML: the lines that are indented further than its name."""
+    line = text.rfind("\n", max(0, begin - 400), begin) + 1
+    indent = len(text[line:begin]) - len(text[line:begin].lstrip(" -"))
+    found = re.compile(rf"(?:[ ]{{{indent + 1},}}[^\n]*+(?:\n|\Z)|[ \t]*+\n)*+").match(text, at)
+    if found and found.end() > at:
+        raw = found[0]
+        start = at + len(raw) - len(raw.lstrip())
+        end = at + len(raw.rstrip())
+        if start < end:
+            yield Value(start, end, "\n".join(row.strip() for row in text[start:end].split("\n")))
+
+
+def _read_element(text: str, begin: int, end: int) -> Iterator[Value | Container]:
+    opening = begin - 1
+    if text[opening] == ":":  # a prefix: `<ns:name>`
+        opening = text.rfind("<", max(0, begin - 40), begin)
+        if opening < 0 or not text[opening + 1 : begin - 1].replace("-", "").replace("_", "").isalnum():
+            return
+    tag = _ELEMENT.match(text, end)
+    if tag is None:
+        return
+    yield from read_content(text, tag.end())
+
+
+def read_content(text: str, at: int) -> Iterator[Value | Container]:
+    """What stands in an element whose opening tag ends at a place."""
+    found = _CONTENT.match(text, at)
+    if found is None:
+        if text[at : at + 1] == "<" and text[at + 1 : at + 2].isalpha():
+            yield Container(at, "xml")
+        return
+    group = "text" if found["data"] is None else "data"
+    raw = found[group]
+    start = found.start(group) + len(raw) - len(raw.lstrip())
+    end = found.start(group) + len(raw.rstrip())
+    if start < end:
+        yield Value(start, end, html.unescape(text[start:end]) if group == "text" else text[start:end])
+    elif text[found.end() : found.end() + 1] == "<" and text[found.end() + 1 : found.end() + 2].isalpha():
+        yield Container(found.end(), "xml")
+
+
+_FLAG = re.compile(r"""(?P<quote>["'])?(?P<between>[ \t]++|["']?,[ \t\r\n]*+)(?P<open>\\?["'])?""")
+
+
+def _read_flag(text: str, end: int) -> Iterator[Value]:
+    """The argument behind `--name`, in a command line or in a list of arguments."""
+    found = _FLAG.match(text, end)
+    if found is None or ("," in found["between"]) != bool(found["quote"]):
+        return
+    at = found.end()
+    if found["open"] in {'"', "'"}:
+        literal = _QUOTES[found["open"]].match(text, at - 1)
+        if literal:
+            yield Value(*literal.span(1), unescape(literal[1]))
+        return
+    if not found["open"] and text[at : at + 1] not in {"-", "", "|", ">", "<", "&", ";"}:
+        bare = _BARE.match(text, at)
+        if bare and bare.end() > at:
+            yield _trimmed(text, at, bare.end(), at)
+
+
+_SPACED = re.compile(r"""[ \t]+(?:TO[ \t]+|BY[ \t]+|IS[ \t]+)?(?P<quote>['"])""", re.IGNORECASE)
+_NETRC = re.compile(r"(?:\b(?:login|user|account)[ \t]+\S+|\bdefault|\bmachine[ \t]+\S+)\s+\Z")
+_NETRC_VALUE = re.compile(r"[ \t]+(\S+)")
+_IN_ARRAY = re.compile(r"""["'][ \t\r\n]*+,[ \t\r\n]*+(?=["'])""")
+_PASSWORDS = ("password", "passwd", "pwd", "passphrase")
+
+
+def _read_spaced(text: str, name: str, begin: int, end: int) -> Iterator[Value]:
+    """What stands behind a password without a sign: in SQL, in a .netrc; and a pair in an array."""
+    lowered = name.lower()
+    if lowered.endswith(_PASSWORDS):
+        spaced = _SPACED.match(text, end)
+        if spaced:
+            literal = _QUOTES[spaced["quote"]].match(text, spaced.end() - 1)
+            if literal:
+                yield Value(*literal.span(1), unescape(literal[1]))
+            return
+        if _NETRC.search(text, max(0, begin - 200), begin) and (found := _NETRC_VALUE.match(text, end)):
+            yield Value(*found.span(1), found[1])
+            return
+    before = text[max(0, begin - 64) : begin]
+    if before[-1:] in {'"', "'"} and before[:-1].rstrip()[-1:] in {"[", "("} and (pair := _IN_ARRAY.match(text, end)):
+        literal = _QUOTES[text[pair.end()]].match(text, pair.end())
+        if literal and not (literal[1].isidentifier() and is_wordlike(literal[1])):
+            yield Value(*literal.span(1), unescape(literal[1]))

@@ -1,0 +1,454 @@
+"""Where secrets stand in a text: by their names, by their shapes, and by being long and random.
+
+A text is read level by level: as it stands, then with its escapes read, as often as there are any; a string of a JSON
+text is read for itself, so that no quote within it ends it. What is found on a level has a place in the text as it was
+given. One search for all names and beginnings of shapes tells whether a closer look is worth it.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+import ahocorasick
+
+from cpproxy.core.redaction import shapes, standing
+from cpproxy.core.redaction.chance import Chance, Chances, Span, decode_text
+from cpproxy.core.redaction.containers import read_container
+from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
+from cpproxy.core.redaction.credentials import split_scheme
+from cpproxy.core.redaction.documents import is_json, unescape, walk
+from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.names import KEYWORDS, completes_id, is_cookie, is_secret_within, is_weak, role_of, words_of
+from cpproxy.core.redaction.pairs import read_pair
+from cpproxy.core.redaction.policy import Policy, Verdict
+from cpproxy.core.redaction.shapes import Shape, Shaped
+from cpproxy.core.redaction.words import is_plain, is_void
+from cpproxy.core.spellings import LEVELS, Plain, read_once
+
+
+class Reason(IntEnum):
+    """How sure it is that a value is a secret; the smaller the surer."""
+
+    NAMED = 1
+    SHAPED = 2
+    RANDOM = 3
+
+
+class Find(NamedTuple):
+    """A secret in a text: where it stands there, what it is without the escapes around it, its role and why it is one.
+
+    `role` is the name under which it was found, in lower-case words with hyphens between, or its shape's, or `random`.
+    """
+
+    start: int
+    end: int
+    value: str
+    role: str
+    reason: Reason
+
+
+_STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\Z)(\s*+:)?', re.DOTALL)
+_MARKER = re.compile(re.escape(MARKER) + r"[^{}]*+\}\}")
+_SCHEMED = re.compile(r"(?:bearer|basic|token|negotiate|ntlm|digest|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S+\Z)", re.IGNORECASE)
+_CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
+_CACHED = 512
+_SHORTEST = 5
+
+
+class _Level:
+    """A text on one level of escaping, and what was found in it so far."""
+
+    def __init__(self, text: str, name: str, kind: str, depth: int) -> None:
+        self.text = text
+        self.name = name
+        self.kind = kind
+        self.depth = depth
+        self.finds: list[Find] = []
+        self.neutral: list[Span] = []
+        self.named_until = 0
+        self.walked_until = 0
+        self.shaped_until = 0
+        self._is_json: bool | None = None
+        self._is_form: bool | None = None
+        self._arrays: tuple[list[int], list[str]] | None = None
+
+    @property
+    def is_json(self) -> bool:
+        if self._is_json is None:
+            self._is_json = is_json(self.text)
+        return self._is_json
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the text is a query or a form, in which `+` is a space and `%26` no end of a value."""
+        if self._is_form is None:
+            text = self.text.strip()
+            self._is_form = self.kind in {"query", "form"} or (
+                "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>")
+            )
+        return self._is_form
+
+    def add(self, start: int, end: int, value: str, role: str, reason: Reason) -> None:
+        self.finds.append(Find(start, end, value, role, reason))
+
+    def take(self, other: "_Level", start: int, plain: Plain) -> None:
+        """Takes over what was found on the next level, in the part of this one that begins at `start`."""
+        for find in other.finds:
+            self.finds.append(
+                find._replace(start=start + plain.origin(find.start), end=start + plain.origin(find.end))
+            )
+        self.neutral += [(start + plain.origin(first), start + plain.origin(last)) for first, last in other.neutral]
+
+    def among(self, place: int) -> str:
+        """Under which name the array stands that has a string at a place, in JSON."""
+        if not self.is_json:
+            return ""
+        if self._arrays is None:
+            leaves = [(leaf.start, leaf.among) for leaf in walk(self.text) if leaf.among]
+            self._arrays = [start for start, _ in leaves], [among for _, among in leaves]
+        starts, names = self._arrays
+        at = bisect_right(starts, place) - 1
+        return names[at] if at >= 0 and place - starts[at] < _CACHED else ""
+
+
+class Finder:
+    """Says where secrets stand in a text, by the built-in knowledge and that of a config."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._chances = Chances(policy.judge)
+        self._words = ahocorasick.Automaton()
+        entries: dict[str, list[object]] = {word: [None] for word in KEYWORDS | policy.keywords}
+        for beginning, fitting in shapes.BEGINNINGS.items():
+            entries.setdefault(beginning, []).extend(fitting)
+        for beginning, reader in standing.READERS.items():
+            entries.setdefault(beginning, []).append(reader)
+        for word, acts in entries.items():
+            self._words.add_word(word, (len(word), tuple(acts)))
+        self._words.make_automaton()
+        self._find_short = lru_cache(maxsize=4096)(self._find_in_value)
+
+    def find_in_text(self, text: str, *, name: str = "", json: bool = False) -> list[Find]:
+        """The secrets in a text of any kind, in order, none of which overlaps another.
+
+        `name` is the header, member or parameter under which the whole text stands; `json` says that it is JSON.
+        """
+        return self._find(text, name, "", chances=self._policy.judge(name) is not Verdict.HARMLESS, known_json=json)
+
+    def find_in_value(self, value: str, name: str, place: str = "") -> list[Find]:
+        """The secrets in a whole value: all of it if its name says so, else those that stand in it.
+
+        `place` is how the config would write where it stands: `header:X-Pin`, `query:pin`, `$.user.pin`.
+        """
+        if len(value) <= _CACHED:
+            return list(self._find_short(value, name, place))
+        return list(self._find_in_value(value, name, place))
+
+    def find_in_target(self, target: str) -> list[Find]:
+        """The secrets in a request's target, or in any URL. What is random in a path is an identity."""
+        path, question, query = target.partition("?")
+        level = self._scan(_Level(path, "", "path", 0), chances=False)
+        if question:
+            start = len(path) + 1
+            within = self._scan(_Level(query, "", "query", 0), chances=True)
+            level.take(within, start, Plain(query))
+        return _settle(target, level.finds, level.neutral)
+
+    def also(self, find: Find) -> list[tuple[str, str]]:
+        """What else is known with a secret, as pairs of value and role: the password in `Basic …`, the parts of a DSN."""
+        known: dict[str, str] = {}
+        inner = decode_text(find.value) or _decode_short(find.value)
+        for text in (find.value, inner):
+            user, colon, password = text.partition(":")
+            if text is inner and inner and colon and not is_void(password, "password"):
+                known[inner] = find.role
+                known[password] = "password"
+            elif colon and "://" not in text and user and not any(one in text for one in " {=;,/") and text is not inner:
+                if not is_void(password, "password"):
+                    known[password] = "password"
+            scheme, _, rest = text.partition(" ")
+            if rest and _SCHEMED.match(text):
+                known[rest.strip()] = find.role
+            if len(text) > _SHORTEST:
+                for one in self.find_in_text(text):
+                    known.setdefault(one.value, one.role)
+        known.pop(find.value, None)
+        return [(value, role) for value, role in known.items() if value]
+
+    def _find_in_value(self, value: str, name: str, place: str) -> tuple[Find, ...]:
+        policy = self._policy
+        if not value or policy.is_exempt(value, place, name):
+            return ()
+        verdict = policy.judge(name, place)
+        if verdict is Verdict.SECRET:
+            level = _Level(value, name, "", 0)
+            self._leaf(level, Value(0, len(value), value), name, place)
+            if level.finds:
+                # What stands beside the secret, as a scheme does, may hold another.
+                return tuple(_settle(value, level.finds, [found.span() for found in _MARKER.finditer(value)]))
+        if len(value) < _SHORTEST and not policy.keywords:
+            return ()
+        kind = place.partition(":")[0] if place.startswith(("query:", "form:")) else ""
+        return tuple(self._find(value, name, kind and "", chances=verdict is not Verdict.HARMLESS))
+
+    def _find(self, text: str, name: str, kind: str, *, chances: bool, known_json: bool = False) -> list[Find]:
+        level = _Level(text, name, kind, 0)
+        self._scan(level, chances=chances)
+        finds = level.finds
+        return _settle(text, finds, level.neutral) if finds else []
+
+    # One level of a text.
+
+    def _scan(self, level: _Level, *, chances: bool, inside: bool = False) -> _Level:
+        text = level.text
+        lowered = text.lower()
+        if len(lowered) != len(text):  # a letter whose small form is two
+            lowered = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+        for last, (length, acts) in self._words.iter(lowered):
+            self._look(level, last + 1 - length, last + 1, acts)
+        policy = self._policy
+        for start, end in policy.find_patterns(text):
+            level.add(start, end, text[start:end], "pattern", Reason.SHAPED)
+        if MARKER in text:
+            level.neutral += [found.span() for found in _MARKER.finditer(text)]
+        if policy.knows_paths or "\\u" in text:
+            self._walk(level)
+        skipped = self._descend(level, chances=chances, inside=inside)
+        if chances and skipped is not None:
+            self._take_chances(level, skipped, inside=inside)
+        if policy.exempts:
+            self._exempt(level)
+        return level
+
+    def _look(self, level: _Level, start: int, end: int, acts: tuple[object, ...]) -> None:
+        for act in acts:
+            if act is None:
+                if start >= level.named_until:
+                    self._look_at_name(level, start, end)
+            elif isinstance(act, Shape):
+                if start >= level.shaped_until and (shaped := act.fit(level.text, start)):
+                    self._add_shaped(level, shaped)
+            elif start >= level.shaped_until:
+                self._stand(level, act, start)
+
+    def _stand(self, level: _Level, reader: object, start: int) -> None:
+        assert callable(reader)  # noqa: S101
+        for one in reader(level.text, start):
+            if one.role is None:
+                level.neutral.append((one.start, one.end))
+                level.shaped_until = max(level.shaped_until, one.end)
+            else:
+                level.add(one.start, one.end, one.value, one.role, Reason(one.reason))
+                if one.reason == Reason.SHAPED:
+                    level.shaped_until = max(level.shaped_until, one.end)
+
+    def _add_shaped(self, level: _Level, shaped: Shaped) -> None:
+        level.add(shaped.start, shaped.end, level.text[shaped.start : shaped.end], shaped.role, Reason.SHAPED)
+        level.shaped_until = shaped.end
+        if partner := shapes.find_partner(level.text, shaped):
+            level.add(partner.start, partner.end, level.text[partner.start : partner.end], partner.role, Reason.SHAPED)
+
+    def _look_at_name(self, level: _Level, start: int, end: int) -> None:
+        text = level.text
+        found = find_name(text, start, end)
+        if found is None:
+            return
+        begin, finish = found
+        level.named_until = finish
+        name = text[begin:finish]
+        place = f"{level.kind or 'form'}:{name}" if level.kind != "path" and level.is_form else ""
+        if self._policy.judge(name, place) is not Verdict.SECRET:
+            return
+        met = False
+        for value in read_value(text, name, begin, finish, in_json=level.is_json, in_form=level.is_form):
+            met = True
+            if isinstance(value, Container):
+                self._open(level, value, begin, name)
+            else:
+                self._leaf(level, value, name, place)
+        if not met:
+            for value in read_pair(text, begin, finish):
+                self._leaf(level, value, name, "")
+
+    def _open(self, level: _Level, container: Container, begin: int, name: str) -> None:
+        """Takes the strings of what stands under the name of a secret."""
+        if container.start < level.walked_until:
+            return
+        level.walked_until, members = read_container(level.text, container, begin, name)
+        weak = is_weak(name)
+        for member in members:
+            if not is_secret_within(name, member.name):
+                continue
+            own = self._policy.judge(member.name) if member.name else Verdict.UNKNOWN
+            sure = own is Verdict.SECRET or completes_id(name, member.name)
+            if not sure and (own is Verdict.HARMLESS or (weak and is_plain(member.text))):
+                continue
+            under = member.name if own is Verdict.SECRET else f"{name}-{member.name}" if member.name else name
+            self._leaf(level, Value(member.start, member.end, member.text), under, "", container=name)
+
+    def _leaf(self, level: _Level, value: Value, name: str, place: str, container: str = "") -> None:
+        """Adds a value whose name says that it is a secret, without what of it is none."""
+        words = words_of(container or name)
+        text = value.text
+        if words[-1:] == ("authorization",):
+            scheme, _ = split_scheme("authorization", text)
+        elif "=" in text and is_cookie(container or name):
+            self._crumbs(level, value, only_first=words[0] == "set")
+            return
+        else:
+            found = None if place.startswith("header:") else _SCHEMED.match(text)
+            scheme = found[0] if found else ""
+        if scheme and level.text.startswith(scheme, value.start):
+            value = Value(value.start + len(scheme), value.end, text[len(scheme) :])
+        if self._is_void(value.text, name, place):
+            return
+        level.add(*value, role_of(name), Reason.NAMED)
+
+    def _is_void(self, text: str, name: str, place: str) -> bool:
+        if self._policy.is_named(name, place):  # the config knows better than any list of common words
+            return not text.strip() or text in {"true", "false", "null"} or self._policy.is_exempt(text)
+        return is_void(text, name) or self._policy.is_exempt(text, place, name)
+
+    def _crumbs(self, level: _Level, value: Value, *, only_first: bool) -> None:
+        raw = level.text[value.start : value.end]
+        for found in _CRUMB.finditer(raw):
+            start = value.start + found.start(3)
+            text = found[3].rstrip()
+            if found[2] and text.endswith('"'):
+                text = text[:-1]
+            place = f"cookie:{found[1]}"
+            if self._policy.judge("", place) is not Verdict.HARMLESS and not self._is_void(text, found[1], place):
+                level.add(start, start + len(text), text, role_of(found[1]), Reason.NAMED)
+            if only_first:
+                return
+
+    def _walk(self, level: _Level) -> None:
+        """Looks at each string of a JSON text by its path, and by its name when that is escaped."""
+        if not level.is_json:
+            return
+        for leaf in walk(level.text, paths=self._policy.knows_paths):
+            name = leaf.name or leaf.among
+            verdict = self._policy.judge(name, leaf.path)
+            if verdict is Verdict.SECRET:
+                raw = level.text[leaf.start : leaf.end]
+                self._leaf(level, Value(leaf.start, leaf.end, unescape(raw)), name, leaf.path)
+            elif self._policy.is_exempt("", leaf.path):
+                level.neutral.append((leaf.start, leaf.end))
+
+    def _exempt(self, level: _Level) -> None:
+        """Leaves out what the config exempts by pattern."""
+        exempt = [*self._policy.find_exempt(level.text)]
+        level.finds = [
+            find
+            for find in level.finds
+            if not any(start <= find.start and find.end <= end for start, end in exempt)
+            and not self._policy.is_exempt(find.value)
+        ]
+
+    # Deeper levels, and what is random on the deepest.
+
+    def _descend(self, level: _Level, *, chances: bool, inside: bool) -> list[Span] | None:
+        """Reads the next level. Comes back with what of this one was read there, None for all of it."""
+        if level.depth >= LEVELS or not any(one in level.text for one in "\\%&\x1b"):
+            return []
+        if not level.is_json:
+            plain = read_once(level.text)
+            if plain is None:
+                return []
+            deeper = _Level(plain.text, level.name, "path" if level.kind == "path" else "", level.depth + 1)
+            level.take(self._scan(deeper, chances=chances, inside=inside), 0, plain)
+            return None
+        read: list[Span] = []
+        name = ""
+        for string in _STRING.finditer(level.text):
+            raw = string[1]
+            if string[2]:
+                name = raw
+            if not any(one in raw for one in "\\%&"):
+                continue
+            plain = read_once(raw)
+            if plain is None:
+                continue
+            under = "" if string[2] else name or level.among(string.start(1))
+            deeper = _Level(plain.text, under, "", level.depth + 1)
+            allowed = chances and self._policy.judge(under) is not Verdict.HARMLESS
+            level.take(self._scan(deeper, chances=allowed, inside=inside), string.start(1), plain)
+            read.append(string.span(1))
+        return read
+
+    def _take_chances(self, level: _Level, skipped: list[Span], *, inside: bool) -> None:
+        text = level.text
+        for chance in self._chances.find(text, level.name, skipped, level.among):
+            if any(start <= chance.start < end for start, end in level.neutral):
+                continue
+            if chance.inside:
+                if not inside:
+                    self._look_inside(level, chance)
+                continue
+            role, reason = ("token", Reason.SHAPED) if chance.parts == 3 else ("random", Reason.RANDOM)
+            level.add(chance.start, chance.end, text[chance.start : chance.end], role, reason)
+
+    def _look_inside(self, level: _Level, chance: Chance) -> None:
+        """Adds base64 of a text in which there is a secret: `user:password` is one."""
+        within = self._scan(_Level(chance.inside, "", "", LEVELS - 1), chances=True, inside=True)
+        user, colon, password = chance.inside.partition(":")
+        finds = sorted(within.finds, key=lambda find: find.reason)
+        if finds:
+            role, reason = finds[0].role, finds[0].reason
+        elif colon and user and password and not any(one.isspace() for one in chance.inside) and "/" not in password[:2]:
+            role, reason = "basic", Reason.SHAPED
+        else:
+            return
+        level.add(chance.start, chance.end, level.text[chance.start : chance.end], role, reason)
+
+
+def _decode_short(value: str) -> str:
+    """What base64 of a user and a password says, however short."""
+    if len(value) >= 20 or len(value) % 4:
+        return ""
+    text = decode_text(value, least=4)
+    return text if ":" in text else ""
+
+
+def _settle(text: str, finds: list[Find], neutral: list[Span]) -> list[Find]:
+    """The finds in order, none over another: of two the surer stays whole, then the wider, then the one of less depth.
+
+    What of the other is beside it stays as a find of its own, so that no part of a secret is left.
+    """
+    if len(finds) == 1 and not neutral:
+        return finds if finds[0].start < finds[0].end else []
+    taken = sorted({span for span in neutral if span[0] < span[1]})
+    starts = [start for start, _ in taken]
+    ends = [end for _, end in taken]
+    settled: list[Find] = []
+    for find in sorted(finds, key=lambda one: (one.reason, one.start - one.end, one.start)):
+        for start, end in _free(find.start, find.end, starts, ends):
+            if (start, end) == (find.start, find.end):
+                settled.append(find)
+            elif any(one.isalnum() for one in text[start:end]):
+                settled.append(find._replace(start=start, end=end, value=text[start:end]))
+            else:
+                continue
+            at = bisect_right(starts, start)
+            starts.insert(at, start)
+            ends.insert(at, end)
+    return sorted(settled)
+
+
+def _free(start: int, end: int, starts: list[int], ends: list[int]) -> Iterator[Span]:
+    """The parts between two places that none of the spans covers, which are in order and do not overlap."""
+    at = max(bisect_right(starts, start) - 1, 0)
+    free: list[Span] = []
+    while start < end:
+        while at < len(starts) and ends[at] <= start:
+            at += 1
+        if at >= len(starts) or starts[at] >= end:
+            free.append((start, end))
+            break
+        if starts[at] > start:
+            free.append((start, starts[at]))
+        start = ends[at]
+    return iter(free)

@@ -1,0 +1,117 @@
+"""Pairs in which the name of a secret is a value itself: `{"name": "DB_PASSWORD", "value": "x"}` and its kin.
+
+Lists of environment variables, of headers and of parameters are written so, and the fields of HTML and multipart forms.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+
+from cpproxy.core.redaction.contexts import Container, Value, read_content, read_parameter
+from cpproxy.core.redaction.documents import unescape
+
+_LABEL = re.compile(
+    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|\b(?:var|env|id|k))", re.IGNORECASE
+)
+_VALUES = r"(?:[\w.:-]{0,40}?(?:value|content|val|data|secret|v))"
+_STRING = r'"(?:[^"\\]++|\\.)*+"'
+_SCALAR = rf"(?:{_STRING}|[\w.+-]++)"
+
+# What stands before the name is read backwards from it: `"name": "`, `name="`, `- name: `, `ParameterKey=`.
+_BACK = re.compile(
+    r"""(?P<open>["']?+)(?P<between>[ \t\r\n]{0,40}+)(?P<sign>[:=])[ \t\r\n]{0,40}+(?P<quote>["']?+)(?P<label>[\w.:\[\]%-]{1,60}+)"""
+)
+_TAG_BACK = re.compile(r"\s{0,40}+>(?:[^<>]{0,200}\s)?(?P<label>[\w.:-]{1,60}+)<")
+_VALUE_MEMBER = re.compile(
+    rf'"(?:\s*+,\s*+"(?!{_VALUES}"){_STRING[1:]}\s*+:\s*+{_SCALAR})*+\s*+,\s*+"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
+    re.IGNORECASE | re.DOTALL,
+)
+_VALUE_KEY = re.compile(rf'"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"', re.IGNORECASE | re.DOTALL)
+_MEMBERS_BETWEEN = re.compile(rf"(?:\s*+,\s*+{_STRING}\s*+:\s*+{_SCALAR})*+", re.DOTALL)
+_SINGLE_QUOTED = re.compile(rf"'\s*+,\s*+'{_VALUES}'\s*+:\s*+'(?P<value>(?:[^'\\\n]++|\\.)*+)'", re.IGNORECASE)
+_REACH = 2000
+
+_YAML_VALUE = re.compile(
+    rf"""["']?[ \t]*+(?:\r?\n[ \t]*+|,[ \t]*+){_VALUES}:[ \t]++(?:"(?P<double>[^"\n]*+)"|'(?P<single>[^'\n]*+)'|(?P<bare>[^\s"'][^\r\n,}}]*+))""",
+    re.IGNORECASE,
+)
+
+_ATTRIBUTE = re.compile(
+    rf"""\s{_VALUES}\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=]+))""", re.IGNORECASE
+)
+_LONGEST_TAG = 4000
+_PART = re.compile(
+    r"""["']?(?:;[^\r\n]{0,500})?\r?\n(?:[A-Za-z-]{1,40}:[^\r\n]{0,500}\r?\n){0,8}\r?\n(?P<value>.*?)(?=\r?\n--|\Z)""", re.DOTALL
+)
+_PARAMETER = re.compile(r"&[\w.%\[\]-]{0,60}?(?:value|content)=(?P<value>[^&\s\"'<>\\]+)", re.IGNORECASE)
+_ELEMENT_AFTER = re.compile(
+    rf"\s*</[\w:.-]+>\s*<(?:string|data|{_VALUES})(?:\s[^<>]*)?>(?:\s*<(?:string|{_VALUES})(?:\s[^<>]*)?>)?", re.IGNORECASE
+)
+
+
+def read_pair(text: str, begin: int, end: int) -> Iterator[Value]:
+    """The value that goes with a name that stands as a value from `begin` to `end`, if one does."""
+    back = text[max(0, begin - 300) : begin][::-1]
+    if found := _BACK.match(back):
+        label = found["label"][::-1]
+        if not (_LABEL.fullmatch(label) or (label.lower() == "type" and found["sign"] == "=")):
+            return
+        if found["sign"] == "=":
+            yield from _read_attribute(text, begin, end)
+            if not found["open"]:
+                yield from _read_parameter(text, end)
+        elif found["quote"] and found["open"] and text.startswith(found["open"], end):
+            yield from _read_member(text, begin - found.end("quote") - len(label) - 1, begin, end)
+        elif behind := _YAML_VALUE.match(text, end):
+            group = next(name for name in ("double", "single", "bare") if behind[name] is not None)
+            yield Value(*behind.span(group), behind[group].rstrip())
+    elif (tag := _TAG_BACK.match(back)) and _LABEL.fullmatch(tag["label"][::-1]):
+        if after := _ELEMENT_AFTER.match(text, end):
+            yield from _values(read_content(text, after.end()))
+
+
+def _values(found: Iterator[Value | Container]) -> Iterator[Value]:
+    return (one for one in found if isinstance(one, Value))
+
+
+def _read_member(text: str, key: int, begin: int, end: int) -> Iterator[Value]:
+    """The string under `value` in the object in which the name stands, before it or behind it."""
+    if text[begin - 1] == "'":
+        if single := _SINGLE_QUOTED.match(text, end):
+            yield Value(*single.span("value"), unescape(single["value"]))
+        return
+    if behind := _VALUE_MEMBER.match(text, end):
+        yield Value(*behind.span("value"), unescape(behind["value"]))
+        return
+    before = text.rfind("{", max(0, key - _REACH), key) + 1
+    for found in _VALUE_KEY.finditer(text, before, key):
+        between = _MEMBERS_BETWEEN.match(text, found.end(), key)
+        reached = between.end() if between else found.end()
+        if text[reached:key].strip() == ",":
+            yield Value(*found.span("value"), unescape(found["value"]))
+            return
+
+
+def _read_attribute(text: str, begin: int, end: int) -> Iterator[Value]:
+    """The `value` of the tag in which the name stands, the text of its element, or the part of a multipart form."""
+    if text.rfind("form-data", max(0, begin - 80), begin) >= 0:
+        part = _PART.match(text, end)
+        if part:
+            yield Value(*part.span("value"), part["value"])
+        return
+    opening = text.rfind("<", max(0, begin - 1000), begin)
+    closing = text.find(">", end, end + _LONGEST_TAG)
+    if opening < 0 or closing < 0:
+        return
+    attribute = _ATTRIBUTE.search(text, opening, closing + 1)
+    if attribute:
+        group = next(name for name in ("double", "single", "bare") if attribute[name] is not None)
+        yield Value(*attribute.span(group), html.unescape(attribute[group]))
+    elif text[closing - 1] != "/" and not text.startswith("<input", opening):
+        yield from _values(read_content(text, closing + 1))
+
+
+def _read_parameter(text: str, end: int) -> Iterator[Value]:
+    found = _PARAMETER.match(text, end)
+    if found:
+        yield Value(*found.span("value"), read_parameter(found["value"]))

@@ -1,0 +1,123 @@
+"""Secrets that stand behind a sign of their own, which is no name: a URL's userinfo, `Bearer x`, `curl -u`, a PEM block."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from cpproxy.core.redaction import shapes
+from cpproxy.core.redaction.chance import decode_text
+from cpproxy.core.redaction.documents import unescape
+from cpproxy.core.redaction.randomness import is_random, is_wordlike
+from cpproxy.core.redaction.words import is_void
+
+
+class Standing(NamedTuple):
+    """What stands at a place: `reason` is 1 for what a sign names and 2 for a shape; no role for what is no secret."""
+
+    start: int
+    end: int
+    value: str
+    role: str | None
+    reason: int
+
+
+_AUTHORITY = re.compile(r"://([^/?#\s\"'<>\\,;)]{1,2048})")
+_LOOSE = re.compile(r"://([^\s\"'<>\\@:/?#]{0,128}):(?!\d+/)([^\s\"'<>\\@]{1,128})@(?=[\w.-]+(?::\d+)?(?:[/?#\s\"'<>\\]|\Z))")
+
+
+def _read_userinfo(text: str, at: int) -> Iterator[Standing]:
+    """The password in a URL, and the user where that is a token (RFC 3986 section 3.2.1)."""
+    found = _AUTHORITY.match(text, at)
+    if found is None:
+        return
+    last = found[1].rfind("@")
+    start = found.start(1)
+    if last < 0:
+        if loose := _LOOSE.match(text, at):
+            yield Standing(*loose.span(2), unquote(loose[2]), "userinfo", 1)
+        return
+    user, colon, password = found[1][:last].partition(":")
+    if colon and not is_void(password, "password"):
+        yield Standing(start + len(user) + 1, start + last, unquote(password), "userinfo", 1)
+    if is_random(user) or (len(user) >= 12 and not colon and not is_wordlike(user)):
+        yield Standing(start, start + len(user), unquote(user), "userinfo", 1)
+
+
+_BEARER = re.compile(r"bearer[ \t]+(?P<token>[A-Za-z0-9._~+/:|-]{6,}={0,2})(?![A-Za-z0-9=\"])", re.IGNORECASE)
+_BASIC = re.compile(r"basic[ \t]+(?P<token>[A-Za-z0-9+/]{6,}={0,2})(?![A-Za-z0-9=\"])", re.IGNORECASE)
+
+
+def _read_bearer(text: str, at: int) -> Iterator[Standing]:
+    found = _BEARER.match(text, at)
+    if found:
+        token = found["token"].rstrip(".:")
+        if not is_void(token) and (any(one.isdigit() for one in token) or not is_wordlike(token)):
+            start = found.start("token")
+            yield Standing(start, start + len(token), token, "bearer", 1)
+
+
+def _read_basic(text: str, at: int) -> Iterator[Standing]:
+    found = _BASIC.match(text, at)
+    if found and ":" in decode_text(found["token"], least=6):
+        yield Standing(*found.span("token"), found["token"], "basic", 1)
+
+
+_USER = re.compile(
+    r"""(?:--(?:proxy-)?user|[ \t\"'](?:-u|-U))(?:[ \t=]|["'],\ ?["'])?(?:"(?P<double>[^"\\\n]+)"|'(?P<single>[^'\\\n]+)'|(?P<bare>[^\s"'\\]+))""",
+    re.VERBOSE,
+)
+
+
+def _read_user(text: str, at: int) -> Iterator[Standing]:
+    """The password of `curl -u user:password`."""
+    found = _USER.match(text, at)
+    if found is None:
+        return
+    group = next(name for name in ("double", "single", "bare") if found[name] is not None)
+    user, colon, password = found[group].partition(":")
+    if colon and user and "/" not in user and not is_void(password, "password"):
+        start = found.start(group) + len(user) + 1
+        yield Standing(start, start + len(password), password, "password", 1)
+
+
+_IDENTIFIED = re.compile(r"identified[ \t]+by[ \t]+(?:password[ \t]+)?(?P<quote>['\"])(?P<value>[^'\"\n]+)(?P=quote)", re.IGNORECASE)
+_SSHPASS = re.compile(r"sshpass[ \t]+-p[ \t]*(?P<quote>['\"]?)(?P<value>[^\s'\"]+)")
+
+
+def _read_quoted(pattern: re.Pattern[str]) -> Callable[[str, int], Iterator[Standing]]:
+    def read(text: str, at: int) -> Iterator[Standing]:
+        found = pattern.match(text, at)
+        if found and not is_void(found["value"], "password"):
+            yield Standing(*found.span("value"), found["value"], "password", 1)
+
+    return read
+
+
+def _read_block(text: str, at: int) -> Iterator[Standing]:
+    found = shapes.find_block(text, at)
+    if found:
+        block, secret = found
+        value = unescape(text[block.start : block.end]).replace("\r\n", "\n")
+        yield Standing(block.start, block.end, value, block.role if secret else None, 2)
+
+
+def _read_putty(text: str, at: int) -> Iterator[Standing]:
+    if found := shapes.find_putty(text, at):
+        yield Standing(found.start, found.end, unescape(text[found.start : found.end]), found.role, 2)
+
+
+READERS: Mapping[str, Callable[[str, int], Iterator[Standing]]] = {
+    "://": _read_userinfo,
+    "bearer ": _read_bearer,
+    "basic ": _read_basic,
+    "--user": _read_user,
+    "--proxy-user": _read_user,
+    " -u": _read_user,
+    '"-u': _read_user,
+    "identified by": _read_quoted(_IDENTIFIED),
+    "sshpass": _read_quoted(_SSHPASS),
+    shapes.BLOCK: _read_block,
+    shapes.PUTTY: _read_putty,
+}
+"""What reads the secrets behind each sign, which is in lower case."""

@@ -1,0 +1,137 @@
+"""Values that are no secrets even under a secret's name, and those that are too common to be looked for everywhere."""
+
+import re
+from functools import lru_cache
+
+from cpproxy.core.redaction.names import words_of
+from cpproxy.core.redaction.randomness import is_random, is_uuid, is_wordlike
+
+SHORTEST_KNOWN = 8
+"""Characters from which on a secret is replaced wherever it stands, if it is not common."""
+
+_COMMON = frozenset(
+    """
+    none null nil undefined void nan n/a na empty missing unset unknown anonymous default
+    true false yes no on off y n ok enabled disabled enable disable active inactive valid invalid expired revoked
+    pending deleted success succeeded failed failure error ready running stopped
+    required optional include omit same-origin same-site cross-site strict lax allow deny denied forbidden
+    unauthorized authorized authenticated
+    redacted masked hidden removed filtered sanitized omitted placeholder example sample dummy changeme change-me
+    change_me todo tbd xxx
+    string integer number object array boolean bool bytes int float text password passwd secret token key apikey api-key
+    api_key api_token access_token refresh_token id_token client_secret username credentials credential session
+    sessionid session_id signature authorization
+    bearer basic digest negotiate ntlm oauth oauth1 oauth2 jwt hawk mutual scram hmac opaque saml saml2 oidc openid
+    openidconnect ldap mtls iam sso sas otp totp mfa cookie cookies header headers query body form env environment file
+    vault keyring keychain aws azure gcp github gitlab google
+    public private internal external local remote production staging development testing test prod dev
+    user admin administrator guest root nobody system service client server owner member
+    x-oauth-basic x-access-token oauth2accesstoken anyone everyone get post
+    localhost
+    """.split()
+)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)*|0x[0-9A-Fa-f]{1,8}|\d+(?:\.\d+)?[eE][+-]?\d+|\d{1,6}(?:\.\d+)?(?:[smhdk%]|[mµn]s|[kmgt]i?b))")
+_MASK = re.compile(r"(.)\1*|[xX*•.·#_-]+|\[[\w .-]*\]|<[^<>]*>")
+# What a program puts the value into: `${VAR}`, `$(cmd)`, `{{ template }}`, `{name}`, `%s`, `%(name)s`, `$VAR`.
+_TEMPLATE = re.compile(
+    r"\$?\{+[^{}]*\}+|\$\([^()]*\)|%\([\w.]+\)[sdr]|%[sdvqr]|\$[A-Z_][A-Z0-9_]*|\$[0-9]|:[a-z_]+|<%.*%>|@\w+@|`[^`]*`"
+)
+_CALL = re.compile(r"[A-Za-z_$][\w.$]*\((?:[^()]{0,80})\)?[;,]?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|(?:os|process)\.\w+\[.*")
+_PUBLIC_KEY = re.compile(r"(?:ssh-\w+|ecdsa-[\w-]+) AAAA|-----BEGIN (?:CERTIFICATE|[A-Z ]*PUBLIC KEY)")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,15}:/{1,2}[^\s]*")
+_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w.@$%+~-]*(?:[/\\][\w.@$%+~:-]*)*|[\w.-]+(?:/[\w.-]+)+/?")
+_TIME = re.compile(
+    r"\d{4}-?\d\d-?\d\d(?:[T ]?\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
+    r"|\d{1,2}:\d\d(?::\d\d)?|[A-Z][a-z]{2}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d(?: \w+)?"
+)
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[\w-]{0,62})\.)+[A-Za-z]{2,18}\.?(?::\d{1,5})?|[A-Za-z][\w-]{0,62}:\d{1,5}")
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|/\d{1,2})?|\[?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}\]?(?::\d+)?")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
+_VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-+.](?:alpha|beta|rc|dev|post)?[\w.]{0,12})?", re.IGNORECASE)
+_MEDIA = re.compile(r"[a-z]+/[a-z0-9.+-]+(?:;.*)?")
+_WORDS = re.compile(r"[A-Za-z]{2,16}(?:[ _./:-][A-Za-z]{1,16}){0,9}(?:[ _.-]\d{1,4}[a-z]?|\d{1,2})?|[A-Za-z]+[.!?]?(?: [A-Za-z']+[,.!?]?)+")
+_FUNCTION_WORD = re.compile(
+    r"\b(?:a|an|and|are|at|be|been|but|by|can|cannot|could|did|do|does|for|from|had|has|have|if|in|is|it|may|must|not|of|on"
+    r"|or|should|than|that|the|this|to|was|were|when|will|with|would|you|your)\b",
+    re.IGNORECASE,
+)
+# A secret that people type may be digits alone: so many of them make one.
+_TYPED = {"pin": 4, "otp": 4, "totp": 4, "passcode": 4, "code": 4, "codes": 4, "password": 6, "passwd": 6, "pass": 6, "pwd": 6}
+_LONG_NUMBER = 20
+
+
+def is_void(value: str, name: str = "") -> bool:
+    """Whether a value is no secret even under the name of one: nothing, a number, a common word, a template, a mask."""
+    text = value.strip().strip("\"'")
+    if len(text) < 2 or text.lower() in _COMMON:
+        return True
+    if _NUMBER.fullmatch(text):
+        return not (text.isdecimal() and len(text) >= _least_digits(name))
+    if text[0] in _SIGNS and (_TEMPLATE.fullmatch(text) or _MASK.fullmatch(text)):
+        return True
+    if _MASK.fullmatch(text) or text.startswith(("arn:", "{{cpproxy:=")):
+        return True
+    if text[:4] in {"ssh-", "ecds", "----"} and _PUBLIC_KEY.match(text):
+        return True
+    if text[0] in "/~" and words_of(name) in {("pwd",), ("oldpwd",)}:
+        return True
+    return "://" in text and is_plain_url(text)
+
+
+_SIGNS = frozenset("$%{<:[(@`*•")
+
+
+@lru_cache(maxsize=512)
+def _least_digits(name: str) -> int:
+    words = [word for word in words_of(name) if not word.isdecimal()]
+    return _TYPED.get(words[-1], _LONG_NUMBER) if words else _LONG_NUMBER
+
+
+def is_plain_url(text: str) -> bool:
+    """Whether a text is a URL that holds nothing for a secret: no userinfo, no query, no part that is random."""
+    if not _URL.fullmatch(text) or "@" in text or "?" in text or "#" in text:
+        return False
+    parts = text.split("/")
+    return not any(is_random(part) or is_uuid(part) or (len(part) >= 20 and not is_wordlike(part)) for part in parts[3:])
+
+
+def is_code(value: str) -> bool:
+    """Whether a bare value behind an equals sign is an expression of a program: a call, or a name of a name."""
+    return bool(_CALL.fullmatch(value)) and is_wordlike(value)
+
+
+def is_prose(value: str) -> bool:
+    """Whether a value of several words is a sentence and no passphrase."""
+    return " " in value.strip() and bool(_FUNCTION_WORD.search(value))
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value is what stands everywhere: words, a number, a time, a place, a path, an address, a version."""
+    text = value.strip()
+    if text.lower() in _COMMON or _NUMBER.fullmatch(text) or _MASK.fullmatch(text):
+        return True
+    if len(text) > 256:
+        return False
+    if any(form.fullmatch(text) for form in (_TIME, _ADDRESS, _VERSION, _EMAIL)):
+        return True
+    if _URL.fullmatch(text):
+        return is_plain_url(text)
+    if any(form.fullmatch(text) for form in (_HOST, _PATH, _MEDIA)):
+        return not is_random(text) and all(is_wordlike(part) for part in re.split(r"[/\\.:]", text))
+    return bool(_WORDS.fullmatch(text)) and is_wordlike(text)
+
+
+_MOST_WORDS = 2
+_APART = re.compile(r"[ _-](?=[A-Za-z]{2})")
+
+
+@lru_cache(maxsize=4096)
+def is_common(value: str) -> bool:
+    """Whether a value of `SHORTEST_KNOWN` characters or more is too common to be replaced wherever it stands.
+
+    A passphrase of three words and more is not: all of it stands nowhere by chance.
+    """
+    text = value.strip()
+    if not is_plain(text):
+        return False
+    return len(_APART.findall(text)) < _MOST_WORDS or not _WORDS.fullmatch(text) or text.lower() in _COMMON
