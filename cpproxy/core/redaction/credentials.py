@@ -54,10 +54,11 @@ def split_scheme(header: str, value: str) -> tuple[str, str]:
 def split_secrets(header: str, value: str) -> list[tuple[str, str]]:
     """The secrets in a credential header's value, each with what tells it from the others; `header` in lower case.
 
-    That is the header's name for the one that stands after the scheme, and `cookie:NAME` for each cookie (RFC 6265
-    section 4.2.1), whatever order they stand in.
+    That is the header's name for what stands after the scheme, and `cookie:NAME` for each cookie (RFC 6265 section
+    4.2.1), whatever order they stand in.
     """
+    whole = [(header, split_scheme(header, value)[1])]
     if header != "cookie" or "=" not in value:
-        return [(header, split_scheme(header, value)[1])]
+        return whole
     pairs = (crumb.partition("=") for crumb in value.split(";"))
-    return [(f"cookie:{name.strip()}", secret.strip()) for name, _, secret in pairs if secret.strip()]
+    return [(f"cookie:{name.strip()}", secret.strip()) for name, _, secret in pairs if secret.strip()] + whole

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import ahocorasick
 
-from cpproxy.core import spellings
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.markers import make_role
 from cpproxy.core.redaction.words import is_common
+from cpproxy.core.spellings import LEVELS, Plain, read, read_once
 from cpproxy.errors import UsageError
 
 SHORTEST = 8
@@ -30,7 +30,6 @@ _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _BASE64_BEFORE = re.compile(r"[A-Za-z0-9+/_-]*\Z")
 _LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
-_ESCAPES = "\\%&\x1b"
 
 
 @dataclass(slots=True)
@@ -97,8 +96,12 @@ class Known:
         if not self.version:
             return []
         found = list(self._look(text, since))
-        if any(one in text for one in _ESCAPES):
-            plain = spellings.read(text)
+        plain = Plain(text)
+        for _ in range(LEVELS):  # on each level, since what ends one escape may begin another
+            step = read_once(plain.text)
+            if step is None:
+                break
+            plain = Plain(step.text, plain.steps + step.steps)
             found += [
                 one._replace(start=plain.origin(one.start), end=plain.origin(one.end))
                 for one in self._look(plain.text, since)
@@ -146,7 +149,7 @@ def _spell(value: str) -> set[str]:
 
     In URLs each byte is escaped for itself, and read as a character; in forms a space is a plus.
     """
-    forms = {value, spellings.read(value).text}
+    forms = {value, read(value).text}
     for one in tuple(forms) if not value.isascii() else ():
         forms.add(one.encode("utf-8", "surrogatepass").decode("latin-1"))
         with contextlib.suppress(UnicodeError):  # headers are read as latin-1, whatever they are

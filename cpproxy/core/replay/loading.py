@@ -192,11 +192,11 @@ def _credentials(interaction: Interaction) -> frozenset[Credential]:
 def _secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The placeholders that say who asked: a signature is another in each call, and says nothing of that."""
     return tuple(
-        (part, found.group())
+        (part, secret)
         for name, value in headers
         if "{{" in value and names_secret(name) and not value.lower().startswith(_SIGNING)
         for part, secret in split_secrets(name.lower(), value)
-        if (found := PLACEHOLDER.search(secret))
+        if PLACEHOLDER.fullmatch(secret)
     )
 
 
