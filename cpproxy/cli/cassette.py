@@ -221,7 +221,7 @@ def _comment(settings: Settings, name: str) -> "Iterator[Comment]":
         yield Comment(linting.Level.ERROR, error.where, error.path, error.expected)
         return
     where = str(cassettes.locate(settings.cassettes, name))
-    own = linting.lint(read, RouteTable(settings.config.routes))
+    own = linting.lint(read, RouteTable(settings.config.routes), settings.redactor.finder)
     ground = survey(_load(settings, name), name)
     advice = find_advice(ground, settings.config.cp.hosts, time.time())
     for remark in (*linting.find_repeated(text), *own, *find_ambiguities(ground), *advice):

@@ -41,17 +41,41 @@ _PARAMETER_BACK = re.compile(r"=([\w.$\[\]-]{1,96}+)(?=[?&;]|\Z)")
 _LABEL_BACK = re.compile(r"""["'`(<\[]{0,2}+\s{0,4}+(?:>=|[:=>~]|si|saw)?+\s{0,4}+["'`]?+[\])]?+([\w.$-]{1,96}+)""")
 _TAG_BACK = re.compile(r"[\s\"']{0,8}+>([^<>]{1,600}+)<")
 _TAG_NAME = re.compile(r"(?:[\w-]{1,40}:)?([\w.-]{1,96})")
-_DIGEST_BACK = re.compile(r"\W{0,2}+(?:(?:1|2|3|422|652|483|215)ahs|5dm|c?23crc|\w{0,3}ekalb|23relda|1h|nru|/w|diuu)", re.IGNORECASE)
+_DIGEST_BACK = re.compile(
+    r"\W{0,2}+(?:(?:1|2|3|422|652|483|215)ahs|5dm|c?23crc|\w{0,3}ekalb|23relda|1h|nru|/w|diuu)", re.IGNORECASE
+)
 _RELATIVE = re.compile(r"(?:\.{0,2}/|[\w.@~%+-]++/)[\w.@~%+/:-]*+")
 _OWN_DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|md5|blake\w{0,3})[-_]", re.IGNORECASE)
 _DATA = re.compile(r"data:[\w/+.-]{0,64}(?:;[\w=-]{1,40}){0,4},\Z")
 _BACK = 640
 
 # How what is no text begins in base64: pictures, fonts, archives, PDF, public keys of SSH.
-_MAGIC = (
-    "iVBORw0KGgo /9j/ R0lGOD UklGR JVBERi0 UEsDB H4sI AAABAA d09G T1RUTw AAEAAAA SUkqA TU0AK Qk0 KLUv QlpoO "
-    "AAAAB3NzaC1 AAAAC3NzaC1 AAAAE2VjZHNh AAAAH ZnR5c SUQz T2dnUw GkXfo"
-).split()
+_MAGIC = [
+    "iVBORw0KGgo",
+    "/9j/",
+    "R0lGOD",
+    "UklGR",
+    "JVBERi0",
+    "UEsDB",
+    "H4sI",
+    "AAABAA",
+    "d09G",
+    "T1RUTw",
+    "AAEAAAA",
+    "SUkqA",
+    "TU0AK",
+    "Qk0",
+    "KLUv",
+    "QlpoO",
+    "AAAAB3NzaC1",
+    "AAAAC3NzaC1",
+    "AAAAE2VjZHNh",
+    "AAAAH",
+    "ZnR5c",
+    "SUQz",
+    "T2dnUw",
+    "GkXfo",
+]
 _NO_TOKEN = ("--", *_MAGIC)
 _LONGEST_KEY = 20_000
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}")

@@ -57,7 +57,7 @@ def _read_yaml(text: str, start: int, begin: int) -> tuple[int, Iterator[Member]
     at = start
     while row := _ROW.match(text, at):
         indent = len(row["indent"])
-        if row.end() == at or (indent <= least and not (row["dash"] and indent == least)) and row[0].strip():
+        if row.end() == at or ((indent <= least and not (row["dash"] and indent == least)) and row[0].strip()):
             break
         at = row.end()
         group = next((one for one in ("double", "single", "bare") if row[one] is not None), "bare")

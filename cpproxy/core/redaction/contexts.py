@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from cpproxy.core.redaction.documents import unescape
 from cpproxy.core.redaction.names import LONGEST, is_cookie, is_phrase
-from cpproxy.core.redaction.words import is_code, is_prose
 from cpproxy.core.redaction.randomness import is_wordlike
+from cpproxy.core.redaction.words import is_code, is_prose
 
 
 class Value(NamedTuple):
@@ -76,7 +76,9 @@ _SCHEME = re.compile(
 )
 
 _ELEMENT = re.compile(r"(?:\s[^<>]{0,2000})?(?<!/)>")
-_CONTENT = re.compile(r"\s*+(?:<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>|(?P<text>[^<]++))", re.DOTALL)
+_CONTENT = re.compile(
+    r"\s*+(?:<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>|(?P<text>[^<]++))", re.DOTALL
+)
 _BLOCK_SCALAR = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?\r?\n")
 
 
@@ -94,7 +96,9 @@ def find_name(text: str, start: int, end: int) -> tuple[int, int] | None:
     return None if finish - begin > LONGEST else (begin, finish)
 
 
-def read_value(text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool) -> Iterator[Value | Container]:
+def read_value(
+    text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool
+) -> Iterator[Value | Container]:
     """The value behind a name that stands from `begin` to `end`, if the text says there that it has one."""
     joint = _JOINT.match(text, end)
     if joint:
@@ -144,7 +148,7 @@ def _read_bare(
         yield _trimmed(text, at, line.end() if line else at, begin)
         return
     scheme = _SCHEME.match(text, at)
-    if sign == ":" and joint["after"] or (not parameter and sign == "="):
+    if (sign == ":" and joint["after"]) or (not parameter and sign == "="):
         starts = _starts_line(text, begin)
         line = (_LINE_JSON if in_json else _LINE).match(text, at)
         if starts and line and not scheme:
@@ -220,9 +224,11 @@ def _trimmed(text: str, start: int, end: int, begin: int) -> Value:
     behind = text[end : end + 1]
     while end > start:
         last = text[end - 1]
-        if last in " \t" or (last in "\"'`" and begin and text[begin - 1] == last):
-            end -= 1
-        elif last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"):
+        if (
+            last in " \t"
+            or (last in "\"'`" and begin and text[begin - 1] == last)
+            or (last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"))
+        ):
             end -= 1
         elif last in _BRACKETS and text.count(_BRACKETS[last], start, end) < text.count(last, start, end):
             end -= 1

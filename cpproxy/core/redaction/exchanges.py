@@ -17,7 +17,7 @@ from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Interaction, Placeholder, RecordedRequest, RecordedResponse
 from cpproxy.core.messages import resize
 from cpproxy.core.redaction.edits import Edit, apply
-from cpproxy.core.redaction.finding import Find, Reason
+from cpproxy.core.redaction.finding import Find, Finder, Reason
 from cpproxy.core.redaction.known import Known, Standing, Words
 from cpproxy.core.redaction.markers import PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
 from cpproxy.core.redaction.redacted import RedactedInteraction
@@ -33,10 +33,11 @@ type Editor = Callable[["Part"], Sequence[Edit]]
 class Part:
     """A text of an interaction: `kind` is `target`, `header`, `body` or `reason`, `name` that of a header.
 
-    `json` says that it is a JSON document.
+    `path` is its JSON path in the interaction; `json` says that it is a JSON document.
     """
 
     kind: str
+    path: str
     text: str
     name: str = ""
     json: bool = False
@@ -47,12 +48,20 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
 
     A body that is no text, and has a secret in it, is left out: nothing could take the secret's place there.
     """
-    finds = [_find(part, redactor) for part in _parts(interaction)]
+    finds = [_find(part, redactor.finder) for part in _parts(interaction)]
     for found in finds:
         redactor.learn(found)
     following = iter(finds)
     marked = edit(interaction, lambda part: _place(redactor, part, next(following), 0))
     return _leave_out(marked, redactor, since=0)
+
+
+def find_secrets(interaction: Interaction, finder: Finder) -> Iterator[tuple[str, str]]:
+    """The secrets that stand in an interaction as they are: each with the JSON path of its text, and its role."""
+    for part in _parts(interaction):
+        for find in _find(part, finder):
+            if find.reason is not Reason.RANDOM:
+                yield part.path, find.role
 
 
 def settle(interaction: Interaction, redactor: Redactor, *, since: int) -> Interaction:
@@ -61,8 +70,7 @@ def settle(interaction: Interaction, redactor: Redactor, *, since: int) -> Inter
     return _leave_out(cleaned, redactor, since=since)
 
 
-def _find(part: Part, redactor: Redactor) -> list[Find]:
-    finder = redactor.finder
+def _find(part: Part, finder: Finder) -> list[Find]:
     match part.kind:
         case "target":
             return finder.find_in_target(part.text)
@@ -95,13 +103,13 @@ def edit(interaction: Interaction, editor: Editor) -> Interaction:
     asked, told = interaction.request, interaction.response
     request = RecordedRequest(
         method=asked.method,
-        target=_edit_text(Part("target", asked.target), editor),
-        headers=_edit_headers(asked.headers, editor),
-        body=_edit_body(asked.body, (), editor)[0],
+        target=_edit_text(Part("target", ".request.target", asked.target), editor),
+        headers=_edit_headers(asked.headers, ".request", editor),
+        body=_edit_body(asked.body, (), ".request", editor)[0],
     )
-    reason = _edit_text(Part("reason", told.reason), editor)
-    headers = _edit_headers(told.headers, editor)
-    body, chunks = _edit_body(told.body, told.chunks, editor)
+    reason = _edit_text(Part("reason", ".response.reason", told.reason), editor)
+    headers = _edit_headers(told.headers, ".response", editor)
+    body, chunks = _edit_body(told.body, told.chunks, ".response", editor)
     response = RecordedResponse(status=told.status, reason=reason, headers=headers, body=body, chunks=chunks)
     if request == asked and response == told:
         return interaction
@@ -126,25 +134,28 @@ def _edit_text(part: Part, editor: Editor) -> str:
     return apply(part.text, editor(part))
 
 
-def _edit_headers(headers: tuple[tuple[str, str], ...], editor: Editor) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _edit_text(Part("header", value, name), editor)) for name, value in headers)
+def _edit_headers(headers: tuple[tuple[str, str], ...], path: str, editor: Editor) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, _edit_text(Part("header", f"{path}.headers[{at}][1]", value, name), editor))
+        for at, (name, value) in enumerate(headers)
+    )
 
 
 def _edit_body(
-    body: Body | UnsetType, chunks: tuple[tuple[int, int], ...], editor: Editor
+    body: Body | UnsetType, chunks: tuple[tuple[int, int], ...], path: str, editor: Editor
 ) -> tuple[Body | UnsetType, tuple[tuple[int, int], ...]]:
     if not isinstance(body, Body):
         return body, chunks
     if isinstance(body.json, Raw):
         # The chunks of a body that came in pieces are counted in its own layout.
         text = bodies.restore(body).decode() if chunks else bytes(body.json).decode()
-        edits = editor(Part("body", text, json=True))
+        edits = editor(Part("body", f"{path}.body.json", text, json=True))
         if not edits:
             return body, chunks
         raw = msgspec.json.format(apply(text, edits).encode(), indent=-1)
         return structs.replace(body, json=Raw(raw)), _resize(text, chunks, edits)
     if isinstance(body.text, str):
-        edits = editor(Part("body", body.text))
+        edits = editor(Part("body", f"{path}.body.text", body.text))
         if edits:
             return structs.replace(body, text=apply(body.text, edits)), _resize(body.text, chunks, edits)
     return body, chunks

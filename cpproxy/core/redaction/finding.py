@@ -17,7 +17,7 @@ import ahocorasick
 from cpproxy.core.redaction import shapes, standing
 from cpproxy.core.redaction.chance import Chance, Chances, Span, decode_text
 from cpproxy.core.redaction.containers import read_container
-from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
+from cpproxy.core.redaction.contexts import Container, Value, find_name, read_value
 from cpproxy.core.redaction.credentials import split_scheme
 from cpproxy.core.redaction.documents import is_json, unescape, walk
 from cpproxy.core.redaction.markers import MARKER
@@ -52,7 +52,9 @@ class Find(NamedTuple):
 
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\Z)(\s*+:)?', re.DOTALL)
 _MARKER = re.compile(re.escape(MARKER) + r"[^{}]*+\}\}")
-_SCHEMED = re.compile(r"(?:bearer|basic|token|negotiate|ntlm|digest|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S+\Z)", re.IGNORECASE)
+_SCHEMED = re.compile(
+    r"(?:bearer|basic|token|negotiate|ntlm|digest|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S+\Z)", re.IGNORECASE
+)
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _CACHED = 512
 _SHORTEST = 5
@@ -97,9 +99,7 @@ class _Level:
     def take(self, other: "_Level", start: int, plain: Plain) -> None:
         """Takes over what was found on the next level, in the part of this one that begins at `start`."""
         for find in other.finds:
-            self.finds.append(
-                find._replace(start=start + plain.origin(find.start), end=start + plain.origin(find.end))
-            )
+            self.finds.append(find._replace(start=start + plain.origin(find.start), end=start + plain.origin(find.end)))
         self.neutral += [(start + plain.origin(first), start + plain.origin(last)) for first, last in other.neutral]
 
     def among(self, place: int) -> str:
@@ -166,7 +166,9 @@ class Finder:
             if text is inner and inner and colon and not is_void(password, "password"):
                 known[inner] = find.role
                 known[password] = "password"
-            elif colon and "://" not in text and user and not any(one in text for one in " {=;,/") and text is not inner:
+            elif (
+                colon and "://" not in text and user and not any(one in text for one in " {=;,/") and text is not inner
+            ):
                 if not is_void(password, "password"):
                     known[password] = "password"
             scheme, _, rest = text.partition(" ")
@@ -398,7 +400,9 @@ class Finder:
         finds = sorted(within.finds, key=lambda find: find.reason)
         if finds:
             role, reason = finds[0].role, finds[0].reason
-        elif colon and user and password and not any(one.isspace() for one in chance.inside) and "/" not in password[:2]:
+        elif (
+            colon and user and password and not any(one.isspace() for one in chance.inside) and "/" not in password[:2]
+        ):
             role, reason = "basic", Reason.SHAPED
         else:
             return

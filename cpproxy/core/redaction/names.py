@@ -214,7 +214,10 @@ def is_weak(name: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_phrase(name: str) -> bool:
     """Whether a secret of this name may well have spaces in it, as passwords have and tokens have not."""
-    return any(word.startswith(("pass", "pwd", "secret", "mnemonic", "kennwort")) or word in _PHRASES for word in words_of(name))
+    return any(
+        word.startswith(("pass", "pwd", "secret", "mnemonic", "kennwort")) or word in _PHRASES
+        for word in words_of(name)
+    )
 
 
 _PHRASES = _words("phrase string passphrase пароль senha")
@@ -242,7 +245,9 @@ def _is_about(words: Words) -> bool:
     last = words[-1]
     if words[-2:] in _PAIRS or last in _SECRET_LAST:
         return not _ABOUT_ANYWHERE.isdisjoint(words)
-    return last in _ABOUT_LAST or not _ABOUT_ANYWHERE.isdisjoint(words) or (len(words) == 2 and words[0] in {"is", "has"})
+    return (
+        last in _ABOUT_LAST or not _ABOUT_ANYWHERE.isdisjoint(words) or (len(words) == 2 and words[0] in {"is", "has"})
+    )
 
 
 def _continues(words: Words) -> bool:

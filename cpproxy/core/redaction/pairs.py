@@ -11,7 +11,8 @@ from cpproxy.core.redaction.contexts import Container, Value, read_content, read
 from cpproxy.core.redaction.documents import unescape
 
 _LABEL = re.compile(
-    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|\b(?:var|env|id|k))", re.IGNORECASE
+    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|\b(?:var|env|id|k))",
+    re.IGNORECASE,
 )
 _VALUES = r"(?:[\w.:-]{0,40}?(?:value|content|val|data|secret|v))"
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
@@ -41,11 +42,13 @@ _ATTRIBUTE = re.compile(
 )
 _LONGEST_TAG = 4000
 _PART = re.compile(
-    r"""["']?(?:;[^\r\n]{0,500})?\r?\n(?:[A-Za-z-]{1,40}:[^\r\n]{0,500}\r?\n){0,8}\r?\n(?P<value>.*?)(?=\r?\n--|\Z)""", re.DOTALL
+    r"""["']?(?:;[^\r\n]{0,500})?\r?\n(?:[A-Za-z-]{1,40}:[^\r\n]{0,500}\r?\n){0,8}\r?\n(?P<value>.*?)(?=\r?\n--|\Z)""",
+    re.DOTALL,
 )
 _PARAMETER = re.compile(r"&[\w.%\[\]-]{0,60}?(?:value|content)=(?P<value>[^&\s\"'<>\\]+)", re.IGNORECASE)
 _ELEMENT_AFTER = re.compile(
-    rf"\s*</[\w:.-]+>\s*<(?:string|data|{_VALUES})(?:\s[^<>]*)?>(?:\s*<(?:string|{_VALUES})(?:\s[^<>]*)?>)?", re.IGNORECASE
+    rf"\s*</[\w:.-]+>\s*<(?:string|data|{_VALUES})(?:\s[^<>]*)?>(?:\s*<(?:string|{_VALUES})(?:\s[^<>]*)?>)?",
+    re.IGNORECASE,
 )
 
 

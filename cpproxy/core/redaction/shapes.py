@@ -58,7 +58,14 @@ def _shape(
     back: tuple[int, ...] = (0,),
     check: Callable[[str], bool] = bool,
 ) -> Shape:
-    return Shape(role, tuple(beginnings.split("|") if "|" in beginnings else beginnings.split()), re.compile(pattern), apart, back, check)
+    return Shape(
+        role,
+        tuple(beginnings.split("|") if "|" in beginnings else beginnings.split()),
+        re.compile(pattern),
+        apart,
+        back,
+        check,
+    )
 
 
 def _mixed(secret: str) -> bool:
@@ -107,29 +114,29 @@ SHAPES = (
     _shape("fly-token", "fm1_ fm1r_ fm2_ fo1_", r"(?:fm1r?_|fm2_|fo1_)[A-Za-z0-9+/=_-]{40,}(?:,fm[12]r?_[A-Za-z0-9+/=_-]{40,})*", apart=False),
     _shape("cloudflare-key", "v1.0-", rf"v1\.0-{_W}{{16,}}-{_W}{{80,}}"),
     # Code hosting and packages.
-    _shape("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", rf"gh[pousr]_[A-Za-z0-9_.-]{{20,}}", apart=False),
-    _shape("github-token", "github_pat_", rf"github_pat_[A-Za-z0-9_]{{22,}}", apart=False),
+    _shape("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9_.-]{20,}", apart=False),
+    _shape("github-token", "github_pat_", r"github_pat_[A-Za-z0-9_]{22,}", apart=False),
     _shape("gitlab-token", "glpat- gldt- glrt- glrtr- glcbt- glptt- glft- glimt- glagent- gloas- glsoat- glffct- glwt-",
-           rf"gl(?:pat|dt|rtr?|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[A-Za-z0-9_.-]{{16,}}", apart=False),
+           r"gl(?:pat|dt|rtr?|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[A-Za-z0-9_.-]{16,}", apart=False),
     _shape("gitlab-token", "gr1348941", rf"GR1348941{_U}{{20,}}", apart=False),
-    _shape("bitbucket-token", "atbb atctt3xff atatt3xff", rf"AT(?:BB|CTT3xFf|ATT3xFf)[A-Za-z0-9_=-]{{24,}}"),
+    _shape("bitbucket-token", "atbb atctt3xff atatt3xff", r"AT(?:BB|CTT3xFf|ATT3xFf)[A-Za-z0-9_=-]{24,}"),
     _shape("npm-token", "npm_", rf"npm_{_W}{{30,}}", apart=False),
     _shape("pypi-token", "pypi-age", rf"pypi-AgE{_U}{{30,}}", apart=False),
     _shape("rubygems-key", "rubygems_", rf"rubygems_{_W}{{32,}}", apart=False),
     _shape("nuget-key", "oy2", r"oy2[a-z0-9]{43}(?![A-Za-z0-9])"),
     _shape("clojars-token", "clojars_", rf"CLOJARS_{_W}{{40,}}", apart=False),
     _shape("docker-token", "dckr_pat_ dckr_oat_", rf"dckr_[po]at_{_U}{{20,}}", apart=False),
-    _shape("docker-token", "swmtkn- swmkey-", rf"SWM(?:TKN|KEY)-1-[A-Za-z0-9+/=-]{{30,}}", apart=False),
+    _shape("docker-token", "swmtkn- swmkey-", r"SWM(?:TKN|KEY)-1-[A-Za-z0-9+/=-]{30,}", apart=False),
     _shape("artifactory-key", "akcp cmvmdg", rf"(?:AKCp[0-9A-Za-z]{{50,80}}|cmVmdG[A-Za-z0-9]{{50,70}}){_END}"),
     # Payment and shops.
-    _shape("stripe-key", "sk_live_ sk_test_ rk_live_ rk_test_ sk_prod_ rk_prod_ sk_org_", rf"[sr]k_(?:live|test|prod|org)_[A-Za-z0-9_]{{8,}}", apart=False),
-    _shape("stripe-secret", "whsec_", rf"whsec_[A-Za-z0-9+/=]{{16,}}", apart=False),
+    _shape("stripe-key", "sk_live_ sk_test_ rk_live_ rk_test_ sk_prod_ rk_prod_ sk_org_", r"[sr]k_(?:live|test|prod|org)_[A-Za-z0-9_]{8,}", apart=False),
+    _shape("stripe-secret", "whsec_", r"whsec_[A-Za-z0-9+/=]{16,}", apart=False),
     _shape("square-token", "sq0atp- sq0csp- sq0idp- eaaa", rf"(?:sq0(?:atp|csp)-{_U}{{20,}}|EAAA[A-Za-z0-9_-]{{56,}})"),
     _shape("shopify-token", "shpat_ shpca_ shppa_ shpss_ shptka_", rf"shp(?:at|ca|pa|ss|tka)_{_W}{{24,}}", apart=False),
-    _shape("paypal-token", "access_token$", rf"access_token\$(?:production|sandbox)\$[a-z0-9]{{8,}}\$[a-z0-9]{{20,}}"),
-    _shape("plaid-token", "access-sandbox- access-production- access-development-", rf"access-(?:sandbox|production|development)-[0-9a-f-]{{36}}"),
+    _shape("paypal-token", "access_token$", r"access_token\$(?:production|sandbox)\$[a-z0-9]{8,}\$[a-z0-9]{20,}"),
+    _shape("plaid-token", "access-sandbox- access-production- access-development-", r"access-(?:sandbox|production|development)-[0-9a-f-]{36}"),
     _shape("easypost-key", "ezak ezxx eztk", rf"EZ[AT]K{_W}{{40,}}"),
-    _shape("flutterwave-key", "flwseck", rf"FLWSECK[A-Za-z0-9_-]{{16,}}"),
+    _shape("flutterwave-key", "flwseck", r"FLWSECK[A-Za-z0-9_-]{16,}"),
     # Chat and mail.
     _shape("slack-token", "xoxa- xoxb- xoxc- xoxd- xoxe- xoxe. xoxo- xoxp- xoxr- xoxs- xapp-", r"(?:xox[a-z]|xapp)[-.][A-Za-z0-9%/+=._-]{10,}", apart=False),
     _shape("slack-webhook", "hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9+/_-]{20,})", apart=False),
@@ -144,7 +151,7 @@ SHAPES = (
     _shape("postman-key", "pmak-", rf"PMAK-{_U}{{30,}}", apart=False),
     # Models.
     _shape("anthropic-key", "sk-ant-", rf"sk-ant-{_U}{{16,}}", apart=False),
-    _shape("openai-key", "sk-", rf"sk-[A-Za-z0-9_-]{{16,}}", check=_tail_mixed),
+    _shape("openai-key", "sk-", r"sk-[A-Za-z0-9_-]{16,}", check=_tail_mixed),
     _shape("huggingface-token", "hf_ api_org_", rf"(?:hf|api_org)_{_W}{{24,}}"),
     _shape("groq-key", "gsk_", rf"gsk_{_W}{{24,}}"),
     _shape("xai-key", "xai-", rf"xai-{_W}{{40,}}"),
@@ -156,12 +163,12 @@ SHAPES = (
     _shape("terraform-token", ".atlasv1.", rf"{_W}{{14}}\.atlasv1\.[A-Za-z0-9_=-]{{40,}}", apart=False, back=(14,)),
     _shape("pulumi-token", "pul-", r"pul-[0-9a-f]{32,}"),
     _shape("databricks-token", "dapi dkea dose", r"(?:dapi|dkea|dose)[0-9a-f]{32}(?:-\d+)?(?![A-Za-z0-9])"),
-    _shape("grafana-token", "glsa_ glc_", rf"gl(?:sa|c)_[A-Za-z0-9+/=_-]{{32,}}", apart=False),
-    _shape("doppler-token", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", rf"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9_.-]{{30,}}"),
-    _shape("planetscale-token", "pscale_", rf"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{{28,}}", apart=False),
+    _shape("grafana-token", "glsa_ glc_", r"gl(?:sa|c)_[A-Za-z0-9+/=_-]{32,}", apart=False),
+    _shape("doppler-token", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9_.-]{30,}"),
+    _shape("planetscale-token", "pscale_", r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{28,}", apart=False),
     _shape("supabase-key", "sbp_ sb_secret_", rf"sb(?:p|_secret)_{_U}{{24,}}", apart=False),
     _shape("sentry-token", "sntrys_ sntryu_", r"sntry[su]_[A-Za-z0-9+/=_-]{32,}", apart=False),
-    _shape("newrelic-key", "nrak- nrii- nrjs- nrra-", rf"NR(?:AK|II|JS|RA)-[A-Za-z0-9_-]{{16,}}"),
+    _shape("newrelic-key", "nrak- nrii- nrjs- nrra-", r"NR(?:AK|II|JS|RA)-[A-Za-z0-9_-]{16,}"),
     _shape("newrelic-key", "nral", r"[0-9a-f]{36}(?:[0-9A-Fa-f]{0,4})NRAL(?![A-Za-z0-9])", apart=False, back=(36, 40)),
     _shape("dynatrace-token", "dt0", rf"dt0[a-z]\d\d\.{_W}{{24}}\.{_W}{{64}}"),
     _shape("posthog-key", "phx_ phc_", rf"ph[xc]_{_W}{{32,}}"),
@@ -223,7 +230,9 @@ def find_block(text: str, at: int) -> tuple[Shaped, bool] | None:
 PUTTY = "putty-user-key-file-"
 """What stands in lower case where a key of PuTTY begins."""
 
-_PUTTY = re.compile(r"PuTTY-User-Key-File-\d: (?:[^\n\\P]|\n|\\[rn]|P(?!rivate-MAC)){0,20000}+(?:Private-MAC: [0-9a-f]{16,})?")
+_PUTTY = re.compile(
+    r"PuTTY-User-Key-File-\d: (?:[^\n\\P]|\n|\\[rn]|P(?!rivate-MAC)){0,20000}+(?:Private-MAC: [0-9a-f]{16,})?"
+)
 
 
 def find_putty(text: str, at: int) -> Shaped | None:

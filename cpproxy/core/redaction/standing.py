@@ -23,7 +23,9 @@ class Standing(NamedTuple):
 
 
 _AUTHORITY = re.compile(r"://([^/?#\s\"'<>\\,;)]{1,2048})")
-_LOOSE = re.compile(r"://([^\s\"'<>\\@:/?#]{0,128}):(?!\d+/)([^\s\"'<>\\@]{1,128})@(?=[\w.-]+(?::\d+)?(?:[/?#\s\"'<>\\]|\Z))")
+_LOOSE = re.compile(
+    r"://([^\s\"'<>\\@:/?#]{0,128}):(?!\d+/)([^\s\"'<>\\@]{1,128})@(?=[\w.-]+(?::\d+)?(?:[/?#\s\"'<>\\]|\Z))"
+)
 
 
 def _read_userinfo(text: str, at: int) -> Iterator[Standing]:
@@ -81,7 +83,9 @@ def _read_user(text: str, at: int) -> Iterator[Standing]:
         yield Standing(start, start + len(password), password, "password", 1)
 
 
-_IDENTIFIED = re.compile(r"identified[ \t]+by[ \t]+(?:password[ \t]+)?(?P<quote>['\"])(?P<value>[^'\"\n]+)(?P=quote)", re.IGNORECASE)
+_IDENTIFIED = re.compile(
+    r"identified[ \t]+by[ \t]+(?:password[ \t]+)?(?P<quote>['\"])(?P<value>[^'\"\n]+)(?P=quote)", re.IGNORECASE
+)
 _SSHPASS = re.compile(r"sshpass[ \t]+-p[ \t]*(?P<quote>['\"]?)(?P<value>[^\s'\"]+)")
 
 

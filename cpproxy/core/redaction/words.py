@@ -10,33 +10,207 @@ SHORTEST_KNOWN = 8
 """Characters from which on a secret is replaced wherever it stands, if it is not common."""
 
 _COMMON = frozenset(
-    """
-    none null nil undefined void nan n/a na empty missing unset unknown anonymous default
-    true false yes no on off y n ok enabled disabled enable disable active inactive valid invalid expired revoked
-    pending deleted success succeeded failed failure error ready running stopped
-    required optional include omit same-origin same-site cross-site strict lax allow deny denied forbidden
-    unauthorized authorized authenticated
-    redacted masked hidden removed filtered sanitized omitted placeholder example sample dummy changeme change-me
-    change_me todo tbd xxx
-    string integer number object array boolean bool bytes int float text password passwd secret token key apikey api-key
-    api_key api_token access_token refresh_token id_token client_secret username credentials credential session
-    sessionid session_id signature authorization
-    bearer basic digest negotiate ntlm oauth oauth1 oauth2 jwt hawk mutual scram hmac opaque saml saml2 oidc openid
-    openidconnect ldap mtls iam sso sas otp totp mfa cookie cookies header headers query body form env environment file
-    vault keyring keychain aws azure gcp github gitlab google
-    public private internal external local remote production staging development testing test prod dev
-    user admin administrator guest root nobody system service client server owner member
-    x-oauth-basic x-access-token oauth2accesstoken anyone everyone get post
-    localhost
-    """.split()
+    [
+        "none",
+        "null",
+        "nil",
+        "undefined",
+        "void",
+        "nan",
+        "n/a",
+        "na",
+        "empty",
+        "missing",
+        "unset",
+        "unknown",
+        "anonymous",
+        "default",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "n",
+        "ok",
+        "enabled",
+        "disabled",
+        "enable",
+        "disable",
+        "active",
+        "inactive",
+        "valid",
+        "invalid",
+        "expired",
+        "revoked",
+        "pending",
+        "deleted",
+        "success",
+        "succeeded",
+        "failed",
+        "failure",
+        "error",
+        "ready",
+        "running",
+        "stopped",
+        "required",
+        "optional",
+        "include",
+        "omit",
+        "same-origin",
+        "same-site",
+        "cross-site",
+        "strict",
+        "lax",
+        "allow",
+        "deny",
+        "denied",
+        "forbidden",
+        "unauthorized",
+        "authorized",
+        "authenticated",
+        "redacted",
+        "masked",
+        "hidden",
+        "removed",
+        "filtered",
+        "sanitized",
+        "omitted",
+        "placeholder",
+        "example",
+        "sample",
+        "dummy",
+        "changeme",
+        "change-me",
+        "change_me",
+        "todo",
+        "tbd",
+        "xxx",
+        "string",
+        "integer",
+        "number",
+        "object",
+        "array",
+        "boolean",
+        "bool",
+        "bytes",
+        "int",
+        "float",
+        "text",
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "key",
+        "apikey",
+        "api-key",
+        "api_key",
+        "api_token",
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "client_secret",
+        "username",
+        "credentials",
+        "credential",
+        "session",
+        "sessionid",
+        "session_id",
+        "signature",
+        "authorization",
+        "bearer",
+        "basic",
+        "digest",
+        "negotiate",
+        "ntlm",
+        "oauth",
+        "oauth1",
+        "oauth2",
+        "jwt",
+        "hawk",
+        "mutual",
+        "scram",
+        "hmac",
+        "opaque",
+        "saml",
+        "saml2",
+        "oidc",
+        "openid",
+        "openidconnect",
+        "ldap",
+        "mtls",
+        "iam",
+        "sso",
+        "sas",
+        "otp",
+        "totp",
+        "mfa",
+        "cookie",
+        "cookies",
+        "header",
+        "headers",
+        "query",
+        "body",
+        "form",
+        "env",
+        "environment",
+        "file",
+        "vault",
+        "keyring",
+        "keychain",
+        "aws",
+        "azure",
+        "gcp",
+        "github",
+        "gitlab",
+        "google",
+        "public",
+        "private",
+        "internal",
+        "external",
+        "local",
+        "remote",
+        "production",
+        "staging",
+        "development",
+        "testing",
+        "test",
+        "prod",
+        "dev",
+        "user",
+        "admin",
+        "administrator",
+        "guest",
+        "root",
+        "nobody",
+        "system",
+        "service",
+        "client",
+        "server",
+        "owner",
+        "member",
+        "x-oauth-basic",
+        "x-access-token",
+        "oauth2accesstoken",
+        "anyone",
+        "everyone",
+        "get",
+        "post",
+        "localhost",
+    ]
 )
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)*|0x[0-9A-Fa-f]{1,8}|\d+(?:\.\d+)?[eE][+-]?\d+|\d{1,6}(?:\.\d+)?(?:[smhdk%]|[mµn]s|[kmgt]i?b))")
+_NUMBER = re.compile(
+    r"[+-]?(?:\d+(?:[.,]\d+)*|0x[0-9A-Fa-f]{1,8}|\d+(?:\.\d+)?[eE][+-]?\d+|\d{1,6}(?:\.\d+)?(?:[smhdk%]|[mµn]s|[kmgt]i?b))"
+)
 _MASK = re.compile(r"(.)\1*|[xX*•.·#_-]+|\[[\w .-]*\]|<[^<>]*>")
 # What a program puts the value into: `${VAR}`, `$(cmd)`, `{{ template }}`, `{name}`, `%s`, `%(name)s`, `$VAR`.
 _TEMPLATE = re.compile(
     r"\$?\{+[^{}]*\}+|\$\([^()]*\)|%\([\w.]+\)[sdr]|%[sdvqr]|\$[A-Z_][A-Z0-9_]*|\$[0-9]|:[a-z_]+|<%.*%>|@\w+@|`[^`]*`"
 )
-_CALL = re.compile(r"[A-Za-z_$][\w.$]*\((?:[^()]{0,80})\)?[;,]?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|(?:os|process)\.\w+\[.*")
+_CALL = re.compile(
+    r"[A-Za-z_$][\w.$]*\((?:[^()]{0,80})\)?[;,]?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|(?:os|process)\.\w+\[.*"
+)
 _PUBLIC_KEY = re.compile(r"(?:ssh-\w+|ecdsa-[\w-]+) AAAA|-----BEGIN (?:CERTIFICATE|[A-Z ]*PUBLIC KEY)")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,15}:/{1,2}[^\s]*")
 _PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w.@$%+~-]*(?:[/\\][\w.@$%+~:-]*)*|[\w.-]+(?:/[\w.-]+)+/?")
@@ -45,18 +219,33 @@ _TIME = re.compile(
     r"|\d{1,2}:\d\d(?::\d\d)?|[A-Z][a-z]{2}, \d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d(?: \w+)?"
 )
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[\w-]{0,62})\.)+[A-Za-z]{2,18}\.?(?::\d{1,5})?|[A-Za-z][\w-]{0,62}:\d{1,5}")
-_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|/\d{1,2})?|\[?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}\]?(?::\d+)?")
+_ADDRESS = re.compile(
+    r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|/\d{1,2})?|\[?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}\]?(?::\d+)?"
+)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-+.](?:alpha|beta|rc|dev|post)?[\w.]{0,12})?", re.IGNORECASE)
 _MEDIA = re.compile(r"[a-z]+/[a-z0-9.+-]+(?:;.*)?")
-_WORDS = re.compile(r"[A-Za-z]{2,16}(?:[ _./:-][A-Za-z]{1,16}){0,9}(?:[ _.-]\d{1,4}[a-z]?|\d{1,2})?|[A-Za-z]+[.!?]?(?: [A-Za-z']+[,.!?]?)+")
+_WORDS = re.compile(
+    r"[A-Za-z]{2,16}(?:[ _./:-][A-Za-z]{1,16}){0,9}(?:[ _.-]\d{1,4}[a-z]?|\d{1,2})?|[A-Za-z]+[.!?]?(?: [A-Za-z']+[,.!?]?)+"
+)
 _FUNCTION_WORD = re.compile(
     r"\b(?:a|an|and|are|at|be|been|but|by|can|cannot|could|did|do|does|for|from|had|has|have|if|in|is|it|may|must|not|of|on"
     r"|or|should|than|that|the|this|to|was|were|when|will|with|would|you|your)\b",
     re.IGNORECASE,
 )
 # A secret that people type may be digits alone: so many of them make one.
-_TYPED = {"pin": 4, "otp": 4, "totp": 4, "passcode": 4, "code": 4, "codes": 4, "password": 6, "passwd": 6, "pass": 6, "pwd": 6}
+_TYPED = {
+    "pin": 4,
+    "otp": 4,
+    "totp": 4,
+    "passcode": 4,
+    "code": 4,
+    "codes": 4,
+    "password": 6,
+    "passwd": 6,
+    "pass": 6,
+    "pwd": 6,
+}
 _LONG_NUMBER = 20
 
 
@@ -92,7 +281,9 @@ def is_plain_url(text: str) -> bool:
     if not _URL.fullmatch(text) or "@" in text or "?" in text or "#" in text:
         return False
     parts = text.split("/")
-    return not any(is_random(part) or is_uuid(part) or (len(part) >= 20 and not is_wordlike(part)) for part in parts[3:])
+    return not any(
+        is_random(part) or is_uuid(part) or (len(part) >= 20 and not is_wordlike(part)) for part in parts[3:]
+    )
 
 
 def is_code(value: str) -> bool:

@@ -13,7 +13,8 @@ from msgspec import UNSET, UnsetType
 
 from cpproxy.core.cassette import Body, Cassette, Interaction
 from cpproxy.core.matching import normalise
-from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.exchanges import find_secrets
+from cpproxy.core.redaction.finding import Finder
 from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay.loading import as_request
 from cpproxy.core.routes import RouteTable, is_write, repeats
@@ -38,14 +39,18 @@ class Remark:
     level: Level = Level.WARNING
 
 
-def lint(cassette: Cassette, routes: RouteTable) -> tuple[Remark, ...]:
-    """All that is to be known about a cassette before it is trusted, in the order of its file."""
+def lint(cassette: Cassette, routes: RouteTable, finder: Finder) -> tuple[Remark, ...]:
+    """All that is to be known about a cassette before it is trusted, in the order of its file.
+
+    `finder` knows what is a secret.
+    """
+    address = _address(cassette.recorded.upstream)
     return (
         *_lint_head(cassette),
         *(
             replace(remark, path=f"$.interactions[{index}]{remark.path}")
             for index, interaction in enumerate(cassette.interactions)
-            for remark in _lint_interaction(interaction, _address(cassette.recorded.upstream))
+            for remark in _lint_interaction(interaction, address, finder)
         ),
         *_lint_writes(cassette.interactions, routes),
     )
@@ -89,15 +94,11 @@ def _lint_head(cassette: Cassette) -> Iterator[Remark]:
         yield Remark("$.interactions", "nothing was recorded", Level.FINDING)
 
 
-def _lint_interaction(interaction: Interaction, address: str) -> Iterator[Remark]:
+def _lint_interaction(interaction: Interaction, address: str, finder: Finder) -> Iterator[Remark]:
     request, response = interaction.request, interaction.response
-    for index, (name, value) in enumerate(request.headers):
-        if value and names_secret(name) and MARKER not in value:
-            yield Remark(
-                f".request.headers[{index}][1]",
-                "holds what looks like a credential, in plain text: remove it",
-                Level.FINDING,
-            )
+    for path, role in dict.fromkeys(find_secrets(interaction, finder)):
+        text = f"holds what looks like a secret ({role}) in plain text: record it again, or see [redact] of the config"
+        yield Remark(path, text, Level.FINDING)
     if isinstance(request.body, Body) and request.body.omitted is not UNSET:
         known, unread = (
             "was over the cap: only the very same bytes match it",
