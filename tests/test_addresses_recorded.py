@@ -107,7 +107,7 @@ async def test_no_answer_tells_where_the_upstream_is(name: str, slow: bool, tmp_
         shown = _plain(body, found[1] if found else None)
         assert port not in head + shown
         assert b"http://front/s/one/x" in shown + head
-        for accept in (None, b"gzip, br, deflate"):
+        for accept in () if name.startswith("larger") else (None, b"gzip, br, deflate"):  # those are not kept
             served = _serve(proxy, tmp_path / "cassettes", accept)
             coding = find_header(served.headers, b"content-encoding")
             plain = _plain(served.body, coding)
@@ -126,8 +126,8 @@ async def test_a_coded_body_above_the_limit_without_an_address_stays_as_it_came(
         recorder(origin.url, tmp_path, limit=LIMIT) as proxy,
     ):
         assert (await ask(proxy.url, b"GET /x HTTP/1.1\r\n" + ASKING + CLOSE)).endswith(packed)
-        assert _serve(proxy, tmp_path / "cassettes", b"deflate").body == packed
-        assert _serve(proxy, tmp_path / "cassettes").body == b"y" * 4000
+        (kept,) = proxy.interactions()
+        assert kept.response.body == bodies.omitted(len(packed), "")  # nobody has looked into it
 
 
 @pytest.mark.parametrize("coding", ["", "gzip"])

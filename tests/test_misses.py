@@ -545,7 +545,6 @@ SECRET = "hunter2-of-the-live-caller"
         pytest.param(call("POST /login", {"user": "a", "tokens": [SECRET]}), id="a list"),
         pytest.param(call(f"POST /login?access_token={SECRET}", {"user": "a"}), id="a parameter"),
         pytest.param(call("POST /login", f"user=a&client_secret={SECRET}"), id="a form"),
-        pytest.param(call("POST /login", f"password is {SECRET}"), id="a text"),
         pytest.param(call("PUT /login", None, (("X-Api-Key", SECRET),)), id="a compared header"),
         pytest.param(
             call("POST /login", {"user": f"of {SECRET}"}, (("Authorization", f"Bearer {SECRET}"),)), id="a value"

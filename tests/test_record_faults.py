@@ -262,7 +262,7 @@ async def test_a_client_that_leaves_in_its_request_leaves_no_interaction(tmp_pat
         row = await proxy.row()
         assert (row.outcome, row.reason, row.client) == (Outcome.ERROR, "the client went away", "127.0.0.1")
         assert proxy.interactions() == ()
-        assert proxy.recorder.failure == ""
+        assert proxy.recorder.failure is None
 
 
 @pytest.mark.parametrize("start", [b"", CHUNKED + b"3\r\nabc\r\n"], ids=["before the head", "in the body"])
@@ -286,7 +286,7 @@ async def test_a_client_that_leaves_while_it_waits_cancels_the_transfer(start: b
         row = await proxy.row()
         assert (row.outcome, row.reason, row.client) == (Outcome.ERROR, "the client went away", "127.0.0.1")
         assert proxy.interactions() == ()
-        assert proxy.recorder.failure == ""
+        assert proxy.recorder.failure is None
 
 
 async def test_a_request_that_is_coded_for_the_transfer_is_a_501(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ async def test_a_client_that_breaks_its_framing_gets_a_400(tmp_path: Path) -> No
             assert (await client.head()).startswith(b"HTTP/1.1 400 ")
         assert (await proxy.row()).outcome is Outcome.ERROR
         assert proxy.interactions() == ()
-        assert proxy.recorder.failure == ""
+        assert proxy.recorder.failure is None
 
 
 async def test_an_upstream_that_takes_no_more_of_a_body_is_a_504(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from cpproxy.cli import output
 from cpproxy.cli.options import Settings, accept_common_options, common_options, format_option
+from cpproxy.core.redaction.exchanges import mask
 from cpproxy.core.replay.ground import survey
 from cpproxy.core.replay.inventory import list_identities
 from cpproxy.core.replay.loading import Library, load
@@ -97,6 +98,7 @@ def show(
         output.write(report.list_identities(listed, format))
         return Exit.CLEAN
     read = cassettes.read(settings.cassettes, name)
+    read = msgspec.structs.replace(read, interactions=tuple(mask(one, settings.redactor) for one in read.interactions))
     chosen = read.interactions if interaction_id is None else (_find(read, name, interaction_id),)
     if format == "json":
         output.write(report.show_json(read if interaction_id is None else chosen[0]))

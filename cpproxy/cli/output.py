@@ -38,12 +38,18 @@ def gate() -> "Redactor":
 
 
 def write(text: str) -> None:
-    """Writes a text to standard output."""
-    _put(sys.stdout, gate().message(text))
+    """Writes to standard output what was asked for, of what was redacted before."""
+    _put(sys.stdout, gate().shown(text))
+
+
+def write_verdict(text: str) -> None:
+    """Writes a verdict to standard error, at once."""
+    _put(sys.stderr, gate().shown(text))
+    sys.stderr.flush()
 
 
 def tell(text: str) -> None:
-    """Writes a text to standard error, at once."""
+    """Writes what cpproxy has to say to standard error, at once."""
     _put(sys.stderr, gate().message(text))
     sys.stderr.flush()
 

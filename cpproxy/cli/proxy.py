@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from cpproxy.cli.output import tell
+from cpproxy.cli.output import write_verdict
 
 if TYPE_CHECKING:
     import asyncio
@@ -44,5 +44,5 @@ def conclude(desk: "Desk", *, judged: bool, quiet: bool) -> int:
     from cpproxy.report import verdicts  # noqa: PLC0415 (a proxy that is not judged does without it)
 
     verdict = desk.judge()
-    tell(verdicts.render_for(sys.stderr, verdict, verdicts.Form.TEXT, quiet=quiet))
+    write_verdict(verdicts.render_for(sys.stderr, verdict, verdicts.Form.TEXT, quiet=quiet))
     return verdict.exit

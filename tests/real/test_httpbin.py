@@ -27,6 +27,10 @@ WRITES = ("POST ", "PUT ", "PATCH ", "DELETE ")
 SIGNED = {"get-basic-auth-user-passwd", "get-cookies"}
 """What was asked with two credentials that were never used before, and answered otherwise."""
 
+_COOKIE = re.compile(r"=[^;]*")
+_TELLS = re.compile(rb'"(?:cookies|token)": ')
+_TOLD = re.compile(rb': "[^"]*"')
+
 type Answers = dict[str, list[Seen]]
 
 
@@ -56,9 +60,7 @@ def test_httpbin_is_passed_on_as_it_answers_and_replayed_as_it_was_recorded(
                 was = steps.find(now)
                 assert now.outcome == "replayed"
                 assert (now.status, now.reason) == (was.status, was.reason)
-                assert now.end_to_end == was.end_to_end
-                assert now.decoded == was.decoded
-                assert _framing(now, was) == _framing(was, now)
+                assert _without_secrets(now, was) == _without_secrets(was, now)
 
     asked = sum(len(answers) for answers in replayed.values())
     with subtests.test("ledger"):
@@ -104,10 +106,17 @@ class _Steps:
 
 
 def _is_same(now: Seen, was: Seen) -> bool:
-    return (now.status, now.reason, now.end_to_end, now.decoded, _framing(now, was)) == (
-        *(was.status, was.reason, was.end_to_end, was.decoded),
-        _framing(was, now),
-    )
+    return (now.status, now.reason, _without_secrets(now, was)) == (was.status, was.reason, _without_secrets(was, now))
+
+
+def _without_secrets(seen: Seen, other: Seen) -> tuple[object, ...]:
+    """An answer, byte for byte, but for the cookies that it sets and the cookies and tokens that it tells."""
+    headers = [
+        (name, _COOKIE.sub("=*", value, count=1) if name == "Set-Cookie" else value) for name, value in seen.end_to_end
+    ]
+    if not _TELLS.search(other.decoded) and not _TELLS.search(seen.decoded):
+        return headers, seen.decoded, _framing(seen, other)
+    return [pair for pair in headers if pair[0] != "Content-Length"], _TOLD.sub(b": *", seen.decoded)
 
 
 def _framing(seen: Seen, other: Seen) -> bytes | None:

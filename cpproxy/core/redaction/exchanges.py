@@ -21,7 +21,7 @@ from cpproxy.core.redaction.finding import Find, Finder, Reason
 from cpproxy.core.redaction.known import Known, Standing, Words
 from cpproxy.core.redaction.markers import PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
 from cpproxy.core.redaction.redacted import RedactedInteraction
-from cpproxy.core.redaction.redactor import Redactor
+from cpproxy.core.redaction.redactor import MASK, Redactor
 
 _NUL = "\0"
 
@@ -54,6 +54,16 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
     following = iter(finds)
     marked = edit(interaction, lambda part: _place(redactor, part, next(following), 0))
     return _leave_out(marked, redactor, since=0)
+
+
+def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
+    """The interaction with `***` for secrets that stand in it as they are, as in a file that was edited by hand."""
+
+    def hide(part: Part) -> list[Edit]:
+        finds = [find for find in _find(part, redactor.finder) if find.reason is not Reason.RANDOM]
+        return [Edit(one.start, one.end, MASK) for one in redactor.stand(part.text, finds)]
+
+    return edit(interaction, hide)
 
 
 def find_secrets(interaction: Interaction, finder: Finder) -> Iterator[tuple[str, str]]:

@@ -128,7 +128,7 @@ _HARMLESS_LAST = _words(
     "accept alg arn baggage blob boundary branch build ca cert certificate certificates charset checksum checksums "
     "commit container crc crc32 crc32c crc64nvme cursor date digest digests domain email encoding etag etags filename "
     "fingerprint fingerprints guid hash hashes host hostname id ids identifier image images integrity jti jwks kid "
-    "language layer layers locale manifest marker md5 name names next nonce object offset package parent parents path "
+    "language layer layers locale manifest marker md5 name names next nonce object offset opaque package parent parents path "
     "prev previous project pubkey ray rev revision rid serial server sha sha1 sha224 sha256 sha384 sha512 slug span "
     "subject thumbprint time timestamp trace traceparent tracestate tree ulid uid urn user username uuid uuids version "
     "vary via x5t"

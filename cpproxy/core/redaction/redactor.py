@@ -6,7 +6,7 @@ the headers of a call show is learnt before anything is written of it.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType, structs
@@ -47,6 +47,7 @@ class Redactor:
         self._version = 0
         self._texts: dict[str, RedactedText] = {}
         self._targets: dict[str, RedactedText] = {}
+        self._messages: dict[str, RedactedText] = {}
         self._rows: dict[tuple[str, ...], None] = {}
         self._documents: dict[bytes, RedactedJson | UnsetType] = {}
         self._learn = lru_cache(maxsize=1024)(self._learn_headers)  # clients send the same headers again and again
@@ -84,8 +85,12 @@ class Redactor:
         return self._remember(self._texts, text, self._mask_text) if text else _NOTHING
 
     def message(self, text: str) -> RedactedText:
-        """What cpproxy says or shows itself: without what has a name or a shape, or is known; its digests stay."""
+        """What cpproxy says itself, as an error does: digests and ids stay, though they look drawn by chance."""
         return RedactedText(self._mask(text, _surer(self.finder.find_in_text(text))))
+
+    def shown(self, text: str) -> RedactedText:
+        """What cpproxy shows of what was redacted before, under names of its own: without shapes and what is known."""
+        return RedactedText(self._mask(text, _surer(self.finder.find_in_text(text), Reason.SHAPED)))
 
     def target(self, target: str) -> RedactedText:
         """A request's target."""
@@ -104,14 +109,12 @@ class Redactor:
         return found
 
     def json(self, raw: bytes) -> RedactedJson:
-        """A JSON document that may quote a call."""
-        text = raw.decode()
-        return _document(self._mask(text, self.finder.find_in_text(text, json=True)))
+        """A JSON document of cpproxy's own that may quote a call: its names say nothing, its texts may."""
+        return self._redact_leaves(raw, self.text)
 
     def own_json(self, raw: bytes) -> RedactedJson:
-        """A JSON document that cpproxy tells of itself: as `message`."""
-        text = raw.decode()
-        return _document(self._mask(text, _surer(self.finder.find_in_text(text, json=True))))
+        """A JSON document of cpproxy's own: as `message`."""
+        return self._redact_leaves(raw, self._said)
 
     def call(self, call: Call) -> RedactedCall:
         """A row. Its `body` and `details` are redacted already, as is all that cpproxy itself has named."""
@@ -121,7 +124,7 @@ class Redactor:
         if shown in self._rows:  # as nearly always: the same calls come again and again
             return cast("RedactedCall", call)
         target, host, reason = self.target(call.target), self.text(call.host), self.text(call.reason)
-        method, session, scenario = map(self.message, (call.method, call.session, call.scenario))
+        method, session, scenario = map(self._said, (call.method, call.session, call.scenario))
         if (target, host, reason, method, session, scenario) != shown:
             call = structs.replace(
                 call, target=target, host=host, reason=reason, method=method, session=session, scenario=scenario
@@ -150,6 +153,12 @@ class Redactor:
         learnt = self.learn(finds)
         known = self.known.find(text, since=since)
         return choose([*learnt, *known]) if learnt or known else []
+
+    def _redact_leaves(self, raw: bytes, redact: Callable[[str], RedactedText]) -> RedactedJson:
+        return RedactedJson(Raw(msgspec.json.encode(_map_texts(msgspec.json.decode(raw), redact))))
+
+    def _said(self, text: str) -> RedactedText:
+        return self._remember(self._messages, text, self.message) if text else _NOTHING
 
     def _mask_text(self, text: str) -> str:
         return self._mask(text, self.finder.find_in_text(text))
@@ -190,6 +199,7 @@ class Redactor:
             self._version = self.known.version
             self._texts.clear()
             self._targets.clear()
+            self._messages.clear()
             self._rows.clear()
             self._documents.clear()
 
@@ -198,9 +208,21 @@ def _document(text: str) -> RedactedJson:
     return RedactedJson(Raw(text.encode()))
 
 
-def _surer(finds: Iterable[Find]) -> list[Find]:
-    """Those that a name or a shape gives away."""
-    return [find for find in finds if find.reason is not Reason.RANDOM]
+def _map_texts(value: Any, redact: Callable[[str], RedactedText]) -> Any:  # noqa: ANN401 (JSON)
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {redact(name): _map_texts(member, redact) for name, member in value.items()}
+        case list():
+            return [_map_texts(element, redact) for element in value]
+        case _:
+            return value
+
+
+def _surer(finds: Iterable[Find], than: Reason = Reason.NAMED) -> list[Find]:
+    """Those that a name or a shape gives away; `than` SHAPED: a shape alone."""
+    return [find for find in finds if than <= find.reason < Reason.RANDOM]
 
 
 def _keep[K, V](held: dict[K, V], key: K, value: V) -> None:

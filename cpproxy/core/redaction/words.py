@@ -312,17 +312,13 @@ def is_plain(value: str) -> bool:
     return bool(_WORDS.fullmatch(text)) and is_wordlike(text)
 
 
-_MOST_WORDS = 2
-_APART = re.compile(r"[ _-](?=[A-Za-z]{2})")
-
-
 @lru_cache(maxsize=4096)
 def is_common(value: str) -> bool:
     """Whether a value of `SHORTEST_KNOWN` characters or more is too common to be replaced wherever it stands.
 
-    A passphrase of three words and more is not: all of it stands nowhere by chance.
+    One word is, and so is a place, a path, a time, an address; two words are not: together they stand nowhere by chance.
     """
     text = value.strip()
     if not is_plain(text):
         return False
-    return len(_APART.findall(text)) < _MOST_WORDS or not _WORDS.fullmatch(text) or text.lower() in _COMMON
+    return text.isalpha() or not _WORDS.fullmatch(text) or text.lower() in _COMMON

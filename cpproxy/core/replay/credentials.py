@@ -91,9 +91,9 @@ def judge(
     first. A caller repeats its calls in their order: one whose token is new is one who made such a call first.
     `values` are those in the slots of the entries' line.
     """
-    kinds: dict[tuple[object, object], Entry] = {}
+    kinds: dict[object, Entry] = {}
     for entry in entries:
-        kinds.setdefault((entry.secrets, entry.slotted), entry)
+        kinds.setdefault(_kind(entry), entry)
     if len(kinds) == 1 and not entries[0].secrets and not entries[0].slotted:
         return Judged(entries, 0)
     ranked: list[tuple[int, int, int, int, int]] = []
@@ -109,8 +109,13 @@ def judge(
     *rank, number = min(ranked)
     best = next(kind for kind, entry in kinds.items() if entry.number == number)
     tied = sum(one[:-1] == tuple(rank) for one in ranked) > 1
-    chosen = tuple([entry for entry in entries if (entry.secrets, entry.slotted) == best])
+    chosen = tuple([entry for entry in entries if _kind(entry) == best])
     return Judged(chosen, rank[0], -rank[1], rank[2], tied)
+
+
+def _kind(entry: Entry) -> object:
+    """What is equal for those that credentials tell nothing apart of."""
+    return entry.secrets, entry.slotted, entry.credentials
 
 
 def _weigh(
@@ -125,6 +130,7 @@ def _weigh(
     for header, marker in entry.secrets:
         value = sent.value(header)
         if value is None:
+            contradicting += header.startswith("cookie:")  # other headers had to be there
             continue
         secret = (entry.cassette, marker)
         expected = secrets.expected(secret, sent.linked, sent.client)
