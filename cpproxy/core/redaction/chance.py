@@ -77,6 +77,7 @@ _MAGIC = [
     "GkXfo",
 ]
 _NO_TOKEN = ("--", *_MAGIC)
+_CACHED = 256
 _LONGEST_KEY = 20_000
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}")
 
@@ -99,7 +100,8 @@ class Chances:
                 start, end = next(waiting, (len(text), len(text)))
             if start < run.end():
                 continue
-            for first, last in split_run(run[0]):
+            spans = split_run(run[0]) if run.end() - run.start() <= _CACHED else split_run.__wrapped__(run[0])
+            for first, last in spans:
                 yield from self._look(text, run.start() + first, run.start() + last, name, among)
 
     def _look(self, text: str, start: int, end: int, name: str, among: Callable[[int], str]) -> Iterator[Chance]:
@@ -205,7 +207,6 @@ def _read_dotted(text: str, back: str, start: int, end: int) -> Chance | None:
     return Chance(first, last, "", len(parts))
 
 
-@lru_cache(maxsize=1024)
 def decode_text(run: str, least: int = 20) -> str:
     """The text of which a run of letters is the base64, in either alphabet, or nothing."""
     if len(run) < least or not _BASE64.fullmatch(run):

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from cpproxy.core.redaction.documents import unescape
 from cpproxy.core.redaction.names import LONGEST, is_cookie, is_phrase
-from cpproxy.core.redaction.randomness import is_wordlike
 from cpproxy.core.redaction.words import is_code, is_prose
+from cpproxy.core.redaction.randomness import is_wordlike
 
 
 class Value(NamedTuple):
@@ -67,6 +67,8 @@ _LINE_JSON = re.compile(r'[^"\\\r\n]*+')
 _NEXT_MEMBER = re.compile(r"""[ \t]*+[,;&|][ \t]*+["']?[\w.-]{1,64}["']?[ \t]?[=:]|[ \t]++\#[ \t]|[ \t]++--?[A-Za-z]""")
 _LINE_START = re.compile(r"[ \t>*<|$#+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[eHd][ \t]*)?")
 _LINE_BACK = re.compile(r"[^\r\n\"'`]*+")
+_LONGEST_PHRASE = 400
+_MOST_TRIMMED = 8
 _TRAILING = ".,;:!?"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _SCHEME = re.compile(
@@ -76,9 +78,7 @@ _SCHEME = re.compile(
 )
 
 _ELEMENT = re.compile(r"(?:\s[^<>]{0,2000})?(?<!/)>")
-_CONTENT = re.compile(
-    r"\s*+(?:<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>|(?P<text>[^<]++))", re.DOTALL
-)
+_CONTENT = re.compile(r"\s*+(?:<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>|(?P<text>[^<]++))", re.DOTALL)
 _BLOCK_SCALAR = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?\r?\n")
 
 
@@ -96,9 +96,7 @@ def find_name(text: str, start: int, end: int) -> tuple[int, int] | None:
     return None if finish - begin > LONGEST else (begin, finish)
 
 
-def read_value(
-    text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool
-) -> Iterator[Value | Container]:
+def read_value(text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool) -> Iterator[Value | Container]:
     """The value behind a name that stands from `begin` to `end`, if the text says there that it has one."""
     joint = _JOINT.match(text, end)
     if joint:
@@ -148,28 +146,17 @@ def _read_bare(
         yield _trimmed(text, at, line.end() if line else at, begin)
         return
     scheme = _SCHEME.match(text, at)
-    if (sign == ":" and joint["after"]) or (not parameter and sign == "="):
-        starts = _starts_line(text, begin)
-        line = (_LINE_JSON if in_json else _LINE).match(text, at)
-        if starts and line and not scheme:
-            stop = _NEXT_MEMBER.search(text, at, line.end())
-            end = stop.start() if stop else line.end()
-            whole = _trimmed(text, at, end, begin)
-            rest = whole.text
-            if " " in rest and is_phrase(name) and not is_prose(rest) and len(rest) < 400:
-                yield whole
-                return
-            if " " not in rest and rest:
-                if not (sign == "=" and is_code(rest)):
-                    yield whole
-                return
-    elif sign == ":" and not before and scheme is None and in_json:
-        return
+    found = (_BARE_JSON if in_json else _BARE).match(text, at)
+    value = _trimmed(text, at, found.end() if found else at, begin)
+    if not scheme and not parameter and (sign == "=" or joint["after"]) and _starts_line(text, begin):
+        line = _read_line(text, name, at, value.end, begin, in_json=in_json)
+        if line is not None:
+            if not (sign == "=" and is_code(line.text)):
+                yield line
+            return
     if scheme:
         yield from _read_schemed(text, at, scheme, in_json=in_json)
         return
-    found = (_BARE_JSON if in_json else _BARE).match(text, at)
-    value = _trimmed(text, at, found.end() if found else at, begin)
     if not value.text:
         return
     if not parameter:
@@ -182,6 +169,17 @@ def _read_bare(
         yield value._replace(text=read_parameter(value.text, plus=before != ";"))
     else:
         yield value
+
+
+def _read_line(text: str, name: str, at: int, end: int, begin: int, *, in_json: bool) -> Value | None:
+    """All that stands behind a name up to the end of its line, if that is one word or a phrase, and no sentence."""
+    line = (_LINE_JSON if in_json else _LINE).match(text, end, end + _LONGEST_PHRASE)
+    stop = _NEXT_MEMBER.search(text, end, line.end()) if line else None
+    whole = _trimmed(text, at, stop.start() if stop else line.end() if line else end, begin)
+    if " " not in whole.text:
+        return whole if whole.text else None
+    phrase = len(whole.text) < _LONGEST_PHRASE and is_phrase(name) and not is_prose(whole.text)
+    return whole if phrase else None
 
 
 def _starts_line(text: str, begin: int) -> bool:
@@ -222,13 +220,12 @@ def _trimmed(text: str, start: int, end: int, begin: int) -> Value:
     while start < end and text[start] in " \t":
         start += 1
     behind = text[end : end + 1]
-    while end > start:
+    least = max(start, end - _MOST_TRIMMED)
+    while end > least:
         last = text[end - 1]
-        if (
-            last in " \t"
-            or (last in "\"'`" and begin and text[begin - 1] == last)
-            or (last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"))
-        ):
+        if last in " \t" or (last in "\"'`" and begin and text[begin - 1] == last):
+            end -= 1
+        elif last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"):
             end -= 1
         elif last in _BRACKETS and text.count(_BRACKETS[last], start, end) < text.count(last, start, end):
             end -= 1

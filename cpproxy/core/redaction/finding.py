@@ -58,6 +58,7 @@ _SCHEMED = re.compile(
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _CACHED = 512
 _SHORTEST = 5
+_NEAR = 64
 
 
 class _Level:
@@ -72,7 +73,9 @@ class _Level:
         self.neutral: list[Span] = []
         self.named_until = 0
         self.walked_until = 0
+        self.valued_until = 0
         self.shaped_until = 0
+        self.no_shape_until: dict[str, int] = {}
         self._is_json: bool | None = None
         self._is_form: bool | None = None
         self._arrays: tuple[list[int], list[str]] | None = None
@@ -228,11 +231,10 @@ class Finder:
     def _look(self, level: _Level, start: int, end: int, acts: tuple[object, ...]) -> None:
         for act in acts:
             if act is None:
-                if start >= level.named_until:
+                if start >= level.named_until and start >= level.valued_until:
                     self._look_at_name(level, start, end)
             elif isinstance(act, Shape):
-                if start >= level.shaped_until and (shaped := act.fit(level.text, start)):
-                    self._add_shaped(level, shaped)
+                self._look_at_shape(level, start, act)
             elif start >= level.shaped_until:
                 self._stand(level, act, start)
 
@@ -247,7 +249,13 @@ class Finder:
                 if one.reason == Reason.SHAPED:
                     level.shaped_until = max(level.shaped_until, one.end)
 
-    def _add_shaped(self, level: _Level, shaped: Shaped) -> None:
+    def _look_at_shape(self, level: _Level, start: int, shape: Shape) -> None:
+        if start < max(level.shaped_until, level.no_shape_until.get(shape.role, 0)):
+            return
+        shaped = shape.fit(level.text, start)
+        if isinstance(shaped, int):
+            level.no_shape_until[shape.role] = shaped
+            return
         level.add(shaped.start, shaped.end, level.text[shaped.start : shaped.end], shaped.role, Reason.SHAPED)
         level.shaped_until = shaped.end
         if partner := shapes.find_partner(level.text, shaped):
@@ -299,6 +307,7 @@ class Finder:
             scheme, _ = split_scheme("authorization", text)
         elif "=" in text and is_cookie(container or name):
             self._crumbs(level, value, only_first=words[0] == "set")
+            level.valued_until = value.end
             return
         else:
             found = None if place.startswith("header:") else _SCHEMED.match(text)
@@ -308,6 +317,7 @@ class Finder:
         if self._is_void(value.text, name, place):
             return
         level.add(*value, role_of(name), Reason.NAMED)
+        level.valued_until = max(level.valued_until, value.end if value.start <= level.named_until + _NEAR else 0)
 
     def _is_void(self, text: str, name: str, place: str) -> bool:
         if self._policy.is_named(name, place):  # the config knows better than any list of common words
@@ -383,8 +393,10 @@ class Finder:
 
     def _take_chances(self, level: _Level, skipped: list[Span], *, inside: bool) -> None:
         text = level.text
+        neutral = sorted(level.neutral)
         for chance in self._chances.find(text, level.name, skipped, level.among):
-            if any(start <= chance.start < end for start, end in level.neutral):
+            at = bisect_right(neutral, (chance.start, len(text)))
+            if at and chance.start < neutral[at - 1][1]:
                 continue
             if chance.inside:
                 if not inside:

@@ -24,13 +24,14 @@ _BACK = re.compile(
 )
 _TAG_BACK = re.compile(r"\s{0,40}+>(?:[^<>]{0,200}\s)?(?P<label>[\w.:-]{1,60}+)<")
 _VALUE_MEMBER = re.compile(
-    rf'"(?:\s*+,\s*+"(?!{_VALUES}"){_STRING[1:]}\s*+:\s*+{_SCALAR})*+\s*+,\s*+"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
+    rf'"(?:\s*+,\s*+"(?!{_VALUES}"){_STRING[1:]}\s*+:\s*+{_SCALAR}){{0,8}}+\s*+,\s*+"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
     re.IGNORECASE | re.DOTALL,
 )
 _VALUE_KEY = re.compile(rf'"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"', re.IGNORECASE | re.DOTALL)
-_MEMBERS_BETWEEN = re.compile(rf"(?:\s*+,\s*+{_STRING}\s*+:\s*+{_SCALAR})*+", re.DOTALL)
+_MEMBERS_BETWEEN = re.compile(rf"(?:\s*+,\s*+{_STRING}\s*+:\s*+{_SCALAR}){{0,8}}+", re.DOTALL)
 _SINGLE_QUOTED = re.compile(rf"'\s*+,\s*+'{_VALUES}'\s*+:\s*+'(?P<value>(?:[^'\\\n]++|\\.)*+)'", re.IGNORECASE)
-_REACH = 2000
+_REACH = 1000
+_VALUE_ENDINGS = ('value"', 'content"', 'val"', 'data"', 'secret"', 'v"')
 
 _YAML_VALUE = re.compile(
     rf"""["']?[ \t]*+(?:\r?\n[ \t]*+|,[ \t]*+){_VALUES}:[ \t]++(?:"(?P<double>[^"\n]*+)"|'(?P<single>[^'\n]*+)'|(?P<bare>[^\s"'][^\r\n,}}]*+))""",
@@ -86,7 +87,10 @@ def _read_member(text: str, key: int, begin: int, end: int) -> Iterator[Value]:
     if behind := _VALUE_MEMBER.match(text, end):
         yield Value(*behind.span("value"), unescape(behind["value"]))
         return
-    before = text.rfind("{", max(0, key - _REACH), key) + 1
+    floor = max(0, key - _REACH)
+    before = max(text.rfind("{", floor, key), floor)
+    if not any(label in text[before:key].lower() for label in _VALUE_ENDINGS):
+        return
     for found in _VALUE_KEY.finditer(text, before, key):
         between = _MEMBERS_BETWEEN.match(text, found.end(), key)
         reached = between.end() if between else found.end()

@@ -36,6 +36,7 @@ _UPPER_HEX = frozenset("0123456789ABCDEF")
 SHORTEST = 16
 """Characters of the shortest token that is looked at."""
 
+_ENOUGH = 256
 _SHORTEST_HEX = 32
 _EVIDENCE = 17.0
 _EVIDENCE_HEX = 8.0
@@ -86,9 +87,13 @@ def is_uuid(text: str) -> bool:
     return bool(found) and (bool(found[1]) or bool(_BARE_UUID.fullmatch(text)))
 
 
-@lru_cache(maxsize=8192)
 def is_random(token: str) -> bool:
     """Whether a token (letters, digits, and the few others that base64 knows) is long and drawn by chance."""
+    return _is_random(token) if len(token) <= _ENOUGH else _is_random.__wrapped__(token[:_ENOUGH])
+
+
+@lru_cache(maxsize=8192)
+def _is_random(token: str) -> bool:
     characters = set(token)
     if len(token) < SHORTEST or len(characters) < _DISTINCT:
         return False
@@ -121,7 +126,11 @@ def _is_sequence(token: str) -> bool:
     return steps * 3 > len(token)
 
 
-@lru_cache(maxsize=8192)
 def is_wordlike(text: str) -> bool:
     """Whether a text could be words and numbers that somebody wrote: no stretch of it seems to be drawn by chance."""
+    return _is_wordlike(text[:_ENOUGH])
+
+
+@lru_cache(maxsize=8192)
+def _is_wordlike(text: str) -> bool:
     return find_evidence(text)[0] < _WRITTEN

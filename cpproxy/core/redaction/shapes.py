@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cpproxy.core.redaction.randomness import is_wordlike
 
-_LONGEST = 16384
+_REACH = 512
 
 
 class Shaped(NamedTuple):
@@ -37,16 +37,20 @@ class Shape:
     back: tuple[int, ...] = (0,)
     check: Callable[[str], bool] = bool
 
-    def fit(self, text: str, at: int) -> Shaped | None:
-        """The secret of this shape whose beginning stands at a place, or None."""
+    def fit(self, text: str, at: int) -> Shaped | int:
+        """The secret of this shape whose beginning stands at a place, or up to where there is none."""
         for back in self.back:
             start = at - back
             if start < 0 or (self.apart and start and text[start - 1].isalnum()):
                 continue
-            found = self.pattern.match(text, start, start + _LONGEST)
-            if found and found.end() > at and self.check(found[0]):
-                return Shaped(*found.span("secret" if "secret" in self.pattern.groupindex else 0), self.role)
-        return None
+            found = self.pattern.match(text, start, start + _REACH)
+            if found and found.end() == start + _REACH:
+                found = self.pattern.match(text, start)
+            if found and found.end() > at:
+                if self.check(found[0][:_REACH]):
+                    return Shaped(*found.span("secret" if "secret" in self.pattern.groupindex else 0), self.role)
+                return found.end()
+        return at
 
 
 def _shape(
@@ -85,7 +89,7 @@ _PART = r"[A-Za-z0-9_-]"
 
 SHAPES = (
     # Tokens of standards: JWS and JWE in compact form (RFC 7515, 7516), and PASETO.
-    _shape("jwt", "eyj ewo ewog", rf"[eE][yYwW]{_PART}{{8,}}\.{_PART}*+\.{_PART}*+(?:\.{_PART}*+\.{_PART}*+)?=*", apart=False),
+    _shape("jwt", "eyj ewo ewog", rf"(?<![A-Za-z0-9_-])[eE][yYwW]{_PART}{{8,}}\.{_PART}*+\.{_PART}*+(?:\.{_PART}*+\.{_PART}*+)?=*", apart=False),
     _shape("paseto", "v1.local. v1.public. v2.local. v2.public. v3.local. v3.public. v4.local. v4.public.",
            rf"[vV]\d\.(?:local|public)\.{_PART}{{16,}}(?:\.{_PART}+)?"),
     _shape("otpauth", "otpauth://", r"[oO][tT][pP]auth://[^\s\"'<>\\]{8,}", apart=False),
