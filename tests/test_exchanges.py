@@ -139,7 +139,8 @@ def test_the_chunks_of_a_stream_still_add_up() -> None:
 def test_what_stands_in_base64_or_hex_is_a_placeholder_of_its_own() -> None:
     (one,) = redact(
         interaction(
-            headers=[("X-Api-Key", TOKEN)], told={"a": TOKEN.encode().hex(), "b": "QSBsaW5lOiBaazMtc2VjcmV0LVF4ODEsIGVuZA=="}
+            headers=[("X-Api-Key", TOKEN)],
+            told={"a": TOKEN.encode().hex(), "b": "QSBsaW5lOiBaazMtc2VjcmV0LVF4ODEsIGVuZA=="},
         )
     )
     assert read(one.response.body) == {"a": "{{cpproxy:x-api-key:2:hex}}", "b": "{{cpproxy:x-api-key:3}}"}

@@ -78,7 +78,9 @@ _SCHEME = re.compile(
 )
 
 _ELEMENT = re.compile(r"(?:\s[^<>]{0,2000})?(?<!/)>")
-_CONTENT = re.compile(r"\s*+(?:<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>|(?P<text>[^<]++))", re.DOTALL)
+_CONTENT = re.compile(
+    r"\s*+(?:<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>|(?P<text>[^<]++))", re.DOTALL
+)
 _BLOCK_SCALAR = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?\r?\n")
 
 
@@ -96,7 +98,9 @@ def find_name(text: str, start: int, end: int) -> tuple[int, int] | None:
     return None if finish - begin > LONGEST else (begin, finish)
 
 
-def read_value(text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool) -> Iterator[Value | Container]:
+def read_value(
+    text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool
+) -> Iterator[Value | Container]:
     """The value behind a name that stands from `begin` to `end`, if the text says there that it has one."""
     joint = _JOINT.match(text, end)
     if joint:
