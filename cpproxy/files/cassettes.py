@@ -198,14 +198,15 @@ def write(
 ) -> Path:
     """Replace the cassette of that name by this one, whole or not at all, and give its file; or the file `into`.
 
-    Interactions may have been rendered before, so that a recorder renders each once, or be as `load` gave them.
+    Interactions may have been rendered before, so that a recorder renders each once, or be as `load` gave them. A
+    cassette may be read by whom its folder lets read it; the file `into` is for its owner alone.
     CassetteError if the file cannot be written, or could not be read again.
     """
     path = into or locate(folder, name)
     if problem := validity.check_head(cassette):
         raise CassetteError(_show(path), f"${problem.path}", problem.expected)
     try:
-        _replace(path, _assemble(cassette))
+        _replace(path, assemble(cassette), private=into is not None)
     except OSError as error:
         raise CassetteError(_show(path), "$", f"expected a file that can be written: {error.strerror}") from None
     return path
@@ -230,7 +231,8 @@ def combine_digests(digests: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256((lines or _EMPTY).encode()).hexdigest()
 
 
-def _assemble(cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
+def assemble(cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
+    """The bytes of a cassette's file."""
     members: dict[str, object] = {"cpproxy": cassette.cpproxy, "recorded": cassette.recorded}
     for member in ("incomplete", "identities", "not_identities", "placeholders"):
         if value := getattr(cassette, member):
@@ -263,12 +265,16 @@ def _join(found: re.Match[bytes]) -> bytes:
     return line if len(elements) == 2 or len(line) <= _LINE else found[0]
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, *, private: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
+        )
         with os.fdopen(descriptor, "wb") as file:
+            if not private and path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
