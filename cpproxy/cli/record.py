@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cpproxy.cli.access import read_token, refuse_ci, require_token, token_file_option
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import Address, find_address, serve
 from cpproxy.cli.options import (
@@ -55,6 +56,8 @@ SAVE_SECONDS = 2.0
 )
 @listen_option
 @click.option("--append", is_flag=True, help="Add to the cassette instead.")
+@click.option("--allow-ci", is_flag=True, help="Record though CI is set.")
+@token_file_option
 @click.option(
     "--upstream-timeout",
     "stall",
@@ -75,6 +78,8 @@ def record(
     name: str,
     listen: str | None,
     append: bool,
+    allow_ci: bool,
+    token_file: str | None,
     stall: float,
     public_url: str | None,
     strict_exit: bool,
@@ -84,6 +89,7 @@ def record(
 
     With a COMMAND: run it with CPPROXY_URL and the clients' variables set, stop when it ends, and print the verdict.
     """
+    refuse_ci(allowed=allow_ci)
     url = upstream or settings.config.cp.upstream
     if not url:
         raise UsageError(
@@ -94,11 +100,13 @@ def record(
 
     origin = Origin.parse(url)
     address = find_address(listen, settings, command)
+    token = read_token(token_file)
+    require_token(address, token)
     public = read_public(public_url)
     _refuse_loop(origin, address)
     draft = Draft.open(settings.cassettes, name)
     try:
-        session = _Session(settings, origin, name, draft, append=append, stall=stall, public=public)
+        session = _Session(settings, origin, name, draft, append=append, stall=stall, public=public, token=token)
         try:
             code = serve(
                 session.make,
@@ -106,6 +114,7 @@ def record(
                 banner=lambda at: f"cpproxy: recording {name} from {url} on {at}",
                 settings=settings,
                 command=command,
+                token=token,
                 finish=lambda: 0,  # what follows needs to know the command's own code
             )
         except CpproxyError as error:
@@ -210,6 +219,7 @@ class _Session:
         append: bool,
         stall: float,
         public: "Public | None",
+        token: str,
     ) -> None:
         from cpproxy.cli.desk import Desk  # noqa: PLC0415 (heavy imports wait until they are needed)
         from cpproxy.core.cassette import Recorded  # noqa: PLC0415
@@ -224,6 +234,7 @@ class _Session:
         self._draft = draft
         self._stall = stall
         self._public = public
+        self._token = token
         self.recording = Recording(
             Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
             RouteTable(settings.config.routes),
@@ -246,7 +257,7 @@ class _Session:
         upstream = Upstream(self._origin, stall=self._stall)
         limit, public = config.record.body_limit, self._public
         self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=public)
-        admin = Admin(self._desk, public=public)
+        admin = Admin(self._desk, public=public, token=self._token)
         front = Front(self.recorder, self._desk.tally, admin, self._settings.redactor, state_path=config.state.path)
         return _Front(self, Proxy(front, self._desk), upstream)
 

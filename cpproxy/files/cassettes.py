@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
@@ -31,6 +32,10 @@ SIZE_LIMIT = 512 * 1024 * 1024
 
 _PART_LIMIT = 200  # bytes of a name between slashes; file systems take 255, and a temporary file's is longer
 _UNFIT = re.compile(r"[\s\"'\\\x00-\x1f\x7f\ud800-\udfff]")  # `find | xargs sha256sum` would trip over them
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
+_LIKE_SLASHES = frozenset(
+    "\u2044\u2215\u2216\u29f5\u29f8\u29f9\u2571\u2572\u1735\u3033\u30ce\u4e36\u4e3f\u05f3\u2027\u00b7"
+)
 _LINE = 100  # how long a line may be for a list of more than two
 _LIST = re.compile(
     rb"""\[\n\s*+((?:"(?:[^"\\]|\\.)*+"|[^"\[\]{}\s,]++)(?:,\n\s*+(?:"(?:[^"\\]|\\.)*+"|[^"\[\]{}\s,]++))*+)\n\s*+\]"""
@@ -387,11 +392,20 @@ def _find_fault(name: str) -> str | None:
         return "holds no white space, quotes, backslashes or control characters, and is UTF-8"
     if any(part in {"", ".", ".."} for part in parts):
         return "is a path below the cassettes folder"
+    if not name.isascii() and _is_deceptive(name):
+        return "holds no characters that look like others, or like nothing (write them in their plain form)"
     if name.endswith(SUFFIX):
         return f"leaves the ending {SUFFIX} out"
     if any(len(part.encode()) > _PART_LIMIT for part in parts):
         return f"has at most {_PART_LIMIT} bytes between slashes"
     return None
+
+
+def _is_deceptive(name: str) -> bool:
+    """Whether a name holds what is shown as something else: wide dots, fraction slashes, marks of direction."""
+    return unicodedata.normalize("NFKC", name) != name or any(
+        unicodedata.category(one) in _INVISIBLE or one in _LIKE_SLASHES for one in name
+    )
 
 
 def _show(text: Path | str) -> str:

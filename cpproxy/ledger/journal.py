@@ -99,7 +99,8 @@ class Journal:
         else:
             refuse_other_files(database_file(ledger))
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for made in (path.parent.parent, path.parent):  # `parents` would make the first one for everybody
+                made.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise LedgerError(f"ledger {path}: cannot be written: {error.strerror}") from error

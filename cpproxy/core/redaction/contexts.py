@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from cpproxy.core.redaction.documents import unescape
 from cpproxy.core.redaction.names import LONGEST, is_cookie, is_phrase
-from cpproxy.core.redaction.words import is_code, is_prose
 from cpproxy.core.redaction.randomness import is_wordlike
+from cpproxy.core.redaction.words import is_code, is_prose
 
 
 class Value(NamedTuple):
@@ -227,9 +227,11 @@ def _trimmed(text: str, start: int, end: int, begin: int) -> Value:
     least = max(start, end - _MOST_TRIMMED)
     while end > least:
         last = text[end - 1]
-        if last in " \t" or (last in "\"'`" and begin and text[begin - 1] == last):
-            end -= 1
-        elif last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"):
+        if (
+            last in " \t"
+            or (last in "\"'`" and begin and text[begin - 1] == last)
+            or (last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"))
+        ):
             end -= 1
         elif last in _BRACKETS and text.count(_BRACKETS[last], start, end) < text.count(last, start, end):
             end -= 1

@@ -24,7 +24,7 @@ from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.names import KEYWORDS, completes_id, is_cookie, is_secret_within, is_weak, role_of, words_of
 from cpproxy.core.redaction.pairs import read_pair
 from cpproxy.core.redaction.policy import Policy, Verdict
-from cpproxy.core.redaction.shapes import Shape, Shaped
+from cpproxy.core.redaction.shapes import Shape
 from cpproxy.core.redaction.words import is_plain, is_void
 from cpproxy.core.spellings import LEVELS, Plain, read_once
 

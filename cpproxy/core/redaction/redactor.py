@@ -53,7 +53,7 @@ class Redactor:
         self._learn = lru_cache(maxsize=1024)(self._learn_headers)  # clients send the same headers again and again
         for value, role in values:
             if value:
-                self.known.learn(value, role, Reason.NAMED)
+                self.keep(value, role)
 
     # ------------------------------------------------------------------ what is learnt
 
@@ -68,6 +68,10 @@ class Redactor:
             for value, other in self.finder.also(find) if secret == count else ():
                 self.known.learn(value, other, Reason.SHAPED)
         return found
+
+    def keep(self, value: str, role: str) -> None:
+        """Keeps a secret in mind that is known from elsewhere."""
+        self.known.learn(value, role, Reason.NAMED)
 
     def learn_headers(self, headers: Headers) -> None:
         """Keeps in mind what the credential headers of a call show."""
