@@ -1,4 +1,4 @@
-"""Safe by default: who may listen and ask, what files may be read by whom, and that no name and no request leads astray."""
+"""Safe by default: who may listen and ask, who may read which file, and that no name and no request leads astray."""
 
 import ast
 import asyncio
@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import socket
 import stat
 import subprocess
@@ -167,10 +168,10 @@ def test_what_is_written_on_the_way_is_for_its_owner_and_a_cassette_is_ordinary(
 
 def test_a_proxy_leaves_no_core_and_its_command_may(tmp_path: Path) -> None:
     """The command has the limits that it would have had; the proxy has none, and is not to be dumped."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     script = "ulimit -Sc; ulimit -Hc; grep -i '^max core' /proc/$PPID/limits; kill -SEGV $PPID; sleep 5"
-    where = ["--cassettes", str(ROOT / "cassettes")]
-    command = f'ulimit -S -c unlimited; cd {tmp_path}; exec {" ".join(CPPROXY)} replay {" ".join(where)} -- sh -c "{script.replace("$", chr(92) + "$")}"'
+    replay = f"{' '.join(CPPROXY)} replay --cassettes {ROOT / 'cassettes'}"
+    command = f"ulimit -S -c unlimited; cd {tmp_path}; exec {replay} -- sh -c {shlex.quote(script)}"
     ended = subprocess.run(
         ["bash", "-c", command],
         capture_output=True,
@@ -184,7 +185,6 @@ def test_a_proxy_leaves_no_core_and_its_command_may(tmp_path: Path) -> None:
     assert re.search(r"size +0 ", proxys), proxys
     assert own_soft == own_hard == ("unlimited" if hard == resource.RLIM_INFINITY else str(hard))
     assert not list(tmp_path.glob("core*"))
-    assert soft >= -1
 
 
 def test_nothing_is_read_as_code() -> None:
@@ -295,7 +295,7 @@ def test_no_name_leaves_the_folder_of_cassettes(fenced: Path, name: str) -> None
             made = act(fenced, name)
             if isinstance(made, Draft):
                 made.close()
-            assert act is Draft.open, ascii(name)
+            assert act == Draft.open, ascii(name)
             assert name in {"%2e%2e/outside", "..;/outside", "~/outside"} or name.isascii(), ascii(name)
     assert {path: path.stat().st_mtime_ns for path in fenced.parent.iterdir() if path != fenced} == {
         path: at for path, at in before.items() if path != fenced
@@ -319,85 +319,83 @@ def test_a_command_says_in_one_line_what_is_wrong_with_a_name(fenced: Path, upst
 # ---------------------------------------------------------------------- requests that would lead a recorder astray
 
 EVIL = "127.0.0.2:{port}"
-FORMS = tuple(
-    [
-        *(
-            f"GET {target} HTTP/1.1\r\nHost: front\r\n\r\n"
-            for target in (
-                "http://EVIL/x",
-                "HTTP://EVIL/x",
-                "hTTp://EVIL",
-                "https://EVIL/x",
-                "http://EVIL@EVIL/x",
-                "http://u:p@EVIL/x",
-                "http://EVIL:80@EVIL/x",
-                "http://EVIL#@front/x",
-                "http://EVIL?@front/x",
-                "http://EVIL\\@front/x",
-                "http:/EVIL/x",
-                "http:EVIL/x",
-                "http:///EVIL/x",
-                "http:\\\\EVIL\\x",
-                "//EVIL/x",
-                "///EVIL/x",
-                "/\\EVIL/x",
-                "\\\\EVIL\\x",
-                "/@EVIL/x",
-                "@EVIL/x",
-                "/..//EVIL/x",
-                "/%2f%2fEVIL/x",
-                "/x?http://EVIL/",
-                "/x#http://EVIL/",
-                "/.EVIL/x",
-                "/:80@EVIL/x",
-                "/s/one/http://EVIL/x",
-                "/s/one//EVIL/x",
-                "/s/one@EVIL/x",
-                "/s/http://EVIL/x",
-                "/%0d%0aHost:%20EVIL",
-                "/;@EVIL/x",
-                "ftp://EVIL/x",
-                "ws://EVIL/x",
-                "EVIL",
-                "EVIL/x",
-                "*",
-                "/x HTTP/1.1 http://EVIL/",
-            )
-        ),
-        *(
-            f"GET /x HTTP/1.1\r\n{headers}\r\n\r\n"
-            for headers in (
-                "Host: EVIL",
-                "Host: EVIL\r\nHost: front",
-                "Host: front\r\nHost: EVIL",
-                "Host: front@EVIL",
-                "Host: front, EVIL",
-                "Host: EVIL#front",
-                "Host: EVIL/front",
-                "Host:EVIL",
-                "Host: EVIL ",
-                "Host:\tEVIL",
-                "host: EVIL",
-                "HOST: http://EVIL/",
-                "Host: front\r\nX-Forwarded-Host: EVIL",
-                "Host: front\r\nForwarded: host=EVIL",
-                "Host: front\r\nX-Host: EVIL",
-                "Host: front\r\nX-Original-URL: http://EVIL/",
-                "Host: front\r\nX-Forwarded-Proto: https\r\nX-Real-Host: EVIL",
-                "Host: front\r\nConnection: Host",
-                "Host: front\r\nProxy-Connection: keep-alive\r\nX-Cpproxy-Upstream: http://EVIL",
-                "Host: front\r\nUpgrade: h2c\r\nConnection: Upgrade",
-                "Host: front\r\nReferer: http://EVIL/",
-                "Host: front\r\nVia: 1.1 EVIL",
-            )
-        ),
-        "CONNECT EVIL HTTP/1.1\r\nHost: EVIL\r\n\r\n",
-        "CONNECT http://EVIL HTTP/1.1\r\nHost: EVIL\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\nHost: EVIL\r\n\r\n",
-        "GET /x HTTP/1.0\r\nHost: EVIL\r\n\r\n",
-        "GET http://EVIL/x HTTP/1.0\r\n\r\n",
-        "TRACE http://EVIL/x HTTP/1.1\r\nHost: EVIL\r\n\r\n",
-    ]
+FORMS = (
+    *(
+        f"GET {target} HTTP/1.1\r\nHost: front\r\n\r\n"
+        for target in (
+            "http://EVIL/x",
+            "HTTP://EVIL/x",
+            "hTTp://EVIL",
+            "https://EVIL/x",
+            "http://EVIL@EVIL/x",
+            "http://u:p@EVIL/x",
+            "http://EVIL:80@EVIL/x",
+            "http://EVIL#@front/x",
+            "http://EVIL?@front/x",
+            "http://EVIL\\@front/x",
+            "http:/EVIL/x",
+            "http:EVIL/x",
+            "http:///EVIL/x",
+            "http:\\\\EVIL\\x",
+            "//EVIL/x",
+            "///EVIL/x",
+            "/\\EVIL/x",
+            "\\\\EVIL\\x",
+            "/@EVIL/x",
+            "@EVIL/x",
+            "/..//EVIL/x",
+            "/%2f%2fEVIL/x",
+            "/x?http://EVIL/",
+            "/x#http://EVIL/",
+            "/.EVIL/x",
+            "/:80@EVIL/x",
+            "/s/one/http://EVIL/x",
+            "/s/one//EVIL/x",
+            "/s/one@EVIL/x",
+            "/s/http://EVIL/x",
+            "/%0d%0aHost:%20EVIL",
+            "/;@EVIL/x",
+            "ftp://EVIL/x",
+            "ws://EVIL/x",
+            "EVIL",
+            "EVIL/x",
+            "*",
+            "/x HTTP/1.1 http://EVIL/",
+        )
+    ),
+    *(
+        f"GET /x HTTP/1.1\r\n{headers}\r\n\r\n"
+        for headers in (
+            "Host: EVIL",
+            "Host: EVIL\r\nHost: front",
+            "Host: front\r\nHost: EVIL",
+            "Host: front@EVIL",
+            "Host: front, EVIL",
+            "Host: EVIL#front",
+            "Host: EVIL/front",
+            "Host:EVIL",
+            "Host: EVIL ",
+            "Host:\tEVIL",
+            "host: EVIL",
+            "HOST: http://EVIL/",
+            "Host: front\r\nX-Forwarded-Host: EVIL",
+            "Host: front\r\nForwarded: host=EVIL",
+            "Host: front\r\nX-Host: EVIL",
+            "Host: front\r\nX-Original-URL: http://EVIL/",
+            "Host: front\r\nX-Forwarded-Proto: https\r\nX-Real-Host: EVIL",
+            "Host: front\r\nConnection: Host",
+            "Host: front\r\nProxy-Connection: keep-alive\r\nX-Cpproxy-Upstream: http://EVIL",
+            "Host: front\r\nUpgrade: h2c\r\nConnection: Upgrade",
+            "Host: front\r\nReferer: http://EVIL/",
+            "Host: front\r\nVia: 1.1 EVIL",
+        )
+    ),
+    "CONNECT EVIL HTTP/1.1\r\nHost: EVIL\r\n\r\n",
+    "CONNECT http://EVIL HTTP/1.1\r\nHost: EVIL\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost: EVIL\r\n\r\n",
+    "GET /x HTTP/1.0\r\nHost: EVIL\r\n\r\n",
+    "GET http://EVIL/x HTTP/1.0\r\n\r\n",
+    "TRACE http://EVIL/x HTTP/1.1\r\nHost: EVIL\r\n\r\n",
 )
 
 
