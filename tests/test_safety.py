@@ -169,7 +169,7 @@ def test_what_is_written_on_the_way_is_for_its_owner_and_a_cassette_is_ordinary(
 def test_a_proxy_leaves_no_core_and_its_command_may(tmp_path: Path) -> None:
     """The command has the limits that it would have had; the proxy has none, and is not to be dumped."""
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    script = "ulimit -Sc; ulimit -Hc; grep -i '^max core' /proc/$PPID/limits; kill -SEGV $PPID; sleep 5"
+    script = "ulimit -Sc; ulimit -Hc; sleep 0.5; grep -i '^max core' /proc/$PPID/limits; kill -SEGV $PPID; sleep 5"
     replay = f"{' '.join(CPPROXY)} replay --cassettes {ROOT / 'cassettes'}"
     command = f"ulimit -S -c unlimited; cd {tmp_path}; exec {replay} -- sh -c {shlex.quote(script)}"
     ended = subprocess.run(

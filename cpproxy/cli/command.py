@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from cpproxy.cli.access import TOKEN
-from cpproxy.cli.dumps import allow_core_dumps
+from cpproxy.cli.dumps import limits_of
 from cpproxy.core.config import Config
 from cpproxy.errors import CpproxyError
 
@@ -134,13 +134,12 @@ class RunningCommand:
         self.ended: asyncio.Future[int] = self._loop.create_future()
         self._loop.add_signal_handler(signal.SIGCHLD, self._look)
         try:
-            self._process = subprocess.Popen(command, env=environment, process_group=0)  # noqa: S603 - the user's own
+            with limits_of(limits):
+                self._process = subprocess.Popen(command, env=environment, process_group=0)  # noqa: S603 - the user's own
         except OSError as error:
             self._loop.remove_signal_handler(signal.SIGCHLD)
             code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
             raise CommandError(f"{command[0]}: cannot be run: {error.strerror}", code) from error
-        if limits is not None:
-            allow_core_dumps(self._process.pid, limits)
         self._terminal.lend(self._process.pid)
         self._look()
 

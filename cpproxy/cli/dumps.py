@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import resource
+from collections.abc import Iterator
 
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
 
@@ -16,7 +17,15 @@ def forbid_core_dumps() -> tuple[int, int]:
     return before
 
 
-def allow_core_dumps(pid: int, limits: tuple[int, int]) -> None:
-    """Give a command that was started the limits back that it would have had without a proxy."""
-    with contextlib.suppress(OSError, AttributeError):  # it has ended, or this is no Linux
-        resource.prlimit(pid, resource.RLIMIT_CORE, limits)
+@contextlib.contextmanager
+def limits_of(before: tuple[int, int] | None) -> Iterator[None]:
+    """Has the limits that held before, for a command to be started with; where they are None, nothing has changed."""
+    if before is None:
+        yield
+        return
+    ours = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, ours)

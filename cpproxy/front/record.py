@@ -102,7 +102,7 @@ class Recorder:
     def __init__(
         self, upstream: Upstream, recording: Recording, *, limit: int, cassette: str, public: Public | None = None
     ) -> None:
-        self.failure: "RedactedText | None" = None
+        self.failure: RedactedText | None = None
         self._upstream = upstream
         self._origin = Public.parse(upstream.origin.url)
         self._public = public
