@@ -182,8 +182,14 @@ def _read_line(text: str, name: str, at: int, end: int, begin: int, *, in_json: 
     whole = _trimmed(text, at, stop.start() if stop else line.end() if line else end, begin)
     if " " not in whole.text:
         return whole if whole.text else None
-    phrase = len(whole.text) < _LONGEST_PHRASE and is_phrase(name) and not is_prose(whole.text)
-    return whole if phrase else None
+    phrase = len(whole.text) < _LONGEST_PHRASE and is_phrase(name) and _PHRASE.fullmatch(whole.text)
+    return whole if phrase and not is_prose(whole.text) else None
+
+
+# An expression of a program has brackets and signs apart from its words.
+_PHRASE = re.compile(r"(?![@(\[{])[^\s()=]+(?: [^\s()=\[\]{}]+)+")
+
+
 
 
 def _starts_line(text: str, begin: int) -> bool:

@@ -421,6 +421,13 @@ class Finder:
         level.add(chance.start, chance.end, level.text[chance.start : chance.end], role, reason)
 
 
+def _is_login(user: str, password: str) -> bool:
+    """Whether two texts with a colon between are a user and a password, and no time, place or name of a thing."""
+    if not user or not password or user.isdecimal() or any(one.isspace() for one in user + password):
+        return False
+    return password[0] != "/" and not is_plain(password)
+
+
 def _decode_short(value: str) -> str:
     """What base64 of a user and a password says, however short."""
     if len(value) >= 20 or len(value) % 4:
