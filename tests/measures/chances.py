@@ -65,7 +65,19 @@ def clean_values(source: Random) -> Iterator[tuple[str, str]]:
     crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
     letters = string.ascii_letters + string.digits
     uuid = "-".join(draw(source, hexadecimal, size) for size in (8, 4, 4, 4, 12))
-    words = ["tenant", "workspace", "alpha", "image", "registry", "status", "running", "node", "pool", "build", "config"]
+    words = [
+        "tenant",
+        "workspace",
+        "alpha",
+        "image",
+        "registry",
+        "status",
+        "running",
+        "node",
+        "pool",
+        "build",
+        "config",
+    ]
     two = "-".join(source.sample(words, 2))
     yield "owner", uuid
     yield "label", uuid.upper()
@@ -82,7 +94,10 @@ def clean_values(source: Random) -> Iterator[tuple[str, str]]:
     yield "note", f"registry.example.com/{two}:2026-01-05-{draw(source, hexadecimal, 8)}"
     yield "module", f"v0.0.0-20260105101112-{draw(source, hexadecimal, 12)}"
     yield "pod", f"{two}-{draw(source, hexadecimal, 10)}-{draw(source, 'bcdfghjklmnpqrstvwxz2456789', 5)}"
-    yield "arn", f"arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/{two}/{draw(source, hexadecimal, 16)}"
+    yield (
+        "arn",
+        f"arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/{two}/{draw(source, hexadecimal, 16)}",
+    )
     yield "self", f"https://api.example.com/v1/{two}/{draw(source, letters, 24)}/status"
     yield "cursor", base64.b64encode(source.randbytes(30)).decode()
     yield "next_page_token", draw(source, letters, 40)
@@ -95,7 +110,10 @@ def clean_values(source: Random) -> Iterator[tuple[str, str]]:
     yield "icon", f"data:image/png;base64,{base64.b64encode(source.randbytes(60)).decode()}"
     yield "event_type", "com.example.tenantWorkspaceProvisioningStateChanged"
     yield "flag", "ENABLE_TENANT_WORKSPACE_PROVISIONING_V2"
-    yield "agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+    yield (
+        "agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    )
 
 
 def measure_alarms(finder: Finder, source: Random, times: int) -> dict[str, float]:

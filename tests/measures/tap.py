@@ -43,9 +43,7 @@ class Tap:
         """Hands a request on and comes back with its answer."""
         body = await request.content.read()  # without a limit
         asked = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        sent = CIMultiDict(
-            pair for pair in asked if pair[0].lower() not in {*HOP_BY_HOP, "content-length", "expect"}
-        )
+        sent = CIMultiDict(pair for pair in asked if pair[0].lower() not in {*HOP_BY_HOP, "content-length", "expect"})
         async with (
             ClientSession(
                 auto_decompress=False,

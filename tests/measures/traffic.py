@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from cpproxy.core.redaction.finding import Find, Finder
-from tests.measures.tap import Passed, Tap, tapping
+from tests.measures.tap import Passed, tapping
 from tests.real.httpbin_calls import CALLS, clients_of
 from tests.real.origins import httpbin_origin, moto_origin
 from tests.real.test_ec2 import open_client, tell
@@ -49,7 +49,8 @@ def record_moto() -> list[Passed]:
         ec2 = open_client(tap.url, "one")
         ec2.run_instances(ImageId="ami-12c6146b", MinCount=3, MaxCount=3, InstanceType="t3.micro")
         ec2.create_tags(
-            Resources=[ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]], Tags=[{"Key": "tenant", "Value": "alpha"}]
+            Resources=[ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]],
+            Tags=[{"Key": "tenant", "Value": "alpha"}],
         )
         for ask in (
             *(ec2.describe_instances, ec2.describe_images, ec2.describe_regions, ec2.describe_availability_zones),

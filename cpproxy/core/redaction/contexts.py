@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from cpproxy.core.redaction.documents import unescape
 from cpproxy.core.redaction.names import LONGEST, is_cookie, is_phrase
-from cpproxy.core.redaction.words import is_code, is_prose
 from cpproxy.core.redaction.randomness import is_wordlike
+from cpproxy.core.redaction.words import is_code, is_prose
 
 
 class Value(NamedTuple):
@@ -146,8 +146,8 @@ def _read_bare(
     parameter = sign == "=" and not joint["before"] and not joint["after"]
     before = text[begin - 1] if begin else ""
     if is_cookie(name) and sign == ":":
-        line = (_LINE_JSON if in_json else _LINE).match(text, at)
-        yield _trimmed(text, at, line.end() if line else at, begin)
+        crumbs = (_LINE_JSON if in_json else _LINE).match(text, at)
+        yield _trimmed(text, at, crumbs.end() if crumbs else at, begin)
         return
     scheme = _SCHEME.match(text, at)
     found = (_BARE_JSON if in_json else _BARE).match(text, at)
@@ -188,8 +188,6 @@ def _read_line(text: str, name: str, at: int, end: int, begin: int, *, in_json: 
 
 # An expression of a program has brackets and signs apart from its words.
 _PHRASE = re.compile(r"(?![@(\[{])[^\s()=]+(?: [^\s()=\[\]{}]+)+")
-
-
 
 
 def _starts_line(text: str, begin: int) -> bool:
@@ -233,9 +231,11 @@ def _trimmed(text: str, start: int, end: int, begin: int) -> Value:
     least = max(start, end - _MOST_TRIMMED)
     while end > least:
         last = text[end - 1]
-        if last in " \t" or (last in "\"'`" and begin and text[begin - 1] == last):
-            end -= 1
-        elif last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"):
+        if (
+            last in " \t"
+            or (last in "\"'`" and begin and text[begin - 1] == last)
+            or (last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"))
+        ):
             end -= 1
         elif last in _BRACKETS and text.count(_BRACKETS[last], start, end) < text.count(last, start, end):
             end -= 1

@@ -7,15 +7,12 @@ given. One search for all names and beginnings of shapes tells whether a closer 
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
-from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
 
 import ahocorasick
 
 from cpproxy.core.redaction import shapes, standing
-from cpproxy.core.redaction.chance import Chance, Chances, Span, decode_text
+from cpproxy.core.redaction.chance import Chance, Chances, decode_text
 from cpproxy.core.redaction.containers import read_container
 from cpproxy.core.redaction.contexts import Container, Value, find_name, read_value
 from cpproxy.core.redaction.credentials import split_scheme
@@ -24,31 +21,12 @@ from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.names import KEYWORDS, completes_id, is_cookie, is_secret_within, is_weak, role_of, words_of
 from cpproxy.core.redaction.pairs import read_pair
 from cpproxy.core.redaction.policy import Policy, Verdict
-from cpproxy.core.redaction.shapes import Shape, Shaped
+from cpproxy.core.redaction.settling import Find, Reason, Span, settle
+from cpproxy.core.redaction.shapes import Shape
 from cpproxy.core.redaction.words import is_plain, is_void
 from cpproxy.core.spellings import LEVELS, Plain, read_once
 
-
-class Reason(IntEnum):
-    """How sure it is that a value is a secret; the smaller the surer."""
-
-    NAMED = 1
-    SHAPED = 2
-    RANDOM = 3
-
-
-class Find(NamedTuple):
-    """A secret in a text: where it stands there, what it is without the escapes around it, its role and why it is one.
-
-    `role` is the name under which it was found, in lower-case words with hyphens between, or its shape's, or `random`.
-    """
-
-    start: int
-    end: int
-    value: str
-    role: str
-    reason: Reason
-
+__all__ = ["Find", "Finder", "Reason"]
 
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\Z)(\s*+:)?', re.DOTALL)
 _MARKER = re.compile(re.escape(MARKER) + r"[^{}]*+\}\}")
@@ -58,13 +36,12 @@ _SCHEMED = re.compile(
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _CACHED = 512
 _SHORTEST = 5
-_NEAR = 64
 
 
 class _Level:
     """A text on one level of escaping, and what was found in it so far."""
 
-    def __init__(self, text: str, name: str, kind: str, depth: int) -> None:
+    def __init__(self, text: str, name: str, kind: str, depth: int, *, is_json: bool | None = None) -> None:
         self.text = text
         self.name = name
         self.kind = kind
@@ -76,7 +53,7 @@ class _Level:
         self.valued_until = 0
         self.shaped_until = 0
         self.no_shape_until: dict[str, int] = {}
-        self._is_json: bool | None = None
+        self._is_json = is_json
         self._is_form: bool | None = None
         self._arrays: tuple[list[int], list[str]] | None = None
 
@@ -139,7 +116,7 @@ class Finder:
 
         `name` is the header, member or parameter under which the whole text stands; `json` says that it is JSON.
         """
-        return self._find(text, name, "", chances=self._policy.judge(name) is not Verdict.HARMLESS, known_json=json)
+        return self._find(text, name, chances=self._policy.judge(name) is not Verdict.HARMLESS, json=json)
 
     def find_in_value(self, value: str, name: str, place: str = "") -> list[Find]:
         """The secrets in a whole value: all of it if its name says so, else those that stand in it.
@@ -158,7 +135,7 @@ class Finder:
             start = len(path) + 1
             within = self._scan(_Level(query, "", "query", 0), chances=True)
             level.take(within, start, Plain(query))
-        return _settle(target, level.finds, level.neutral)
+        return settle(target, level.finds, level.neutral)
 
     def also(self, find: Find) -> list[tuple[str, str]]:
         """What else is known with a secret, as pairs of value and role: the password in `Basic …`, the parts of a DSN."""
@@ -166,17 +143,12 @@ class Finder:
         inner = decode_text(find.value) or _decode_short(find.value)
         for text in (find.value, inner):
             user, colon, password = text.partition(":")
-            if text is inner and inner and colon and not is_void(password, "password"):
-                known[inner] = find.role
+            if text is inner and colon and not is_void(password, "password"):
+                known |= {inner: find.role, password: "password"}
+            elif colon and user and not is_void(password, "password") and not any(one in text for one in " {=;,/"):
                 known[password] = "password"
-            elif (
-                colon and "://" not in text and user and not any(one in text for one in " {=;,/") and text is not inner
-            ):
-                if not is_void(password, "password"):
-                    known[password] = "password"
-            scheme, _, rest = text.partition(" ")
-            if rest and _SCHEMED.match(text):
-                known[rest.strip()] = find.role
+            if schemed := _SCHEMED.match(text):
+                known[text[schemed.end() :].strip()] = find.role
             if len(text) > _SHORTEST:
                 for one in self.find_in_text(text):
                     known.setdefault(one.value, one.role)
@@ -193,17 +165,15 @@ class Finder:
             self._leaf(level, Value(0, len(value), value), name, place)
             if level.finds:
                 # What stands beside the secret, as a scheme does, may hold another.
-                return tuple(_settle(value, level.finds, [found.span() for found in _MARKER.finditer(value)]))
+                return tuple(settle(value, level.finds, [found.span() for found in _MARKER.finditer(value)]))
         if len(value) < _SHORTEST and not policy.keywords:
             return ()
-        kind = place.partition(":")[0] if place.startswith(("query:", "form:")) else ""
-        return tuple(self._find(value, name, kind and "", chances=verdict is not Verdict.HARMLESS))
+        return tuple(self._find(value, name, chances=verdict is not Verdict.HARMLESS))
 
-    def _find(self, text: str, name: str, kind: str, *, chances: bool, known_json: bool = False) -> list[Find]:
-        level = _Level(text, name, kind, 0)
+    def _find(self, text: str, name: str, *, chances: bool, json: bool = False) -> list[Find]:
+        level = _Level(text, name, "", 0, is_json=json or None)
         self._scan(level, chances=chances)
-        finds = level.finds
-        return _settle(text, finds, level.neutral) if finds else []
+        return settle(text, level.finds, level.neutral) if level.finds else []
 
     # One level of a text.
 
@@ -277,11 +247,13 @@ class Finder:
             met = True
             if isinstance(value, Container):
                 self._open(level, value, begin, name)
-            else:
-                self._leaf(level, value, name, place)
+            elif self._leaf(level, value, name, place):
+                level.valued_until = value.end
         if not met:
             for value in read_pair(text, begin, finish):
-                self._leaf(level, value, name, "")
+                # Between the two may stand something else, as another member.
+                if self._leaf(level, value, name, "") and text.count(":", finish, value.start) <= 1:
+                    level.valued_until = max(level.valued_until, value.end)
 
     def _open(self, level: _Level, container: Container, begin: int, name: str) -> None:
         """Takes the strings of what stands under the name of a secret."""
@@ -299,25 +271,24 @@ class Finder:
             under = member.name if own is Verdict.SECRET else f"{name}-{member.name}" if member.name else name
             self._leaf(level, Value(member.start, member.end, member.text), under, "", container=name)
 
-    def _leaf(self, level: _Level, value: Value, name: str, place: str, container: str = "") -> None:
-        """Adds a value whose name says that it is a secret, without what of it is none."""
+    def _leaf(self, level: _Level, value: Value, name: str, place: str, container: str = "") -> bool:
+        """Adds a value whose name says that it is a secret, without what of it is none; false where all of it is none."""
         words = words_of(container or name)
         text = value.text
         if words[-1:] == ("authorization",):
-            scheme, _ = split_scheme("authorization", text)
+            scheme = split_scheme("authorization", text)[0]
         elif "=" in text and is_cookie(container or name):
             self._crumbs(level, value, only_first=words[0] == "set")
-            level.valued_until = value.end
-            return
+            return True
         else:
             found = None if place.startswith("header:") else _SCHEMED.match(text)
             scheme = found[0] if found else ""
         if scheme and level.text.startswith(scheme, value.start):
             value = Value(value.start + len(scheme), value.end, text[len(scheme) :])
         if self._is_void(value.text, name, place):
-            return
+            return False
         level.add(*value, role_of(name), Reason.NAMED)
-        level.valued_until = max(level.valued_until, value.end if value.start <= level.named_until + _NEAR else 0)
+        return True
 
     def _is_void(self, text: str, name: str, place: str) -> bool:
         if self._policy.is_named(name, place):  # the config knows better than any list of common words
@@ -412,9 +383,7 @@ class Finder:
         finds = sorted(within.finds, key=lambda find: find.reason)
         if finds:
             role, reason = finds[0].role, finds[0].reason
-        elif (
-            colon and user and password and not any(one.isspace() for one in chance.inside) and "/" not in password[:2]
-        ):
+        elif colon and _is_login(user, password):
             role, reason = "basic", Reason.SHAPED
         else:
             return
@@ -434,44 +403,3 @@ def _decode_short(value: str) -> str:
         return ""
     text = decode_text(value, least=4)
     return text if ":" in text else ""
-
-
-def _settle(text: str, finds: list[Find], neutral: list[Span]) -> list[Find]:
-    """The finds in order, none over another: of two the surer stays whole, then the wider, then the one of less depth.
-
-    What of the other is beside it stays as a find of its own, so that no part of a secret is left.
-    """
-    if len(finds) == 1 and not neutral:
-        return finds if finds[0].start < finds[0].end else []
-    taken = sorted({span for span in neutral if span[0] < span[1]})
-    starts = [start for start, _ in taken]
-    ends = [end for _, end in taken]
-    settled: list[Find] = []
-    for find in sorted(finds, key=lambda one: (one.reason, one.start - one.end, one.start)):
-        for start, end in _free(find.start, find.end, starts, ends):
-            if (start, end) == (find.start, find.end):
-                settled.append(find)
-            elif any(one.isalnum() for one in text[start:end]):
-                settled.append(find._replace(start=start, end=end, value=text[start:end]))
-            else:
-                continue
-            at = bisect_right(starts, start)
-            starts.insert(at, start)
-            ends.insert(at, end)
-    return sorted(settled)
-
-
-def _free(start: int, end: int, starts: list[int], ends: list[int]) -> Iterator[Span]:
-    """The parts between two places that none of the spans covers, which are in order and do not overlap."""
-    at = max(bisect_right(starts, start) - 1, 0)
-    free: list[Span] = []
-    while start < end:
-        while at < len(starts) and ends[at] <= start:
-            at += 1
-        if at >= len(starts) or starts[at] >= end:
-            free.append((start, end))
-            break
-        if starts[at] > start:
-            free.append((start, starts[at]))
-        start = ends[at]
-    return iter(free)
