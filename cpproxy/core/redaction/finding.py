@@ -7,14 +7,17 @@ given. One search for all names and beginnings of shapes tells whether a closer 
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
+
+from urllib.parse import unquote
 
 import ahocorasick
 
 from cpproxy.core.redaction import shapes, standing
 from cpproxy.core.redaction.chance import Chance, Chances, decode_text
 from cpproxy.core.redaction.containers import read_container
-from cpproxy.core.redaction.contexts import Container, Value, find_name, read_value
+from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
 from cpproxy.core.redaction.credentials import split_scheme
 from cpproxy.core.redaction.documents import is_json, unescape, walk
 from cpproxy.core.redaction.markers import MARKER
@@ -24,7 +27,7 @@ from cpproxy.core.redaction.policy import Policy, Verdict
 from cpproxy.core.redaction.settling import Find, Reason, Span, settle
 from cpproxy.core.redaction.shapes import Shape
 from cpproxy.core.redaction.words import is_plain, is_void
-from cpproxy.core.spellings import LEVELS, Plain, read_once
+from cpproxy.core.spellings import Plain, read_once
 
 __all__ = ["Find", "Finder", "Reason"]
 
@@ -34,6 +37,9 @@ _SCHEMED = re.compile(
     r"(?:bearer|basic|token|negotiate|ntlm|digest|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S+\Z)", re.IGNORECASE
 )
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
+_PARAMETER = re.compile(r"[^&]+")
+_ESCAPES = "\\%&\x1b"
+_LEVELS = 8
 _CACHED = 512
 _SHORTEST = 5
 
@@ -72,6 +78,11 @@ class _Level:
                 "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>")
             )
         return self._is_form
+
+    @property
+    def is_markup(self) -> bool:
+        """Whether the text is XML or HTML."""
+        return self.text[:100].lstrip()[:1] == "<"
 
     def add(self, start: int, end: int, value: str, role: str, reason: Reason) -> None:
         self.finds.append(Find(start, end, value, role, reason))
@@ -182,13 +193,14 @@ class Finder:
         lowered = text.lower()
         if len(lowered) != len(text):  # a letter whose small form is two
             lowered = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+        if MARKER in text:
+            level.neutral += [found.span() for found in _MARKER.finditer(text)]
+            lowered = _MARKER.sub(lambda found: "{" * len(found[0]), lowered)  # its role is no name
         for last, (length, acts) in self._words.iter(lowered):
             self._look(level, last + 1 - length, last + 1, acts)
         policy = self._policy
         for start, end in policy.find_patterns(text):
             level.add(start, end, text[start:end], "pattern", Reason.SHAPED)
-        if MARKER in text:
-            level.neutral += [found.span() for found in _MARKER.finditer(text)]
         if policy.knows_paths or "\\u" in text:
             self._walk(level)
         skipped = self._descend(level, chances=chances, inside=inside)
@@ -243,7 +255,8 @@ class Finder:
         if self._policy.judge(name, place) is not Verdict.SECRET:
             return
         met = False
-        for value in read_value(text, name, begin, finish, in_json=level.is_json, in_form=level.is_form):
+        form = {"in_json": level.is_json, "in_form": level.is_form, "in_markup": level.is_markup}
+        for value in read_value(text, name, begin, finish, **form):
             met = True
             if isinstance(value, Container):
                 self._open(level, value, begin, name)
@@ -335,32 +348,36 @@ class Finder:
 
     def _descend(self, level: _Level, *, chances: bool, inside: bool) -> list[Span] | None:
         """Reads the next level. Comes back with what of this one was read there, None for all of it."""
-        if level.depth >= LEVELS or not any(one in level.text for one in "\\%&\x1b"):
+        if level.depth >= _LEVELS or not any(one in level.text for one in _ESCAPES):
             return []
-        if not level.is_json:
-            plain = read_once(level.text)
+        if level.is_json:
+            parts, order = _read_strings(level), "\\%&\x1b"
+        elif level.is_form:
+            parts, order = _read_parameters(level), "%&\\\x1b"
+        else:
+            plain = _peel(level.text, "&%\\\x1b")
             if plain is None:
                 return []
-            deeper = _Level(plain.text, level.name, "path" if level.kind == "path" else "", level.depth + 1)
+            deeper = _Level(plain.text, level.name, "", level.depth + 1)
             level.take(self._scan(deeper, chances=chances, inside=inside), 0, plain)
             return None
         read: list[Span] = []
-        name = ""
-        for string in _STRING.finditer(level.text):
-            raw = string[1]
-            if string[2]:
-                name = raw
-            if not any(one in raw for one in "\\%&"):
-                continue
-            plain = read_once(raw)
-            if plain is None:
-                continue
-            under = "" if string[2] else name or level.among(string.start(1))
-            deeper = _Level(plain.text, under, "", level.depth + 1)
-            allowed = chances and self._policy.judge(under) is not Verdict.HARMLESS
-            level.take(self._scan(deeper, chances=allowed, inside=inside), string.start(1), plain)
-            read.append(string.span(1))
+        for start, end, name in parts:
+            if level.is_form and name not in level.text[max(0, start - len(name) - 1) : start]:
+                self._look_at_parameter(level, start, end, name)
+            plain = _peel(level.text[start:end], order)
+            if plain is not None:
+                deeper = _Level(plain.text, name, "", level.depth + 1)
+                allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS
+                level.take(self._scan(deeper, chances=allowed, inside=inside), start, plain)
+                read.append((start, end))
         return read
+
+    def _look_at_parameter(self, level: _Level, start: int, end: int, name: str) -> None:
+        """Looks at a parameter whose name is escaped."""
+        place = f"{level.kind or 'form'}:{name}"
+        if self._policy.judge(name, place) is Verdict.SECRET:
+            self._leaf(level, Value(start, end, read_parameter(level.text[start:end])), name, place)
 
     def _take_chances(self, level: _Level, skipped: list[Span], *, inside: bool) -> None:
         text = level.text
@@ -378,7 +395,7 @@ class Finder:
 
     def _look_inside(self, level: _Level, chance: Chance) -> None:
         """Adds base64 of a text in which there is a secret: `user:password` is one."""
-        within = self._scan(_Level(chance.inside, "", "", LEVELS - 1), chances=True, inside=True)
+        within = self._scan(_Level(chance.inside, "", "", _LEVELS - 1), chances=True, inside=True)
         user, colon, password = chance.inside.partition(":")
         finds = sorted(within.finds, key=lambda find: find.reason)
         if finds:
@@ -388,6 +405,46 @@ class Finder:
         else:
             return
         level.add(chance.start, chance.end, level.text[chance.start : chance.end], role, reason)
+
+
+def _peel(text: str, order: str) -> Plain | None:
+    """The text with one kind of escapes read, the first in this order that it has; None if it has none.
+
+    One kind on each level: where two are within one another, reading both at once would take the inner for the outer.
+    """
+    return next((plain for kind in order if (plain := read_once(text, kind))), None)
+
+
+def _join(value: str) -> str:
+    """A value in which each escape was read for itself, with the letters that several of them make together."""
+    if any("\ud800" <= one <= "\udfff" for one in value):
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _read_strings(level: _Level) -> Iterator[tuple[int, int, str]]:
+    """The strings of a JSON text in which there is an escape, each with the name of its member; keys are among them."""
+    name = ""
+    for string in _STRING.finditer(level.text):
+        raw = string[1]
+        if string[2]:
+            name = raw
+        if any(one in raw for one in _ESCAPES):
+            yield *string.span(1), "" if string[2] else name or level.among(string.start(1))
+
+
+def _read_parameters(level: _Level) -> Iterator[tuple[int, int, str]]:
+    """The values of a form in which there is an escape, each with its name."""
+    for parameter in _PARAMETER.finditer(level.text):
+        if any(one in parameter[0] for one in _ESCAPES):
+            if "=" not in parameter[0]:
+                yield *parameter.span(), level.name
+                continue
+            name, equals, _ = parameter[0].partition("=")
+            yield parameter.start() + len(name) + len(equals), parameter.end(), unquote(name)
 
 
 def _is_login(user: str, password: str) -> bool:

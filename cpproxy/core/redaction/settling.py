@@ -4,6 +4,8 @@ from bisect import bisect_right
 from enum import IntEnum
 from typing import NamedTuple
 
+from cpproxy.core.spellings import read
+
 type Span = tuple[int, int]
 
 
@@ -41,7 +43,7 @@ def settle(text: str, finds: list[Find], neutral: list[Span]) -> list[Find]:
         for start, end in _free(find.start, find.end, starts, ends):
             if (start, end) == (find.start, find.end):
                 settled.append(find)
-            elif any(one.isalnum() for one in text[start:end]):
+            elif any(one.isalnum() for one in read(text[start:end]).text):
                 settled.append(find._replace(start=start, end=end, value=text[start:end]))
             else:
                 continue
