@@ -29,6 +29,7 @@ class Chance(NamedTuple):
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
 _PIECE = re.compile(r"[^=]+(?:={1,2}\Z)?")
 _SEGMENT = re.compile(r"[^/]+")
+_NAMED = re.compile(r"[A-Z]?[a-z]{4,}[0-9]{0,3}")
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[a-z]+[_-][a-z_-]+|\.{1,2}|[A-Z]{4,}")
 
 _DOTTED_BEHIND = re.compile(r"(?:\.[\w-]{1,2048}){1,5}")
@@ -190,7 +191,7 @@ def _is_base64(piece: str) -> bool:
     if not is_random(joined):
         return False
     if len(piece) % 4 == 0 and (piece[-1] == "=" or "+" in piece):
-        return not any(len(part) > 4 and is_wordlike(part) for part in parts)
+        return not any(_NAMED.fullmatch(part) and is_wordlike(part) for part in parts)
     if piece[0] == "/" or any(_WRITTEN.fullmatch(part) and is_wordlike(part) for part in parts):
         return False
     return find_evidence(joined[:_CACHED])[1] * 5 >= len(joined[:_CACHED]) * 3

@@ -366,10 +366,11 @@ class Finder:
             if level.is_form and name not in level.text[max(0, start - len(name) - 1) : start]:
                 self._look_at_parameter(level, start, end, name)
             plain = _peel(level.text[start:end], order)
-            if plain is not None:
+            if plain is not None and len(plain.text) >= _SHORTEST:
                 deeper = _Level(plain.text, name, "", level.depth + 1)
                 allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS
                 level.take(self._scan(deeper, chances=allowed, inside=inside), start, plain)
+            if plain is not None:
                 read.append((start, end))
         return read
 
