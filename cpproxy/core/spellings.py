@@ -32,15 +32,17 @@ _NAMED = {
     "rsqb": "]",
     "sol": "/",
 }
-_SPELLED = re.compile(
-    rf"""
-    \x1b\[[0-9;]{{0,16}}[A-Za-z]                                          # a colour of a terminal
-    | \\(?:u[0-9A-Fa-f]{{4}}|x[0-9A-Fa-f]{{2}}|[nrtbfve0]|[^\w\s])        # JSON and its kin
-    | %[0-9A-Fa-f]{{2}}                                                   # a URL
-    | &(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|{"|".join(_NAMED)});    # HTML
-    """,
-    re.VERBOSE | re.ASCII,
-)
+_FORMS = {
+    "\x1b": r"\x1b\[[0-9;]{0,16}[A-Za-z]",  # a colour of a terminal
+    "\\": r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[nrtbfve0]|[^\w\s])",  # JSON and its kin
+    "%": r"%[0-9A-Fa-f]{2}",  # a URL
+    "&": rf"&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|{'|'.join(_NAMED)});",  # HTML
+}
+SIGNS = frozenset(_FORMS)
+"""The signs with which escapes begin, one for each kind of escape."""
+
+_SPELLED = re.compile("|".join(_FORMS.values()), re.ASCII)
+_SPELLED_BY = {sign: re.compile(form, re.ASCII) for sign, form in _FORMS.items()}
 _OPEN = re.compile(
     r"(?:\x1b(?:\[[0-9;]{0,16})?|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?"
     r"|&(?:\#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[a-z]{0,6}))\Z"
@@ -88,14 +90,17 @@ def read(text: str) -> Plain:
     return Plain(text, tuple(steps))
 
 
-def read_once(text: str) -> Plain | None:
-    """The text with its outermost escapes read, or None if it has none."""
-    if not any(one in text for one in _BEGINNINGS):
+def read_once(text: str, kind: str = "") -> Plain | None:
+    """The text with its outermost escapes read, or None if it has none.
+
+    `kind` is the sign with which the escapes begin that are read, one of those in `SIGNS`; all of them without.
+    """
+    if not any(one in text for one in kind or _BEGINNINGS):
         return None
     made: list[str] = []
     here, back = [], []
     length = at = 0
-    for found in _SPELLED.finditer(text):
+    for found in (_SPELLED_BY[kind] if kind else _SPELLED).finditer(text):
         start, end = found.span()
         made += (text[at:start], _read(found[0])[0])
         length += start - at + 1

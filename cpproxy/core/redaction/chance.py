@@ -29,6 +29,7 @@ class Chance(NamedTuple):
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
 _PIECE = re.compile(r"[^=]+(?:={1,2}\Z)?")
 _SEGMENT = re.compile(r"[^/]+")
+_NAMED = re.compile(r"[A-Z]?[a-z]{4,}[0-9]{0,3}")
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[a-z]+[_-][a-z_-]+|\.{1,2}|[A-Z]{4,}")
 
 _DOTTED_BEHIND = re.compile(r"(?:\.[\w-]{1,2048}){1,5}")
@@ -109,6 +110,8 @@ class Chances:
         # A boundary of a multipart body begins with two hyphens.
         if token.startswith(_NO_TOKEN) or len(token) > _LONGEST_KEY or _OWN_DIGEST.match(token):
             return
+        if token.startswith("//") and text[start - 1 : start] == ":":
+            return  # a URL
         if text[start - 1 : start] == '"' == text[end : end + 1] and (direct := _read_member(text, start)) is not None:
             if self._judge(direct) is not Verdict.HARMLESS:
                 yield Chance(start, end, decode_text(token))
@@ -181,13 +184,17 @@ def split_run(run: str) -> tuple[Span, ...]:
 
 def _is_base64(piece: str) -> bool:
     """Whether a piece with slashes is base64 and no path: no part of it is a word, and all of it is drawn by chance."""
-    if "-" in piece or "_" in piece or piece.startswith("//") or (piece[0] == "/" and "/" in piece[1:]):
+    if "-" in piece or "_" in piece:
         return False
     parts = piece.rstrip("=").split("/")
-    if any(_WRITTEN.fullmatch(part) and is_wordlike(part) for part in parts):
-        return False
     joined = "".join(parts)
-    return is_random(joined) and find_evidence(joined)[1] * 5 >= len(joined) * 3
+    if not is_random(joined):
+        return False
+    if len(piece) % 4 == 0 and (piece[-1] == "=" or "+" in piece):
+        return not any(_NAMED.fullmatch(part) and is_wordlike(part) for part in parts)
+    if piece[0] == "/" or any(_WRITTEN.fullmatch(part) and is_wordlike(part) for part in parts):
+        return False
+    return find_evidence(joined[:_CACHED])[1] * 5 >= len(joined[:_CACHED]) * 3
 
 
 def _read_dotted(text: str, back: str, start: int, end: int) -> Chance | None:

@@ -62,7 +62,12 @@ def _read_yaml(text: str, start: int, begin: int) -> tuple[int, Iterator[Member]
         at = row.end()
         group = next((one for one in ("double", "single", "bare") if row[one] is not None), "bare")
         value = (row[group] or "").rstrip()
-        if value and value[0] not in "#{[|>&*!" and not (group == "bare" and value.endswith(":")):
+        if (
+            (row["dash"] or row["name"])
+            and value
+            and value[0] not in "#{[|>&*!"
+            and not (group == "bare" and value.endswith(":"))
+        ):
             found.append(Member(row.start(group), row.start(group) + len(value), value, row["name"] or ""))
     return at, iter(found)
 

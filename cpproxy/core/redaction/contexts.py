@@ -38,6 +38,8 @@ _NAME_ON = re.compile(r"[\w.$-]*")
 _JOINT = re.compile(
     r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?P<before>[ \t]*+)(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+)"""
 )
+_ESCAPED_QUOTE = re.compile(r"""&(?:amp;){0,5}(?:quot|apos|\#3[49]|\#x2[27]);|%(?:25){0,5}2[27]|\\{1,32}["'u]""")
+_LITERAL_PREFIX = re.compile(r"[bBrRuUfF]{1,2}(?=[\"'])")
 _DOUBLE = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _SINGLE = re.compile(r"'((?:[^'\\\n]++|\\.)*+)'")
 _BACKTICK = re.compile(r"`([^`\n]*+)`")
@@ -45,8 +47,9 @@ _QUOTES = {'"': _DOUBLE, "'": _SINGLE, "`": _BACKTICK}
 
 _NEXT = r"""[\w.%\[\] -]{1,64}"""
 _BARE = re.compile(
-    rf"""(?:[^\s"'`&;,<>]++
-    | &(?!(?:amp;)?[\w.%\[\]-]{{1,64}}=|[\s"'<]|\Z)
+    rf"""(?:[^\s"'`&;,<>\\]++
+    | \\(?!\\{{0,32}}(?:["'nrt]|u00(?:2[267]|3[cCeE])))
+    | &(?!(?:amp;){{0,5}}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt);|(?:amp;){{0,5}}[\w.%\[\]-]{{1,64}}=|[\s"'<]|\Z)
     | ;(?!\s{{0,4}}{_NEXT}=|[\s"'<]|\Z)
     | ,(?!\s{{0,4}}["']?[\w.-]{{1,64}}["']?\s{{0,2}}[=:]|[\s"'<]|\Z)
     | ["'`](?![\s,;:)\]}}>&<]|\Z)
@@ -56,13 +59,15 @@ _BARE = re.compile(
 # In a string of a JSON text: what would end the string, or escape something in it, ends the value.
 _BARE_JSON = re.compile(
     rf"""(?:[^\s"\\&;,<>]++
-    | &(?!(?:amp;)?[\w.%\[\]-]{{1,64}}=|[\s"'<\\]|\Z)
+    | &(?!(?:amp;){{0,5}}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt);|(?:amp;){{0,5}}[\w.%\[\]-]{{1,64}}=|[\s"'<\\]|\Z)
     | ;(?!\s{{0,4}}{_NEXT}=|[\s"'<\\]|\Z)
     | ,(?!\s{{0,4}}[\w.-]{{1,64}}\s{{0,2}}[=:]|[\s"'<\\]|\Z)
     | <(?![/!A-Za-z]) | >)*+""",
     re.VERBOSE,
 )
-_LINE = re.compile(r"[^\r\n]*+")
+_LINE = re.compile(
+    r"""(?:[^\r\n\\&]++|\\(?!\\{0,32}["'nr])|&(?!(?:amp;){0,5}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt|\#10|\#13);))*+"""
+)
 _LINE_JSON = re.compile(r'[^"\\\r\n]*+')
 _NEXT_MEMBER = re.compile(r"""[ \t]*+[,;&|][ \t]*+["']?[\w.-]{1,64}["']?[ \t]?[=:]|[ \t]++\#[ \t]|[ \t]++--?[A-Za-z]""")
 _LINE_START = re.compile(r"[ \t>*<|$#+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[eHd][ \t]*)?")
@@ -99,16 +104,18 @@ def find_name(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 def read_value(
-    text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool
+    text: str, name: str, begin: int, end: int, *, in_json: bool, in_form: bool, in_markup: bool
 ) -> Iterator[Value | Container]:
     """The value behind a name that stands from `begin` to `end`, if the text says there that it has one."""
     joint = _JOINT.match(text, end)
     if joint:
-        yield from _read_joined(text, name, begin, joint, in_json=in_json, in_form=in_form)
+        for value in _read_joined(text, name, begin, joint, in_json=in_json, in_form=in_form):
+            escaped = in_markup and isinstance(value, Value) and "&" in value.text
+            yield value._replace(text=html.unescape(value.text)) if escaped else value  # type: ignore[call-arg]
     elif begin and text[begin - 1] in "<:" and text[end : end + 1] in {">", " ", "\n", "\t", "\r"}:
         yield from _read_element(text, begin, end)
     elif text[begin] == "-" and (begin == 0 or text[begin - 1] in " \t\n\"'[,("):
-        yield from _read_flag(text, end)
+        yield from _read_flag(text, end, in_json=in_json)
     else:
         yield from _read_spaced(text, name, begin, end)
 
@@ -120,6 +127,8 @@ def _read_joined(
     sign = joint["sign"]
     if joint["quote"] and begin and text[begin - 1] == joint["quote"][-1]:
         at += len(text[at : at + 200]) - len(text[at : at + 200].lstrip())
+    if prefix := _LITERAL_PREFIX.match(text, at):  # b'…' in Python
+        at = prefix.end()
     one = text[at : at + 1]
     if one in _QUOTES and (found := _QUOTES[one].match(text, at)):
         yield Value(*found.span(1), unescape(found[1]) if one != "`" else found[1])
@@ -136,7 +145,10 @@ def _read_joined(
     if sign == ":" and one in {"\r", "\n"} and not in_json and not joint["quote"]:
         yield Container(at, "yaml")
         return
-    yield from _read_bare(text, name, begin, at, joint, in_json=in_json, in_form=in_form)
+    if joint["quote"] and in_json:
+        return  # a number, true, false or null
+    if not _ESCAPED_QUOTE.match(text, at):  # what stands between these is read on the next level
+        yield from _read_bare(text, name, begin, at, joint, in_json=in_json, in_form=in_form)
 
 
 def _read_bare(
@@ -145,9 +157,9 @@ def _read_bare(
     sign = joint["sign"]
     parameter = sign == "=" and not joint["before"] and not joint["after"]
     before = text[begin - 1] if begin else ""
-    if is_cookie(name) and sign == ":":
-        line = (_LINE_JSON if in_json else _LINE).match(text, at)
-        yield _trimmed(text, at, line.end() if line else at, begin)
+    if is_cookie(name) and sign == ":" and not joint["quote"]:
+        crumbs = (_LINE_JSON if in_json else _LINE).match(text, at)
+        yield _trimmed(text, at, crumbs.end() if crumbs else at, begin)
         return
     scheme = _SCHEME.match(text, at)
     found = (_BARE_JSON if in_json else _BARE).match(text, at)
@@ -182,8 +194,12 @@ def _read_line(text: str, name: str, at: int, end: int, begin: int, *, in_json: 
     whole = _trimmed(text, at, stop.start() if stop else line.end() if line else end, begin)
     if " " not in whole.text:
         return whole if whole.text else None
-    phrase = len(whole.text) < _LONGEST_PHRASE and is_phrase(name) and not is_prose(whole.text)
-    return whole if phrase else None
+    phrase = len(whole.text) < _LONGEST_PHRASE and is_phrase(name) and _PHRASE.fullmatch(whole.text)
+    return whole if phrase and not is_prose(whole.text) else None
+
+
+# An expression of a program has brackets and signs apart from its words.
+_PHRASE = re.compile(r"(?![@(\[{])[^\s()=]+(?: [^\s()=\[\]{}]+)+")
 
 
 def _starts_line(text: str, begin: int) -> bool:
@@ -287,7 +303,7 @@ def read_content(text: str, at: int) -> Iterator[Value | Container]:
 _FLAG = re.compile(r"""(?P<quote>["'])?(?P<between>[ \t]++|["']?,[ \t\r\n]*+)(?P<open>\\?["'])?""")
 
 
-def _read_flag(text: str, end: int) -> Iterator[Value]:
+def _read_flag(text: str, end: int, *, in_json: bool) -> Iterator[Value]:
     """The argument behind `--name`, in a command line or in a list of arguments."""
     found = _FLAG.match(text, end)
     if found is None or ("," in found["between"]) != bool(found["quote"]):
@@ -299,7 +315,7 @@ def _read_flag(text: str, end: int) -> Iterator[Value]:
             yield Value(*literal.span(1), unescape(literal[1]))
         return
     if not found["open"] and text[at : at + 1] not in {"-", "", "|", ">", "<", "&", ";"}:
-        bare = _BARE.match(text, at)
+        bare = (_BARE_JSON if in_json else _BARE).match(text, at)
         if bare and bare.end() > at:
             yield _trimmed(text, at, bare.end(), at)
 

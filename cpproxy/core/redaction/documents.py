@@ -29,14 +29,19 @@ class Leaf(NamedTuple):
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is one JSON document, and no plain word or number."""
+    """Whether a text is one JSON document, or one a line; a plain word or number is none."""
     if text.lstrip()[:1] not in {"{", "[", '"'}:
         return False
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
-        return False
-    return True
+    for decode in (msgspec.json.decode, _LINES.decode_lines):
+        try:
+            decode(text)
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+            continue
+        return True
+    return False
+
+
+_LINES = msgspec.json.Decoder()
 
 
 class _Open:
@@ -51,6 +56,14 @@ class _Open:
         self.index = 0
         self.name = ""
 
+    def open(self, sign: str, *, paths: bool) -> "_Open":
+        """The object or array that begins within this one."""
+        return _Open(self.place(paths=paths), self.name or self.under, is_array=sign == "[")
+
+    def describe(self, *, paths: bool) -> tuple[str, str, str]:
+        """What a string within this one is called: its name, the name of its array, its path."""
+        return self.name, self.under if self.is_array else "", self.place(paths=paths)
+
     def place(self, *, paths: bool) -> str:
         """The path of what comes next, empty where nobody asks for paths, and where nobody would write one."""
         if not paths or not self.path or len(self.path) > _LONGEST_PATH:
@@ -59,37 +72,28 @@ class _Open:
 
 
 def walk(text: str, at: int = 0, *, paths: bool = False) -> Iterator[Leaf]:
-    """The strings from a place on, up to the end of the object or array that begins there; keys are left out.
+    """The strings of a JSON text, or of the object or array that begins at a place; keys are left out.
 
     What is no JSON is read as far as it looks like it.
     """
     opened: list[_Open] = []
     for token in _TOKEN.finditer(text, at):
         sign = text[token.start()]
+        top = opened[-1] if opened else None
         if sign == '"':
-            start, end = token.span(1)
-            if not opened:
-                yield Leaf(start, end, "", "", "$")
-                return
-            top = opened[-1]
-            if token[2] and not top.is_array:
+            if top and token[2] and not top.is_array:
                 top.name = unescape(token[1])
-            else:
-                yield Leaf(start, end, top.name, top.under if top.is_array else "", top.place(paths=paths))
+                continue
+            yield Leaf(*token.span(1), *(top.describe(paths=paths) if top else ("", "", "$")))
         elif sign in "{[":
-            if opened:
-                top = opened[-1]
-                opened.append(_Open(top.place(paths=paths), top.name or top.under, is_array=sign == "["))
-            else:
-                opened.append(_Open("$", "", is_array=sign == "["))
+            opened.append(top.open(sign, paths=paths) if top else _Open("$", "", is_array=sign == "["))
         elif sign == ",":
-            if opened and opened[-1].is_array:
-                opened[-1].index += 1
-        else:
-            if opened:
-                opened.pop()
-            if not opened:
-                return
+            if top:
+                top.index += 1
+        elif opened:
+            opened.pop()
+        if not opened and at:
+            return
 
 
 def end_of(text: str, at: int) -> int:

@@ -8,47 +8,28 @@ given. One search for all names and beginnings of shapes tells whether a closer 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
+
+from urllib.parse import unquote
 
 import ahocorasick
 
 from cpproxy.core.redaction import shapes, standing
-from cpproxy.core.redaction.chance import Chance, Chances, Span, decode_text
+from cpproxy.core.redaction.chance import Chance, Chances, decode_text
 from cpproxy.core.redaction.containers import read_container
-from cpproxy.core.redaction.contexts import Container, Value, find_name, read_value
+from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
 from cpproxy.core.redaction.credentials import split_scheme
 from cpproxy.core.redaction.documents import is_json, unescape, walk
 from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.names import KEYWORDS, completes_id, is_cookie, is_secret_within, is_weak, role_of, words_of
 from cpproxy.core.redaction.pairs import read_pair
 from cpproxy.core.redaction.policy import Policy, Verdict
+from cpproxy.core.redaction.settling import Find, Reason, Span, settle
 from cpproxy.core.redaction.shapes import Shape
 from cpproxy.core.redaction.words import is_plain, is_void
-from cpproxy.core.spellings import LEVELS, Plain, read_once
+from cpproxy.core.spellings import Plain, read_once
 
-
-class Reason(IntEnum):
-    """How sure it is that a value is a secret; the smaller the surer."""
-
-    NAMED = 1
-    SHAPED = 2
-    RANDOM = 3
-
-
-class Find(NamedTuple):
-    """A secret in a text: where it stands there, what it is without the escapes around it, its role and why it is one.
-
-    `role` is the name under which it was found, in lower-case words with hyphens between, or its shape's, or `random`.
-    """
-
-    start: int
-    end: int
-    value: str
-    role: str
-    reason: Reason
-
+__all__ = ["Find", "Finder", "Reason"]
 
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\Z)(\s*+:)?', re.DOTALL)
 _MARKER = re.compile(re.escape(MARKER) + r"[^{}]*+\}\}")
@@ -56,15 +37,17 @@ _SCHEMED = re.compile(
     r"(?:bearer|basic|token|negotiate|ntlm|digest|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S+\Z)", re.IGNORECASE
 )
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
+_PARAMETER = re.compile(r"[^&]+")
+_ESCAPES = "\\%&\x1b"
+_LEVELS = 8
 _CACHED = 512
 _SHORTEST = 5
-_NEAR = 64
 
 
 class _Level:
     """A text on one level of escaping, and what was found in it so far."""
 
-    def __init__(self, text: str, name: str, kind: str, depth: int) -> None:
+    def __init__(self, text: str, name: str, kind: str, depth: int, *, is_json: bool | None = None) -> None:
         self.text = text
         self.name = name
         self.kind = kind
@@ -76,7 +59,7 @@ class _Level:
         self.valued_until = 0
         self.shaped_until = 0
         self.no_shape_until: dict[str, int] = {}
-        self._is_json: bool | None = None
+        self._is_json = is_json
         self._is_form: bool | None = None
         self._arrays: tuple[list[int], list[str]] | None = None
 
@@ -95,6 +78,11 @@ class _Level:
                 "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>")
             )
         return self._is_form
+
+    @property
+    def is_markup(self) -> bool:
+        """Whether the text is XML or HTML."""
+        return self.text[:100].lstrip()[:1] == "<"
 
     def add(self, start: int, end: int, value: str, role: str, reason: Reason) -> None:
         self.finds.append(Find(start, end, value, role, reason))
@@ -139,7 +127,7 @@ class Finder:
 
         `name` is the header, member or parameter under which the whole text stands; `json` says that it is JSON.
         """
-        return self._find(text, name, "", chances=self._policy.judge(name) is not Verdict.HARMLESS, known_json=json)
+        return self._find(text, name, chances=self._policy.judge(name) is not Verdict.HARMLESS, json=json)
 
     def find_in_value(self, value: str, name: str, place: str = "") -> list[Find]:
         """The secrets in a whole value: all of it if its name says so, else those that stand in it.
@@ -158,7 +146,7 @@ class Finder:
             start = len(path) + 1
             within = self._scan(_Level(query, "", "query", 0), chances=True)
             level.take(within, start, Plain(query))
-        return _settle(target, level.finds, level.neutral)
+        return settle(target, level.finds, level.neutral)
 
     def also(self, find: Find) -> list[tuple[str, str]]:
         """What else is known with a secret, as pairs of value and role: the password in `Basic …`, the parts of a DSN."""
@@ -166,17 +154,12 @@ class Finder:
         inner = decode_text(find.value) or _decode_short(find.value)
         for text in (find.value, inner):
             user, colon, password = text.partition(":")
-            if text is inner and inner and colon and not is_void(password, "password"):
-                known[inner] = find.role
+            if text is inner and colon and not is_void(password, "password"):
+                known |= {inner: find.role, password: "password"}
+            elif colon and user and not is_void(password, "password") and not any(one in text for one in " {=;,/"):
                 known[password] = "password"
-            elif (
-                colon and "://" not in text and user and not any(one in text for one in " {=;,/") and text is not inner
-            ):
-                if not is_void(password, "password"):
-                    known[password] = "password"
-            scheme, _, rest = text.partition(" ")
-            if rest and _SCHEMED.match(text):
-                known[rest.strip()] = find.role
+            if schemed := _SCHEMED.match(text):
+                known[text[schemed.end() :].strip()] = find.role
             if len(text) > _SHORTEST:
                 for one in self.find_in_text(text):
                     known.setdefault(one.value, one.role)
@@ -193,17 +176,15 @@ class Finder:
             self._leaf(level, Value(0, len(value), value), name, place)
             if level.finds:
                 # What stands beside the secret, as a scheme does, may hold another.
-                return tuple(_settle(value, level.finds, [found.span() for found in _MARKER.finditer(value)]))
+                return tuple(settle(value, level.finds, [found.span() for found in _MARKER.finditer(value)]))
         if len(value) < _SHORTEST and not policy.keywords:
             return ()
-        kind = place.partition(":")[0] if place.startswith(("query:", "form:")) else ""
-        return tuple(self._find(value, name, kind and "", chances=verdict is not Verdict.HARMLESS))
+        return tuple(self._find(value, name, chances=verdict is not Verdict.HARMLESS))
 
-    def _find(self, text: str, name: str, kind: str, *, chances: bool, known_json: bool = False) -> list[Find]:
-        level = _Level(text, name, kind, 0)
+    def _find(self, text: str, name: str, *, chances: bool, json: bool = False) -> list[Find]:
+        level = _Level(text, name, "", 0, is_json=json or None)
         self._scan(level, chances=chances)
-        finds = level.finds
-        return _settle(text, finds, level.neutral) if finds else []
+        return settle(text, level.finds, level.neutral) if level.finds else []
 
     # One level of a text.
 
@@ -212,13 +193,14 @@ class Finder:
         lowered = text.lower()
         if len(lowered) != len(text):  # a letter whose small form is two
             lowered = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+        if MARKER in text:
+            level.neutral += [found.span() for found in _MARKER.finditer(text)]
+            lowered = _MARKER.sub(lambda found: "{" * len(found[0]), lowered)  # its role is no name
         for last, (length, acts) in self._words.iter(lowered):
             self._look(level, last + 1 - length, last + 1, acts)
         policy = self._policy
         for start, end in policy.find_patterns(text):
             level.add(start, end, text[start:end], "pattern", Reason.SHAPED)
-        if MARKER in text:
-            level.neutral += [found.span() for found in _MARKER.finditer(text)]
         if policy.knows_paths or "\\u" in text:
             self._walk(level)
         skipped = self._descend(level, chances=chances, inside=inside)
@@ -273,15 +255,18 @@ class Finder:
         if self._policy.judge(name, place) is not Verdict.SECRET:
             return
         met = False
-        for value in read_value(text, name, begin, finish, in_json=level.is_json, in_form=level.is_form):
+        form = {"in_json": level.is_json, "in_form": level.is_form, "in_markup": level.is_markup}
+        for value in read_value(text, name, begin, finish, **form):
             met = True
             if isinstance(value, Container):
                 self._open(level, value, begin, name)
-            else:
-                self._leaf(level, value, name, place)
+            elif self._leaf(level, value, name, place):
+                level.valued_until = value.end
         if not met:
             for value in read_pair(text, begin, finish):
-                self._leaf(level, value, name, "")
+                # Between the two may stand something else, as another member.
+                if self._leaf(level, value, name, "") and text.count(":", finish, value.start) <= 1:
+                    level.valued_until = max(level.valued_until, value.end)
 
     def _open(self, level: _Level, container: Container, begin: int, name: str) -> None:
         """Takes the strings of what stands under the name of a secret."""
@@ -299,25 +284,24 @@ class Finder:
             under = member.name if own is Verdict.SECRET else f"{name}-{member.name}" if member.name else name
             self._leaf(level, Value(member.start, member.end, member.text), under, "", container=name)
 
-    def _leaf(self, level: _Level, value: Value, name: str, place: str, container: str = "") -> None:
-        """Adds a value whose name says that it is a secret, without what of it is none."""
+    def _leaf(self, level: _Level, value: Value, name: str, place: str, container: str = "") -> bool:
+        """Adds a value whose name says that it is a secret, without what of it is none; false where all of it is none."""
         words = words_of(container or name)
         text = value.text
         if words[-1:] == ("authorization",):
-            scheme, _ = split_scheme("authorization", text)
+            scheme = split_scheme("authorization", text)[0]
         elif "=" in text and is_cookie(container or name):
             self._crumbs(level, value, only_first=words[0] == "set")
-            level.valued_until = value.end
-            return
+            return True
         else:
             found = None if place.startswith("header:") else _SCHEMED.match(text)
             scheme = found[0] if found else ""
         if scheme and level.text.startswith(scheme, value.start):
             value = Value(value.start + len(scheme), value.end, text[len(scheme) :])
         if self._is_void(value.text, name, place):
-            return
+            return False
         level.add(*value, role_of(name), Reason.NAMED)
-        level.valued_until = max(level.valued_until, value.end if value.start <= level.named_until + _NEAR else 0)
+        return True
 
     def _is_void(self, text: str, name: str, place: str) -> bool:
         if self._policy.is_named(name, place):  # the config knows better than any list of common words
@@ -364,32 +348,37 @@ class Finder:
 
     def _descend(self, level: _Level, *, chances: bool, inside: bool) -> list[Span] | None:
         """Reads the next level. Comes back with what of this one was read there, None for all of it."""
-        if level.depth >= LEVELS or not any(one in level.text for one in "\\%&\x1b"):
+        if level.depth >= _LEVELS or not any(one in level.text for one in _ESCAPES):
             return []
-        if not level.is_json:
-            plain = read_once(level.text)
+        if level.is_json:
+            parts, order = _read_strings(level), "\\%&\x1b"
+        elif level.is_form:
+            parts, order = _read_parameters(level), "%&\\\x1b"
+        else:
+            plain = _peel(level.text, "&%\\\x1b")
             if plain is None:
                 return []
-            deeper = _Level(plain.text, level.name, "path" if level.kind == "path" else "", level.depth + 1)
+            deeper = _Level(plain.text, level.name, "", level.depth + 1)
             level.take(self._scan(deeper, chances=chances, inside=inside), 0, plain)
             return None
         read: list[Span] = []
-        name = ""
-        for string in _STRING.finditer(level.text):
-            raw = string[1]
-            if string[2]:
-                name = raw
-            if not any(one in raw for one in "\\%&"):
-                continue
-            plain = read_once(raw)
-            if plain is None:
-                continue
-            under = "" if string[2] else name or level.among(string.start(1))
-            deeper = _Level(plain.text, under, "", level.depth + 1)
-            allowed = chances and self._policy.judge(under) is not Verdict.HARMLESS
-            level.take(self._scan(deeper, chances=allowed, inside=inside), string.start(1), plain)
-            read.append(string.span(1))
+        for start, end, name in parts:
+            if level.is_form and name not in level.text[max(0, start - len(name) - 1) : start]:
+                self._look_at_parameter(level, start, end, name)
+            plain = _peel(level.text[start:end], order)
+            if plain is not None and len(plain.text) >= _SHORTEST:
+                deeper = _Level(plain.text, name, "", level.depth + 1)
+                allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS
+                level.take(self._scan(deeper, chances=allowed, inside=inside), start, plain)
+            if plain is not None:
+                read.append((start, end))
         return read
+
+    def _look_at_parameter(self, level: _Level, start: int, end: int, name: str) -> None:
+        """Looks at a parameter whose name is escaped."""
+        place = f"{level.kind or 'form'}:{name}"
+        if self._policy.judge(name, place) is Verdict.SECRET:
+            self._leaf(level, Value(start, end, read_parameter(level.text[start:end])), name, place)
 
     def _take_chances(self, level: _Level, skipped: list[Span], *, inside: bool) -> None:
         text = level.text
@@ -407,18 +396,63 @@ class Finder:
 
     def _look_inside(self, level: _Level, chance: Chance) -> None:
         """Adds base64 of a text in which there is a secret: `user:password` is one."""
-        within = self._scan(_Level(chance.inside, "", "", LEVELS - 1), chances=True, inside=True)
+        within = self._scan(_Level(chance.inside, "", "", _LEVELS - 1), chances=True, inside=True)
         user, colon, password = chance.inside.partition(":")
         finds = sorted(within.finds, key=lambda find: find.reason)
         if finds:
             role, reason = finds[0].role, finds[0].reason
-        elif (
-            colon and user and password and not any(one.isspace() for one in chance.inside) and "/" not in password[:2]
-        ):
+        elif colon and _is_login(user, password):
             role, reason = "basic", Reason.SHAPED
         else:
             return
         level.add(chance.start, chance.end, level.text[chance.start : chance.end], role, reason)
+
+
+def _peel(text: str, order: str) -> Plain | None:
+    """The text with one kind of escapes read, the first in this order that it has; None if it has none.
+
+    One kind on each level: where two are within one another, reading both at once would take the inner for the outer.
+    """
+    return next((plain for kind in order if (plain := read_once(text, kind))), None)
+
+
+def _join(value: str) -> str:
+    """A value in which each escape was read for itself, with the letters that several of them make together."""
+    if any("\ud800" <= one <= "\udfff" for one in value):
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _read_strings(level: _Level) -> Iterator[tuple[int, int, str]]:
+    """The strings of a JSON text in which there is an escape, each with the name of its member; keys are among them."""
+    name = ""
+    for string in _STRING.finditer(level.text):
+        raw = string[1]
+        if string[2]:
+            name = raw
+        if any(one in raw for one in _ESCAPES):
+            yield *string.span(1), "" if string[2] else name or level.among(string.start(1))
+
+
+def _read_parameters(level: _Level) -> Iterator[tuple[int, int, str]]:
+    """The values of a form in which there is an escape, each with its name."""
+    for parameter in _PARAMETER.finditer(level.text):
+        if any(one in parameter[0] for one in _ESCAPES):
+            if "=" not in parameter[0]:
+                yield *parameter.span(), level.name
+                continue
+            name, equals, _ = parameter[0].partition("=")
+            yield parameter.start() + len(name) + len(equals), parameter.end(), unquote(name)
+
+
+def _is_login(user: str, password: str) -> bool:
+    """Whether two texts with a colon between are a user and a password, and no time, place or name of a thing."""
+    if not user or not password or user.isdecimal() or any(one.isspace() for one in user + password):
+        return False
+    return password[0] != "/" and not is_plain(password)
 
 
 def _decode_short(value: str) -> str:
@@ -427,44 +461,3 @@ def _decode_short(value: str) -> str:
         return ""
     text = decode_text(value, least=4)
     return text if ":" in text else ""
-
-
-def _settle(text: str, finds: list[Find], neutral: list[Span]) -> list[Find]:
-    """The finds in order, none over another: of two the surer stays whole, then the wider, then the one of less depth.
-
-    What of the other is beside it stays as a find of its own, so that no part of a secret is left.
-    """
-    if len(finds) == 1 and not neutral:
-        return finds if finds[0].start < finds[0].end else []
-    taken = sorted({span for span in neutral if span[0] < span[1]})
-    starts = [start for start, _ in taken]
-    ends = [end for _, end in taken]
-    settled: list[Find] = []
-    for find in sorted(finds, key=lambda one: (one.reason, one.start - one.end, one.start)):
-        for start, end in _free(find.start, find.end, starts, ends):
-            if (start, end) == (find.start, find.end):
-                settled.append(find)
-            elif any(one.isalnum() for one in text[start:end]):
-                settled.append(find._replace(start=start, end=end, value=text[start:end]))
-            else:
-                continue
-            at = bisect_right(starts, start)
-            starts.insert(at, start)
-            ends.insert(at, end)
-    return sorted(settled)
-
-
-def _free(start: int, end: int, starts: list[int], ends: list[int]) -> Iterator[Span]:
-    """The parts between two places that none of the spans covers, which are in order and do not overlap."""
-    at = max(bisect_right(starts, start) - 1, 0)
-    free: list[Span] = []
-    while start < end:
-        while at < len(starts) and ends[at] <= start:
-            at += 1
-        if at >= len(starts) or starts[at] >= end:
-            free.append((start, end))
-            break
-        if starts[at] > start:
-            free.append((start, starts[at]))
-        start = ends[at]
-    return iter(free)

@@ -40,11 +40,11 @@ _SECRET_WORDS = _words(
     "csrf xsrf mnemonic signature signatures bearer hmac otpauth apikey apikeys"
 )
 # Words that do so only at the end: `pass`, not `pass_rate`; `auth`, not `auth_provider`.
-_SECRET_LAST = _words("auth oauth session sessions pass pin sid sig sas salt otp totp creds cred dsn pw psw")
+_SECRET_LAST = _words("auth oauth session sessions pass pin sig sas salt otp totp creds cred dsn pw psw")
 _KEYS = _words(
     "access account admin api app application auth authentication authorization client consumer decryption deploy "
     "developer encryption functions hmac ingest integration jwt license licence management master mgmt personal "
-    "private project root secret server service session shared sign signing ssh storage subscription symmetric token "
+    "private root secret server service session shared sign signing ssh storage subscription symmetric token "
     "webhook wrapping write"
 )
 # A session's id is what makes a caller the one who logged in; a secret's id is one half of a login in Vault.
@@ -109,7 +109,7 @@ _ABOUT_LAST = _words(
     "number offset operation options order owner param parameter parameters params parser path paths period "
     "placeholder plan plugin policies policy port position prefix price prompt provider providers quota rate ratio "
     "reason ref reference region regex remaining requested required requirement requirements reset resource result "
-    "retries role roles rotated rotation rule rules schema scope scopes service settings size source stage start state "
+    "retries role roles rotated rotation rule rules schema scope scopes service settings size source spec specs stage stages start state "
     "stats status store strategy strength style suffix support supported symbol system tag tags target template text "
     "time timeout times timestamp title total ttl type types updated uri uris url urls usage used user username "
     "validation validity verified version versions vendor visible warning window zone"
@@ -163,6 +163,8 @@ def judge_name(name: str) -> Verdict:
         return Verdict.UNKNOWN
     if _continues(plain):
         return Verdict.HARMLESS
+    if plain[-2:] == ("client", "token") or plain[-3:] == ("client", "request", "token"):
+        return Verdict.UNKNOWN  # in AWS what makes a call idempotent, mostly a UUID; elsewhere a token like any
     if plain[-2:] in _IDS or (_speaks_of_secret(plain) and not _is_about(plain)):
         return Verdict.SECRET
     return Verdict.HARMLESS if _is_harmless(words, plain) else Verdict.UNKNOWN
@@ -234,6 +236,8 @@ def _without_numbers(words: Words) -> Words:
 
 
 def _speaks_of_secret(words: Words) -> bool:
+    if words[-1] == "sid":  # of a session; Twilio's and those of AWS's policies name things
+        return len(words) == 1 or words[-2] in {"connect", "session", "auth", "php", "login"}
     if words[-1] in _SECRET_LAST or any(word in _SECRET_WORDS or word.endswith(_ENDINGS) for word in words):
         return True
     if any(pair in _PAIRS for pair in itertools.pairwise(words)):
@@ -268,7 +272,7 @@ def _is_harmless(words: Words, plain: Words) -> bool:
 def _write_keywords() -> frozenset[str]:
     joined = {first + between + second for first, second in _PAIRS | _IDS for between in ("", "_", "-", ".", " ")}
     # A word that another one holds need not be looked for: `token` finds `tokens`.
-    words = {*_SECRET_WORDS, *_SECRET_LAST, *_ENDINGS, *joined, "sess", "connstr"}
+    words = {*_SECRET_WORDS, *_SECRET_LAST, *_ENDINGS, *joined, "sess", "sid", "connstr"}
     return frozenset(word for word in words if not any(other != word and other in word for other in words))
 
 
