@@ -26,6 +26,8 @@ from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
 
 _NUL = "\0"
+_LETTERS_ALONE = dict.fromkeys(range(0x80, 0x100), " ")
+"""Makes a space of each byte beyond ASCII: in what is no text it is no letter."""
 _BETWEEN = "\n"  # no escape and no encoding goes on behind it
 
 
@@ -218,7 +220,7 @@ def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int) -> boo
     raw = bodies.restore(body)
     for data in bodies.unpack(raw):
         text = data.decode("latin-1")
-        for view in (text, text.replace(_NUL, "")) if _NUL in text else (text,):
+        for view in (text, text.replace(_NUL, ""), text.translate(_LETTERS_ALONE)):
             if redactor.known.find(view, since=since):
                 return True
             if not since and any(find.reason is not Reason.RANDOM for find in redactor.finder.find_in_text(view)):

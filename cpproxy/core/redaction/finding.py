@@ -40,6 +40,8 @@ _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _PARAMETER = re.compile(r"[^&]+")
 _ESCAPES = "\\%&\x1b"
 _LEVELS = 8
+_SIGNED = re.compile(r"/([A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{8,})(?=/|\Z)")
+"""A segment of a path that may be a token of three parts, which names nothing."""
 _CACHED = 512
 _SHORTEST = 5
 
@@ -142,6 +144,13 @@ class Finder:
         """The secrets in a request's target, or in any URL. What is random in a path is an identity."""
         path, question, query = target.partition("?")
         level = self._scan(_Level(path, "", "path", 0), chances=False)
+        for segment in _SIGNED.finditer(path):
+            found = self.find_in_text(segment[1])
+            level.finds += (
+                find._replace(start=find.start + segment.start(1), end=find.end + segment.start(1))
+                for find in found
+                if find.reason is Reason.SHAPED
+            )
         if question:
             start = len(path) + 1
             within = self._scan(_Level(query, "", "query", 0), chances=True)
