@@ -8,6 +8,7 @@
   - CassetteError          3  a cassette is missing, unreadable or of an unknown version
   - UpstreamError          4  the upstream failed while recording
   - LedgerError            2  the ledger cannot be opened, read or written
+  - ScanError              2  the scan for secrets cannot be made, or not to its end
 
 Findings (1) and an empty run (5) are verdicts, not errors. A message says in one line what, where and what to do next;
 foreign exceptions are mapped to these at the boundary of the layer that met them.
@@ -51,6 +52,10 @@ class GoneError(UsageError):
 
 class LedgerError(CpproxyError):
     """The ledger cannot be opened, read or written."""
+
+
+class ScanError(CpproxyError):
+    """The scan for secrets cannot be made, or not to its end: nothing may be taken for clean."""
 
 
 class CassetteError(CpproxyError):

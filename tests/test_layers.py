@@ -43,6 +43,7 @@ PURE = {
     "msgspec",
     "operator",
     "re",
+    "re2",
     "string",
     "struct",
     "textwrap",
