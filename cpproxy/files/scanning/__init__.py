@@ -9,8 +9,9 @@ and whatever it holds under escapes, base64 and compression (`peeling`). None of
     with Scanner() as scanner:                      # starts the rules; they are ready a moment later
         hits = scanner.scan(data, known_values)     # for each cassette; or once: scan(data, known_values)
 
-A hit names the place and what it was taken for, never the value nor a piece of it. ScanError is for a scan that could
-not be made, or not to its end: nothing may then be taken for clean.
+Who scans at the end of a long run opens the scanner at its beginning, and does not wait for the rules then. A hit names
+the place and what it was taken for, never the value nor a piece of it. ScanError is for a scan that could not be made,
+or not to its end: nothing may then be taken for clean.
 """
 
 import re
@@ -32,10 +33,15 @@ DEPTH = 6
 SWELL, SPARE = 16, 64 * 1024 * 1024
 """What comes off may be so many times the file's size, and so many bytes more."""
 
+_KNOWN = "a value that is known to be secret"
+_TOO_MUCH = "more compressed data than can be looked into"
 _BATCH = 1024 * 1024  # bytes that are looked at at once
 _SLICE, _OVERLAP = 2 * 1024 * 1024, 64 * 1024  # bytes of a larger piece; base64 has the same places in each
-# Of our own making, by its form: what stands for a secret, and for the upstream's address.
-_PLACEHOLDER = re.compile(rb"\{\{cpproxy:(?:upstream:[a-z0-9-]{1,60}|[A-Za-z0-9_-]{1,64}:\d{1,9}(?::[a-z]{1,9})?)\}\}")
+# Of our own making, by its form: what stands for the upstream's address, and for a secret. A role is made of names: one
+# with capitals or many digits in it could be a secret itself, and is looked at.
+_PLACEHOLDER = re.compile(
+    rb"\{\{cpproxy:(?:upstream:[a-z0-9-]{1,60}|(?!(?:[^:0-9]*+[0-9]){5})[a-z0-9_.-]{1,64}:[0-9]{1,9}(?::[a-z]{1,9})?)\}\}"
+)
 
 
 class Eye(StrEnum):
@@ -91,7 +97,7 @@ class Scanner:
         self._rulebook.close()
 
     def scan(self, data: bytes, known: Iterable[str] = (), allowed: Allowed = _allow_nothing) -> tuple[Hit, ...]:
-        """Every place in a cassette's bytes where a secret stands, each rule once a place.
+        """Every place in a cassette's bytes where a secret stands, in order, each rule once a place.
 
         `known` are values that must not stand there, in whatever spelling; one of fewer than 8 characters is not looked
         for, since it stands in texts by chance. `allowed` says of what the rules saw, and of what a name gave away,
@@ -100,9 +106,9 @@ class Scanner:
         values = Known(known)
         found = _Hits()
         for batch in _batch(_layers(data, found)):
-            for start, end in values.find(batch.text):
-                if line := batch.line_at(start, end):
-                    found.add(line.piece, "a value that is known to be secret", Eye.KNOWN)
+            for _, end in values.find(batch.text):
+                if line := batch.line_at(end):
+                    found.add(line.piece, _KNOWN, Eye.KNOWN)
             for start, end, rule in self._rulebook.find(batch.text):
                 _judge(batch, Found(start, end, f"{rule}, by its shape"), Eye.RULES, allowed, found)
             for one in find_named(batch.text):
@@ -159,28 +165,29 @@ class _Batch:
         self._parts.clear()
         return self
 
-    def line_at(self, start: int, end: int) -> _Line | None:
-        """The line in which ends what stands from `start` to `end`; None if that is no more than the name before it."""
+    def line_at(self, end: int) -> _Line | None:
+        """The line in which ends what ends at an offset of the text; None if that is in the name before it."""
         line = self._lines[bisect_right(self._lines, end - 1, key=lambda one: one.start) - 1]
-        return line if end > line.begin or start == end else None
+        return line if end > line.begin else None
 
 
 class _Hits:
-    """What was found, each once, in the order in which it was found."""
+    """What was found, each once."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Steps, bool, str, Eye], None] = {}
+        self._found: dict[tuple[int, Eye, str], Piece] = {}
         self._secret_names: set[str] = set()
 
     def add(self, piece: Piece, rule: str, eye: Eye) -> None:
         if piece.kind is Kind.KEY:
             self._secret_names.add(piece.text.decode(errors="replace"))
-        self._found.setdefault((piece.steps, piece.kind is Kind.KEY, rule, eye))
+        self._found.setdefault((piece.start, eye, rule), piece._replace(text=b""))
 
     def hits(self) -> tuple[Hit, ...]:
+        """In the order of the file."""
         return tuple(
-            Hit(show(steps, self._secret_names) + ("[*]" if is_key else ""), rule, eye)
-            for steps, is_key, rule, eye in self._found
+            Hit(show(piece.steps, self._secret_names) + ("[*]" if piece.kind is Kind.KEY else ""), rule, eye)
+            for (_, eye, rule), piece in sorted(self._found.items(), key=lambda item: item[0])
         )
 
 
@@ -191,14 +198,15 @@ def _layers(data: bytes, found: _Hits) -> Iterator[_Layer]:
         if len(piece.text) < SHORTEST:
             continue
         pending = [*_slices(piece, piece.text, 0)]
-        inner = peeling.unpack(piece.text, spare) if piece.kind is Kind.BINARY else iter(())
+        # What is compressed has to be whole to come out; all else comes out of each slice.
+        inner = peeling.unpack(piece.text, spare) if len(pending) > 1 else iter(())
         while pending:
             layer = pending.pop()
             yield layer._replace(text=_blank(layer.text))
             for text in chain(inner, peeling.peel(layer.text, spare) if layer.depth < DEPTH else ()):
                 spare -= len(text or b"")
                 if text is None or spare < 0:
-                    found.add(piece, "more compressed data than can be looked into", Eye.RULES)
+                    found.add(piece, _TOO_MUCH, Eye.RULES)
                     spare = max(spare, 0)
                 else:
                     pending += _slices(piece, text, layer.depth + 1)
@@ -228,7 +236,7 @@ def _blank(text: bytes) -> bytes:
 
 
 def _judge(batch: _Batch, one: Found, eye: Eye, allowed: Allowed, found: _Hits) -> None:
-    line = batch.line_at(one.start, one.end)
+    line = batch.line_at(one.end)
     if line is None or line.piece.kind is Kind.ID:
         return
     place = find_place(line.piece, line.text, max(0, one.start - line.begin))
@@ -240,15 +248,13 @@ def _judge(batch: _Batch, one: Found, eye: Eye, allowed: Allowed, found: _Hits) 
 
 def _look_at_bytes(data: bytes, values: Known, found: _Hits) -> None:
     """Looks for known values in the file as it stands: in numbers, and wherever else no string of it is."""
-    spans = sorted(set(values.find(_blank(data))))
-    if not spans:
-        return
-    for token in reading.tokens(data):
-        while spans and spans[0][0] < token.start:
-            del spans[0]
+    spans = sorted(set(values.find(_blank(data))), reverse=True)
+    for token in reading.tokens(data) if spans else ():
+        while spans and spans[-1][0] < token.start:
+            spans.pop()
         if not spans:
             return
-        if spans[0][1] <= token.end and not reading.is_own(token) and not reading.is_header_name(token):
+        if spans[-1][1] <= token.end and not reading.is_own(token) and not reading.is_header_name(token):
             text = data[token.start : token.end].strip(b'"')
             kind = Kind.KEY if token.is_key else Kind.OTHER
-            found.add(Piece(token.steps, kind, b"", text), "a value that is known to be secret", Eye.KNOWN)
+            found.add(Piece(token.start, token.steps, kind, b"", text), _KNOWN, Eye.KNOWN)

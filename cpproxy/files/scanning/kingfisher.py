@@ -11,6 +11,7 @@ are there, `[]`, then one for each text: a list of `[start, end, rule]`, with of
 
 import json
 import os
+import resource
 import sys
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ MISSING = 69
 
 def main() -> None:
     """Reads until there is no more. Whatever goes wrong ends it with a traceback and a code that is not 0."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write to disk what was read
     out = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what a library prints is no answer
     try:

@@ -16,6 +16,7 @@ SHORTEST = 8
 """Characters of the shortest value that is looked for: a shorter one stands in texts by chance."""
 
 _WINDOW = 8  # bytes; as many as a whole number of the machine has
+_NESTED = 3  # texts of JSON, one in another
 _WHOLE = 3  # bytes of which base64 makes four characters
 
 
@@ -66,9 +67,11 @@ def spell(value: str) -> frozenset[bytes]:
 
 def _escape(value: str) -> Iterator[str]:
     for ascii_only in (True, False):
-        text = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        yield text
-        yield text.replace("/", "\\/")
+        text = value
+        for _ in range(_NESTED):
+            text = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+            yield text
+            yield text.replace("/", "\\/")
     try:
         for text in (quote(value, safe=""), quote(value), quote_plus(value)):
             yield text

@@ -56,7 +56,8 @@ _AWS = re.compile(rb"(?<![A-Za-z0-9/+])(?P<value>(?:AKIA|ASIA)[A-Z0-9]{16})(?![A
 _RISE = re.compile(rb"[a-z][A-Z]")
 _UNLIKE = re.compile(  # what stands where a secret would, and is none
     rb"""(?i:\$\{?\w+\}?|%\w+%?|<[^<>]*>|\[[^\[\]]*\]|.*(?:redacted|example|placeholder|change.?me).*
-    |(?:[a-z][a-z0-9+.-]*://|arn:|\.{0,2}/[a-z]+/|~/).*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|sha(?:256|384|512)[:-].*)""",
+    |(?:[a-z][a-z0-9+.-]*://|arn:|~/).*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|sha(?:256|384|512)[:-].*)
+    |\.{0,2}(?:/[a-z][a-z0-9._-]*)+""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -79,8 +80,8 @@ def describe_name(name: bytes) -> str:
     words = [word.decode().lower() for word in _WORD.findall(name)]
     if not words or not _ABOUT.isdisjoint(words) or not _CONTINUING.isdisjoint(words[-2:-1]):
         return ""
-    if words[-2:] == ["client", "token"]:
-        return ""  # of AWS: tells a request from its repetition
+    if words[:1] in (["is"], ["has"]) or words[-2:] == ["client", "token"] or words[-2:] == ["request", "token"]:
+        return ""  # yes or no, and what tells a request from its repetition
     last = words[-1]
     if last in {"key", "keys"}:
         return "a key" if not _KEYS.isdisjoint(words[-2:-1]) else ""
@@ -110,8 +111,9 @@ def _look_at_name(text: bytes, at: int, end: int) -> list[Found]:
     value = _QUOTED.match(text, begin) or _BARE.match(text, begin)
     if not value or not is_likely(value["value"]):
         return []
-    if text[value.end() : value.end() + 1] in _BLANK and (value.re is _QUOTED or what == _CREDENTIALS):
-        return []  # several words, or a scheme with what follows it
+    after = text[value.end() : value.end() + 1]
+    if after == b"(" or (after in _BLANK and (value.re is _QUOTED or what == _CREDENTIALS)):
+        return []  # a program's call, several words, or a scheme with what follows it
     return [Found(*value.span("value"), f"{what}, by its name", text[start:end])]
 
 

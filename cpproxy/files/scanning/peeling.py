@@ -23,6 +23,7 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}+(?:\r?\n[A-Za-z0-9+/_-]{4,}+)*+")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){12,}+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LOOK = 256  # bytes that tell whether data may be compressed
 _GUESSED = 32  # bytes; shorter ones are more often chance than compressed
 _STEP = 64 * 1024
 _MEMBERS = 1000  # of a gzip body
@@ -41,6 +42,7 @@ def peel(text: bytes, limit: int) -> Iterator[bytes | None]:
             yield from unpack(data, limit)
     if found:
         yield b"\n".join(found)
+    yield from unpack(text, limit)
 
 
 def unpack(data: bytes, limit: int) -> Iterator[bytes | None]:
@@ -49,11 +51,12 @@ def unpack(data: bytes, limit: int) -> Iterator[bytes | None]:
         yield from _bounded(_inflate(data, zlib.MAX_WBITS | 16, limit), limit)
     elif data.startswith(b"\x28\xb5\x2f\xfd"):
         yield from _bounded(_unzstd(data, limit), limit)
-    elif len(data) >= _GUESSED and not is_text(data):
-        wrapped = data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0  # RFC 1950 section 2.2
-        wbits = zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS
-        yield from _bounded(_inflate(data, wbits, limit), limit)
-        yield from _bounded(_unbrotli(data, limit), limit)
+    elif not is_text(data[:_LOOK]):
+        if data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0:  # RFC 1950 section 2.2
+            yield from _bounded(_inflate(data, zlib.MAX_WBITS, limit), limit)
+        if len(data) >= _GUESSED:
+            yield from _bounded(_inflate(data, -zlib.MAX_WBITS, limit), limit)
+            yield from _bounded(_unbrotli(data, limit), limit)
 
 
 def is_text(data: bytes) -> bool:

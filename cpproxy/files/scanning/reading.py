@@ -29,8 +29,12 @@ class Kind(Enum):
 
 
 class Piece(NamedTuple):
-    """One string: `text` without its escapes, `name` the member or header that it is the value of, both in UTF-8."""
+    """One string, which begins at `start`.
 
+    `text` is what it means, without its escapes, `name` the member or header that it is the value of, both in UTF-8.
+    """
+
+    start: int
     steps: Steps
     kind: Kind
     name: bytes
@@ -112,8 +116,8 @@ def _make_piece(data: bytes, token: Token, header: bytes) -> Piece:
     kind = Kind.KEY if token.is_key else _kind_of(token.steps)
     name = {Kind.HEADER: header, Kind.LEAF: _name_of(token.steps)}.get(kind, b"")
     if kind is Kind.BINARY:
-        return Piece(token.steps, kind, name, _decode_base64(data[token.start + 1 : token.end - 1]))
-    return Piece(token.steps, kind, name, _decode(data[token.start : token.end]))
+        return Piece(token.start, token.steps, kind, name, _decode_base64(data[token.start + 1 : token.end - 1]))
+    return Piece(token.start, token.steps, kind, name, _decode(data[token.start : token.end]))
 
 
 def is_own(token: Token) -> bool:
