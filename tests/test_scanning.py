@@ -11,6 +11,7 @@ import re
 import secrets
 import subprocess
 import sys
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +29,8 @@ from cpproxy.files import cassettes
 from cpproxy.files.scanning import Eye, Hit, Scanner, exemptions, rulebook, scan
 from tests.leaks import SEEN, UNSEEN, Leak, Source, cassette, in_header, in_json, in_text, interaction
 
-HARNESS = Path(__file__).parents[1] / "cassettes"
+PROJECT = Path(__file__).parents[1]
+HARNESS = PROJECT / "cassettes"
 PIECE = 6  # characters of a value, of which no output may hold any
 UPSTREAM = "{{cpproxy:upstream:http}}"
 
@@ -519,6 +521,35 @@ def test_the_scanner_is_told_nothing_of_this_process(tmp_path: Path, monkeypatch
     assert f", {os.getsid(0)})" not in out.read_text()  # an interrupt at our terminal is not for it
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and not only what is left of one until somebody asks how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_nothing_outlives_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "pid"
+    write_pid = f"import os; open({str(out)!r}, 'w').write(f'{{os.getpid()}}\\n')"
+    put_scanner(
+        tmp_path, monkeypatch, f"{WORKING}    def scan(self, _):\n        {write_pid}\n        while True: pass"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{PROJECT}")
+    program = "from cpproxy.files.scanning import scan\nscan(b'{}')"
+    with subprocess.Popen([sys.executable, "-c", program]) as asking:
+        wait_until(lambda: out.exists() and out.read_text().endswith("\n"))
+        asking.kill()
+    wait_until(lambda: not is_running(int(out.read_text())))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_module_of_the_working_folder_is_not_the_scanner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kingfisher_sdk.py").write_text("raise ImportError")
     monkeypatch.chdir(tmp_path)
@@ -581,7 +612,7 @@ print(len(data), own * 1024, other * 1024)
     ids=["bytes", "text"],
 )
 def test_memory_is_a_few_times_the_size(body: str) -> None:
-    program = PEAK.format(project=str(Path(__file__).parents[1]), body=body)
+    program = PEAK.format(project=str(PROJECT), body=body)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     size, own, other = map(int, done.stdout.split())
     assert own < 6 * size + 100_000_000
