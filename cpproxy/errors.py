@@ -9,6 +9,7 @@
   - UpstreamError          4  the upstream failed while recording
   - SecretError            4  what was recorded looks as if a secret were in it
   - LedgerError            2  the ledger cannot be opened, read or written
+  - ScanError              2  the scan for secrets cannot be made, or not to its end
 
 Findings (1) and an empty run (5) are verdicts, not errors. A message says in one line what, where and what to do next;
 foreign exceptions are mapped to these at the boundary of the layer that met them.
@@ -52,6 +53,10 @@ class GoneError(UsageError):
 
 class LedgerError(CpproxyError):
     """The ledger cannot be opened, read or written."""
+
+
+class ScanError(CpproxyError):
+    """The scan for secrets cannot be made, or not to its end: nothing may be taken for clean."""
 
 
 class CassetteError(CpproxyError):
