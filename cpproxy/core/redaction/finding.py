@@ -207,7 +207,7 @@ class Finder:
         if chances and skipped is not None:
             self._take_chances(level, skipped, inside=inside)
         if policy.exempts:
-            self._exempt(level)
+            level.finds = [find for find in level.finds if not policy.is_exempt(find.value)]
         return level
 
     def _look(self, level: _Level, start: int, end: int, acts: tuple[object, ...]) -> None:
@@ -333,16 +333,6 @@ class Finder:
                 self._leaf(level, Value(leaf.start, leaf.end, unescape(raw)), name, leaf.path)
             elif self._policy.is_exempt("", leaf.path):
                 level.neutral.append((leaf.start, leaf.end))
-
-    def _exempt(self, level: _Level) -> None:
-        """Leaves out what the config exempts by pattern."""
-        exempt = [*self._policy.find_exempt(level.text)]
-        level.finds = [
-            find
-            for find in level.finds
-            if not any(start <= find.start and find.end <= end for start, end in exempt)
-            and not self._policy.is_exempt(find.value)
-        ]
 
     # Deeper levels, and what is random on the deepest.
 

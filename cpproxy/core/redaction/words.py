@@ -314,6 +314,9 @@ def is_plain(value: str) -> bool:
     return bool(_WORDS.fullmatch(text)) and is_wordlike(text)
 
 
+_SEVERAL = re.compile(r"[A-Za-z]+[.!?]?(?:[ _-][A-Za-z0-9',.!?]+)+")
+
+
 @lru_cache(maxsize=4096)
 def is_common(value: str) -> bool:
     """Whether a value of `SHORTEST_KNOWN` characters or more is too common to be replaced wherever it stands.
@@ -323,4 +326,4 @@ def is_common(value: str) -> bool:
     text = value.strip()
     if not is_plain(text):
         return False
-    return text.isalpha() or not _WORDS.fullmatch(text) or text.lower() in _COMMON
+    return not _SEVERAL.fullmatch(text) or text.lower() in _COMMON
