@@ -75,7 +75,7 @@ class _Level:
         if self._is_form is None:
             text = self.text.strip()
             self._is_form = self.kind in {"query", "form"} or (
-                "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>")
+                "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>\x1b")
             )
         return self._is_form
 
@@ -403,7 +403,11 @@ def _peel(text: str, order: str) -> Plain | None:
 
     One kind on each level: where two are within one another, reading both at once would take the inner for the outer.
     """
-    return next((plain for kind in order if (plain := read_once(text, kind))), None)
+    for kind in order:
+        if plain := read_once(text, kind):
+            # A colour stands for nothing; it was read as its own sign.
+            return Plain(plain.text.replace(kind, " "), plain.steps) if kind == "\x1b" else plain
+    return None
 
 
 def _join(value: str) -> str:

@@ -206,7 +206,7 @@ _NUMBER = re.compile(
 _MASK = re.compile(r"(.)\1*|[xX*•.·#_-]+|\[[\w .-]*\]|<[^<>]*>")
 # What a program puts the value into: `${VAR}`, `$(cmd)`, `{{ template }}`, `{name}`, `%s`, `%(name)s`, `$VAR`.
 _TEMPLATE = re.compile(
-    r"\$?\{+[^{}]*\}+|\$\([^()]*\)|%\([\w.]+\)[sdr]|%[sdvqr]|\$[A-Z_][A-Z0-9_]*|\$[0-9]|:[a-z_]+|<%.*%>|@\w+@|`[^`]*`"
+    r"\$?\{+[^{}\"':,]{0,80}\}+|\$\([^()]*\)|%\([\w.]+\)[sdr]|%[sdvqr]|\$[A-Z_][A-Z0-9_]*|\$[0-9]|:[a-z_]+|<%.*%>|@\w+@|`[^`]*`"
 )
 _CALL = re.compile(
     r"[A-Za-z_$][\w.$]*\((?:[^()]{0,80})\)?[;,]?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|(?:os|process)\.\w+\[.*"
