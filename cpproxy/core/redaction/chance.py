@@ -46,7 +46,7 @@ _DIGEST_BACK = re.compile(
     r"\W{0,2}+(?:(?:1|2|3|422|652|483|215)ahs|5dm|c?23crc|\w{0,3}ekalb|23relda|1h|nru|/w|diuu)", re.IGNORECASE
 )
 _RELATIVE = re.compile(r"(?:\.{0,2}/|[\w.@~%+-]++/)[\w.@~%+/:-]*+")
-_OWN_DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|md5|blake\w{0,3})[-_]", re.IGNORECASE)
+_OWN_DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|md5|blake\w{0,3}|nonce)[-_]", re.IGNORECASE)
 _DATA = re.compile(r"data:[\w/+.-]{0,64}(?:;[\w=-]{1,40}){0,4},\Z")
 _BACK = 640
 

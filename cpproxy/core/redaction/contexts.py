@@ -47,7 +47,7 @@ _QUOTES = {'"': _DOUBLE, "'": _SINGLE, "`": _BACKTICK}
 
 _NEXT = r"""[\w.%\[\] -]{1,64}"""
 _BARE = re.compile(
-    rf"""(?:[^\s"'`&;,<>\\]++
+    rf"""(?:[^\s"'`&;,<>\\\x1b]++
     | \\(?!\\{{0,32}}(?:["'nrt]|u00(?:2[267]|3[cCeE])))
     | &(?!(?:amp;){{0,5}}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt);|(?:amp;){{0,5}}[\w.%\[\]-]{{1,64}}=|[\s"'<]|\Z)
     | ;(?!\s{{0,4}}{_NEXT}=|[\s"'<]|\Z)
@@ -66,7 +66,7 @@ _BARE_JSON = re.compile(
     re.VERBOSE,
 )
 _LINE = re.compile(
-    r"""(?:[^\r\n\\&]++|\\(?!\\{0,32}["'nr])|&(?!(?:amp;){0,5}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt|\#10|\#13);))*+"""
+    r"""(?:[^\r\n\\&\x1b]++|\\(?!\\{0,32}["'nr])|&(?!(?:amp;){0,5}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt|\#10|\#13);))*+"""
 )
 _LINE_JSON = re.compile(r'[^"\\\r\n]*+')
 _NEXT_MEMBER = re.compile(r"""[ \t]*+[,;&|][ \t]*+["']?[\w.-]{1,64}["']?[ \t]?[=:]|[ \t]++\#[ \t]|[ \t]++--?[A-Za-z]""")
@@ -110,8 +110,10 @@ def read_value(
     joint = _JOINT.match(text, end)
     if joint:
         for value in _read_joined(text, name, begin, joint, in_json=in_json, in_form=in_form):
-            escaped = in_markup and isinstance(value, Value) and "&" in value.text
-            yield value._replace(text=html.unescape(value.text)) if escaped else value  # type: ignore[call-arg]
+            if in_markup and joint["sign"] == "=" and isinstance(value, Value):
+                yield value._replace(text=html.unescape(text[value.start : value.end]))
+            else:
+                yield value
     elif begin and text[begin - 1] in "<:" and text[end : end + 1] in {">", " ", "\n", "\t", "\r"}:
         yield from _read_element(text, begin, end)
     elif text[begin] == "-" and (begin == 0 or text[begin - 1] in " \t\n\"'[,("):
@@ -132,6 +134,10 @@ def _read_joined(
     one = text[at : at + 1]
     if one in _QUOTES and (found := _QUOTES[one].match(text, at)):
         yield Value(*found.span(1), unescape(found[1]) if one != "`" else found[1])
+        return
+    if one in _QUOTES:  # of a string that was cut off
+        line = _LINE.match(text, at + 1)
+        yield _trimmed(text, at + 1, line.end() if line else at + 1, begin)
         return
     if one in "{[" and one and text[at + 1 : at + 200].lstrip()[:1] in {'"', "'", "{", "[", "}", "]"}:
         if not text.startswith("{{", at):

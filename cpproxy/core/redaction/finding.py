@@ -77,7 +77,7 @@ class _Level:
         if self._is_form is None:
             text = self.text.strip()
             self._is_form = self.kind in {"query", "form"} or (
-                "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>")
+                "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>\x1b")
             )
         return self._is_form
 
@@ -216,7 +216,7 @@ class Finder:
         if chances and skipped is not None:
             self._take_chances(level, skipped, inside=inside)
         if policy.exempts:
-            self._exempt(level)
+            level.finds = [find for find in level.finds if not policy.is_exempt(find.value)]
         return level
 
     def _look(self, level: _Level, start: int, end: int, acts: tuple[object, ...]) -> None:
@@ -343,16 +343,6 @@ class Finder:
             elif self._policy.is_exempt("", leaf.path):
                 level.neutral.append((leaf.start, leaf.end))
 
-    def _exempt(self, level: _Level) -> None:
-        """Leaves out what the config exempts by pattern."""
-        exempt = [*self._policy.find_exempt(level.text)]
-        level.finds = [
-            find
-            for find in level.finds
-            if not any(start <= find.start and find.end <= end for start, end in exempt)
-            and not self._policy.is_exempt(find.value)
-        ]
-
     # Deeper levels, and what is random on the deepest.
 
     def _descend(self, level: _Level, *, chances: bool, inside: bool) -> list[Span] | None:
@@ -422,7 +412,11 @@ def _peel(text: str, order: str) -> Plain | None:
 
     One kind on each level: where two are within one another, reading both at once would take the inner for the outer.
     """
-    return next((plain for kind in order if (plain := read_once(text, kind))), None)
+    for kind in order:
+        if plain := read_once(text, kind):
+            # A colour stands for nothing; it was read as its own sign.
+            return Plain(plain.text.replace(kind, " "), plain.steps) if kind == "\x1b" else plain
+    return None
 
 
 def _join(value: str) -> str:

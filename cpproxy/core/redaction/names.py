@@ -159,7 +159,7 @@ def judge_name(name: str) -> Verdict:
     if not words or len(name) > LONGEST:
         return Verdict.UNKNOWN
     plain = _without_numbers(words)
-    if not plain:
+    if not plain or name == "Sid":  # in a policy of AWS the name of a statement
         return Verdict.UNKNOWN
     if _continues(plain):
         return Verdict.HARMLESS
@@ -236,7 +236,7 @@ def _without_numbers(words: Words) -> Words:
 
 
 def _speaks_of_secret(words: Words) -> bool:
-    if words[-1] == "sid":  # of a session; Twilio's and those of AWS's policies name things
+    if words[-1] == "sid":  # of a session; those of Twilio name things
         return len(words) == 1 or words[-2] in {"connect", "session", "auth", "php", "login"}
     if words[-1] in _SECRET_LAST or any(word in _SECRET_WORDS or word.endswith(_ENDINGS) for word in words):
         return True

@@ -128,10 +128,6 @@ class Policy:
         """Where the config's patterns fit, each as the span of its only group, or else of all that fits."""
         return _find(self._patterns, text)
 
-    def find_exempt(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where what the config exempts by pattern stands in a text."""
-        return _find(self._not_patterns, text)
-
 
 def _compile(key: str, patterns: tuple[str, ...]) -> "tuple[re2._Regexp, ...]":
     if not patterns:

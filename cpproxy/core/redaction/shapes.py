@@ -91,7 +91,7 @@ SHAPES = (
     # Tokens of standards: JWS and JWE in compact form (RFC 7515, 7516), and PASETO.
     _shape(
         "jwt",
-        "eyj ewo ewog",
+        "eyj eya ewo",
         rf"(?<![A-Za-z0-9_-])[eE][yYwW]{_PART}{{8,}}\.{_PART}*+\.{_PART}*+(?:\.{_PART}*+\.{_PART}*+)?=*",
         apart=False,
     ),
@@ -100,7 +100,6 @@ SHAPES = (
         "v1.local. v1.public. v2.local. v2.public. v3.local. v3.public. v4.local. v4.public.",
         rf"[vV]\d\.(?:local|public)\.{_PART}{{16,}}(?:\.{_PART}+)?",
     ),
-    _shape("otpauth", "otpauth://", r"[oO][tT][pP]auth://[^\s\"'<>\\]{8,}", apart=False),
     # Keys in text form.
     _shape("age-key", "age-secret-key-1", rf"(?i:AGE-SECRET-KEY-1){_W}{{20,}}", apart=False),
     _shape("crypt", "$2a$ $2b$ $2y$", r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{22,53}", apart=False),
@@ -113,13 +112,13 @@ SHAPES = (
     _shape(
         "crypt",
         "$argon2 $scrypt $pbkdf2",
-        r"\$(?:argon2(?:id|i|d)|scrypt|pbkdf2[\w-]*)\$[^\s\"'<>:\\&;]{16,}",
+        r"\$(?:argon2(?:id|i|d)|scrypt|pbkdf2[\w-]*)\$[^\s\"'<>:\\&;]{16,}(?<![.,])",
         apart=False,
     ),
     _shape(
         "crypt",
         "{ssha {pbkdf2 pbkdf2_sha pbkdf2:sha scrypt:",
-        r"(?:\{(?:SSHA\d*|PBKDF2[\w-]*)\}|pbkdf2_sha\d+\$|pbkdf2:sha\d+:|scrypt:\d+:)[^\s\"'<>\\&;]{16,}",
+        r"(?:\{(?:SSHA\d*|PBKDF2[\w-]*)\}|pbkdf2_sha\d+\$|pbkdf2:sha\d+:|scrypt:\d+:)[^\s\"'<>\\&;]{16,}(?<![.,])",
     ),
     # Clouds.
     _shape("aws-key-id", "akia", rf"AKIA{_W}{{12,28}}{_END}"),
@@ -197,10 +196,11 @@ SHAPES = (
     # Chat and mail.
     _shape(
         "slack-token",
-        "xoxa- xoxb- xoxc- xoxd- xoxe- xoxe. xoxo- xoxp- xoxr- xoxs- xapp-",
-        r"(?:xox[a-z]|xapp)[-.][A-Za-z0-9%/+=._-]{10,}",
+        "xoxa- xoxb- xoxc- xoxe- xoxe. xoxo- xoxp- xoxr- xoxs- xapp-",
+        r"(?:xox[a-ce-z]|xapp)[-.][A-Za-z0-9._-]{10,}",
         apart=False,
     ),
+    _shape("slack-token", "xoxd-", r"xoxd-[A-Za-z0-9%/+=._-]{10,}", apart=False),
     _shape(
         "slack-webhook",
         "hooks.slack.com/",
@@ -223,7 +223,7 @@ SHAPES = (
     _shape("postman-key", "pmak-", rf"PMAK-{_U}{{30,}}", apart=False),
     # Models.
     _shape("anthropic-key", "sk-ant-", rf"sk-ant-{_U}{{16,}}", apart=False),
-    _shape("openai-key", "sk-", r"sk-[A-Za-z0-9_-]{16,}", check=_tail_mixed),
+    _shape("openai-key", "sk-", r"sk-(?!ant-)[A-Za-z0-9_-]{16,}", check=_tail_mixed),
     _shape("huggingface-token", "hf_ api_org_", rf"(?:hf|api_org)_{_W}{{24,}}"),
     _shape("groq-key", "gsk_", rf"gsk_{_W}{{24,}}"),
     _shape("xai-key", "xai-", rf"xai-{_W}{{40,}}"),

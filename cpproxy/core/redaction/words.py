@@ -206,7 +206,7 @@ _NUMBER = re.compile(
 _MASK = re.compile(r"(.)\1*|[xX*•.·#_-]+|\[[\w .-]*\]|<[^<>]*>")
 # What a program puts the value into: `${VAR}`, `$(cmd)`, `{{ template }}`, `{name}`, `%s`, `%(name)s`, `$VAR`.
 _TEMPLATE = re.compile(
-    r"\$?\{+[^{}]*\}+|\$\([^()]*\)|%\([\w.]+\)[sdr]|%[sdvqr]|\$[A-Z_][A-Z0-9_]*|\$[0-9]|:[a-z_]+|<%.*%>|@\w+@|`[^`]*`"
+    r"\$?\{+[^{}\"':,]{0,80}\}+|\$\([^()]*\)|%\([\w.]+\)[sdr]|%[sdvqr]|\$[A-Z_][A-Z0-9_]*|\$[0-9]|:[a-z_]+|<%.*%>|@\w+@|`[^`]*`"
 )
 _CALL = re.compile(
     r"[A-Za-z_$][\w.$]*\((?:[^()]{0,80})\)?[;,]?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|(?:os|process)\.\w+\[.*"
@@ -314,6 +314,9 @@ def is_plain(value: str) -> bool:
     return bool(_WORDS.fullmatch(text)) and is_wordlike(text)
 
 
+_SEVERAL = re.compile(r"[A-Za-z]+[.!?]?(?:[ _-][A-Za-z0-9',.!?]+)+")
+
+
 @lru_cache(maxsize=4096)
 def is_common(value: str) -> bool:
     """Whether a value of `SHORTEST_KNOWN` characters or more is too common to be replaced wherever it stands.
@@ -323,4 +326,4 @@ def is_common(value: str) -> bool:
     text = value.strip()
     if not is_plain(text):
         return False
-    return text.isalpha() or not _WORDS.fullmatch(text) or text.lower() in _COMMON
+    return not _SEVERAL.fullmatch(text) or text.lower() in _COMMON
