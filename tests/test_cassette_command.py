@@ -458,7 +458,7 @@ def test_lint_refuses_an_exemption_that_it_cannot_read(tmp_path: Path, capsys: p
     write(tmp_path, LEAKY)
     write_config(tmp_path, '[redact]\nnot_patterns = ["("]\n')
     assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.USAGE
-    assert "redact.not_patterns: '(' is no expression of RE2" in capsys.readouterr().err
+    assert "[redact] not_patterns: '(' is no expression of RE2" in capsys.readouterr().err
 
 
 def test_lint_that_cannot_scan_takes_nothing_for_clean(

@@ -426,11 +426,28 @@ def test_a_clean_value_is_left_in_every_place(place: str) -> None:
 
 # Spans and settling, over texts of every make.
 
-_NAMES = "password token api_key note id X-Api-Key Authorization Cookie session credentials name value url secret".split()
+_NAMES = (
+    "password token api_key note id X-Api-Key Authorization Cookie session credentials name value url secret".split()
+)
 _VALUES = [
-    *("hunter2", "s3cr3t v&l", JWT, RANDOM, "Bearer abc123", 'a"b\\c', "p'q<r>", "https://u:p%40w@h/x?token=a1", "x", "1"),
+    *(
+        "hunter2",
+        "s3cr3t v&l",
+        JWT,
+        RANDOM,
+        "Bearer abc123",
+        'a"b\\c',
+        "p'q<r>",
+        "https://u:p%40w@h/x?token=a1",
+        "x",
+        "1",
+    ),
     *("none", "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a=b; c=d1", "{{cpproxy:token:1}}"),
-    *("dXNlcjpodW50ZXIyLXBhc3N3b3Jk", "-----BEGIN PRIVATE KEY-----\nMIIabc+/\n-----END PRIVATE KEY-----\n", "a,b;c&d=e"),
+    *(
+        "dXNlcjpodW50ZXIyLXBhc3N3b3Jk",
+        "-----BEGIN PRIVATE KEY-----\nMIIabc+/\n-----END PRIVATE KEY-----\n",
+        "a,b;c&d=e",
+    ),
     *("ghp_aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789", "--password x1", "correct horse battery"),
 ]
 _LEAF = st.sampled_from(_VALUES) | st.text(alphabet="abcXYZ019 _-.é☃", max_size=12)
@@ -527,7 +544,9 @@ def test_a_hostile_text_takes_time_in_proportion_to_its_length(part: str) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("part", HOSTILE)
 def test_a_megabyte_of_it_is_read_in_seconds(part: str) -> None:
-    assert _measure(part * (_MEGABYTE // len(part))) < 6.0  # twice: as a text and as a target; 2 s where nothing else runs
+    assert (
+        _measure(part * (_MEGABYTE // len(part))) < 6.0
+    )  # twice: as a text and as a target; 2 s where nothing else runs
 
 
 @pytest.mark.slow

@@ -242,6 +242,7 @@ def _comment(settings: Settings, name: str, look: "Callable[[bytes], tuple[Hit, 
     own = linting.lint(read, RouteTable(settings.config.routes), settings.redactor.finder)
     ground = survey(_load(settings, name), name)
     advice = find_advice(ground, settings.config.cp.hosts, time.time())
+    own = tuple(one for one in own if not (one.secret and any(path.startswith(one.path) for path in leaks)))
     for remark in (*linting.find_repeated(text), *own, *find_ambiguities(ground), *advice):
         yield Comment(remark.level, where, remark.path, remark.text)
 

@@ -22,11 +22,13 @@ from cpproxy.cli.options import (
     strict_exit_option,
 )
 from cpproxy.cli.output import print_error, tell
-from cpproxy.errors import CpproxyError, UpstreamError, UsageError
+from cpproxy.errors import CpproxyError, SecretError, UpstreamError, UsageError
 
 if TYPE_CHECKING:
     from cpproxy.cli.proxy import Proxy
     from cpproxy.core.addresses import Public
+    from cpproxy.core.cassette import CassetteOf
+    from cpproxy.core.redaction.redacted import RedactedInteraction
     from cpproxy.files.drafts import Draft
     from cpproxy.front.record import Recorder
     from cpproxy.front.upstream import Origin, Upstream
@@ -36,6 +38,7 @@ STALL_SECONDS = 120.0
 """The tenants' provisioner waits as long for its answer."""
 
 SAVE_SECONDS = 2.0
+_TOLD = 5  # hits of the scan that are named
 
 
 @click.command(cls=TakesCommand)
@@ -251,6 +254,9 @@ class _Session:
         from cpproxy.front.server import Front  # noqa: PLC0415
         from cpproxy.front.upstream import Upstream  # noqa: PLC0415
 
+        from cpproxy.files.scanning import Scanner  # noqa: PLC0415 (as above)
+
+        self._scanner = Scanner()  # its rules are made ready while the recording goes on
         if self._draft.left is not None:
             _say(f"an earlier recording of {self._name} had not come to its end: it is kept as {self._draft.left}")
         config = self._settings.config
@@ -269,14 +275,39 @@ class _Session:
         """Makes the cassette, or leaves it aside because of a `problem`; where it is `judged`, the verdict's code."""
         from cpproxy.cli.proxy import conclude  # noqa: PLC0415 (as above)
 
-        if len(self.recording):
-            cassette = self.recording.cassette(problem)
-            path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
-            self._note(path, len(cassette.interactions), cassette.incomplete)
-            if problem:
-                kept = f"; {self._name} is as it was" if self._draft.previous else ""
-                _say(f"the recording is incomplete, and is left in {path}{kept}")
+        with self._scanner:
+            if len(self.recording):
+                self._save_for_good(problem)
         return conclude(self._desk, judged=judged, quiet=self._settings.verbosity < 0)
+
+    def _save_for_good(self, problem: str) -> None:
+        cassette = self.recording.cassette(problem)
+        self._look_through(cassette)
+        path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
+        self._note(path, len(cassette.interactions), cassette.incomplete)
+        if problem:
+            kept = f"; {self._name} is as it was" if self._draft.previous else ""
+            _say(f"the recording is incomplete, and is left in {path}{kept}")
+
+    def _look_through(self, cassette: "CassetteOf[RedactedInteraction]") -> None:
+        """A second pair of eyes: SecretError, and nothing is left of the recording, where a secret is seen in it."""
+        from cpproxy.files.scanning.exemptions import read_exemptions  # noqa: PLC0415 (as above)
+
+        known = self._settings.redactor.known.values()
+        allowed = read_exemptions(self._settings.config.redact)
+        try:
+            hits = self._scanner.scan(self._draft.spell(cassette), known, allowed)
+        except CpproxyError:
+            self._draft.discard()
+            raise
+        if hits:
+            self._draft.discard()
+            first = ", ".join(f"{hit.where} ({hit.rule})" for hit in hits[:_TOLD])
+            more = f", and {len(hits) - _TOLD} more" if len(hits) > _TOLD else ""
+            raise SecretError(
+                f"what was recorded is not kept: a secret may stand in it at {first}{more}; name such places in "
+                "`secrets` of [redact] in the config, or in `not_secrets` if they are none, and record again"
+            )
 
     def _note(self, path: Path, interactions: int, incomplete: str) -> None:
         import hashlib  # noqa: PLC0415 (as above)

@@ -30,6 +30,11 @@ class Plant:
     late: bool = False
 
     @property
+    def binary(self) -> bool:
+        """Whether its answer is no text, and so is not kept with a secret in it."""
+        return any(b"\0" in piece for piece in self.call.pieces)
+
+    @property
     def target(self) -> str:
         return f"/n/{self.number}{self.call.target}"
 
@@ -86,7 +91,7 @@ class _Upstream(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _answer
+    do_GET = do_POST = _answer  # noqa: N815 (the names that the server asks for)
 
     @override
     def log_message(self, format: str, *args: object) -> None:

@@ -77,7 +77,9 @@ class _Level:
         if self._is_form is None:
             text = self.text.strip()
             self._is_form = self.kind in {"query", "form"} or (
-                "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>\x1b")
+                "=" in text
+                and text[:1] not in {"{", "[", "<", '"'}
+                and not any(one in text for one in " \n\t\"'<>\x1b")
             )
         return self._is_form
 
@@ -105,6 +107,12 @@ class _Level:
         starts, names = self._arrays
         at = bisect_right(starts, place) - 1
         return names[at] if at >= 0 and place - starts[at] < _CACHED else ""
+
+
+def _within_segment(find: Find, path: str) -> Find:
+    """What was found in a path, up to the slash that ends its segment: no token goes on behind it."""
+    slash = path.find("/", find.start, find.end)
+    return find if slash <= find.start else find._replace(end=slash, value=unquote(path[find.start : slash]))
 
 
 class Finder:
@@ -144,6 +152,7 @@ class Finder:
         """The secrets in a request's target, or in any URL. What is random in a path is an identity."""
         path, question, query = target.partition("?")
         level = self._scan(_Level(path, "", "path", 0), chances=False)
+        level.finds = [_within_segment(find, path) for find in level.finds]
         for segment in _SIGNED.finditer(path):
             found = self.find_in_text(segment[1])
             level.finds += (

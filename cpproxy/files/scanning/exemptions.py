@@ -31,7 +31,7 @@ def read_exemptions(redact: Redact) -> "Allowed":
             places.add(_fold(place[1], place[2]))
         else:
             names.add(_words(entry))
-    patterns = compile_patterns("redact.not_patterns", redact.not_patterns)
+    patterns = compile_patterns("[redact] not_patterns", redact.not_patterns)
 
     def allowed(spot: "Spot") -> bool:
         return (
