@@ -1,0 +1,62 @@
+"""Should the redactor fail, the second pair of eyes sees it: no file is made, and nothing is told but the place."""
+
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.processes import running_program
+from tests.secrecy import kinds, places
+from tests.secrecy.artefacts import Search, files
+from tests.secrecy.driver import Plant, ask_all, upstream
+
+FINDS_NOTHING = "from cpproxy.core.redaction import exchanges; exchanges._find = lambda part, finder: []"
+PUTS_NOTHING_IN = (
+    "from cpproxy.core.redaction import exchanges; exchanges.edit = lambda interaction, editor: interaction"
+)
+FORGETS = "from cpproxy.core.redaction.known import Known; Known.find = lambda self, text, since=0: []"
+PROGRAM = "import sys; {bug}; from cpproxy.cli import main; sys.exit(main.run(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize(
+    ("bug", "kind", "wanted"),
+    [
+        pytest.param(FINDS_NOTHING, "base62 key", ["named: member of an answer"], id="a name is not seen"),
+        pytest.param(FINDS_NOTHING, "GitHub token", ["anywhere: console"], id="a shape is not seen"),
+        pytest.param(
+            PUTS_NOTHING_IN, "base62 key", ["named: header", "named: member"], id="nothing is put in its place"
+        ),
+        pytest.param(FORGETS, "password", ["anywhere: console", "named: Bearer"], id="what is known is forgotten"),
+        pytest.param(FORGETS, "password", ["encoded: base64 one byte in", "named: Bearer"], id="in base64, too"),
+    ],
+)
+def test_a_redactor_that_is_blind_makes_no_cassette(bug: str, kind: str, wanted: list[str], tmp_path: Path) -> None:
+    value = next(one for one in kinds.KINDS if one.name == kind).draw(Random(bug))
+    every = {"named": places.NAMED, "anywhere": places.ANYWHERE, "encoded": places.ENCODED}
+    chosen = [every[group][name] for group, _, name in (one.partition(": ") for one in wanted)]
+    plants = [Plant(number, "it", value, place(value)) for number, place in enumerate(chosen)]
+    with upstream(plants) as url:
+        arguments = ["record", "--upstream", url, "--listen", "127.0.0.1:0"]
+        with running_program([sys.executable, "-c", PROGRAM.format(bug=bug), *arguments], cwd=tmp_path) as proxy:
+            ask_all(proxy.url, plants, at_once=1)
+            assert proxy.stop() == 4, proxy.describe()
+    assert "what was recorded is not kept: a secret may stand in it at $.interactions[" in proxy.stderr
+    assert len(proxy.stderr.strip().splitlines()) == 1
+    assert [name for name, _ in files(tmp_path / "cassettes")] == []
+    assert list(Search([("it", value)]).look("standard error", proxy.stderr.encode())) == []
+
+
+def test_a_cassette_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
+    token = kinds.some(Random(7), kinds.WORD, 30)
+    clean = Plant(1, "nothing", token, places.Call())
+    plant = Plant(2, "a member", token, places.NAMED["member of an answer"](token))
+    with upstream([clean, plant]) as url:
+        arguments = ["record", "--upstream", url, "--listen", "127.0.0.1:0"]
+        for bug, asked, code in (("", clean, 0), (FINDS_NOTHING, plant, 4)):
+            program = PROGRAM.format(bug=bug or "pass")
+            with running_program([sys.executable, "-c", program, *arguments], cwd=tmp_path) as proxy:
+                ask_all(proxy.url, [asked], at_once=1)
+                assert proxy.stop() == code, proxy.describe()
+    assert [name for name, _ in files(tmp_path / "cassettes")] == ["recording.json"]
+    assert token not in (tmp_path / "cassettes" / "recording.json").read_text()
