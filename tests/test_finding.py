@@ -217,8 +217,14 @@ PLACEHOLDERS: list[Case] = [
     ('{"secret":"before {{cpproxy:a:1}} after1"}', ["before ", " after1"]),
 ]
 TABLES = {
-    **{"JSON": JSON, "form": FORMS, "console": CONSOLE, "connection": CONNECTIONS, "markup": MARKUP, "block": BLOCKS},
-    **{"chance": CHANCE, "placeholder": PLACEHOLDERS},
+    "JSON": JSON,
+    "form": FORMS,
+    "console": CONSOLE,
+    "connection": CONNECTIONS,
+    "markup": MARKUP,
+    "block": BLOCKS,
+    "chance": CHANCE,
+    "placeholder": PLACEHOLDERS,
 }
 
 
@@ -426,11 +432,41 @@ def test_a_clean_value_is_left_in_every_place(place: str) -> None:
 
 # Spans and settling, over texts of every make.
 
-_NAMES = "password token api_key note id X-Api-Key Authorization Cookie session credentials name value url secret".split()
+_NAMES = [
+    "password",
+    "token",
+    "api_key",
+    "note",
+    "id",
+    "X-Api-Key",
+    "Authorization",
+    "Cookie",
+    "session",
+    "credentials",
+    "name",
+    "value",
+    "url",
+    "secret",
+]
 _VALUES = [
-    *("hunter2", "s3cr3t v&l", JWT, RANDOM, "Bearer abc123", 'a"b\\c', "p'q<r>", "https://u:p%40w@h/x?token=a1", "x", "1"),
+    *(
+        "hunter2",
+        "s3cr3t v&l",
+        JWT,
+        RANDOM,
+        "Bearer abc123",
+        'a"b\\c',
+        "p'q<r>",
+        "https://u:p%40w@h/x?token=a1",
+        "x",
+        "1",
+    ),
     *("none", "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a=b; c=d1", "{{cpproxy:token:1}}"),
-    *("dXNlcjpodW50ZXIyLXBhc3N3b3Jk", "-----BEGIN PRIVATE KEY-----\nMIIabc+/\n-----END PRIVATE KEY-----\n", "a,b;c&d=e"),
+    *(
+        "dXNlcjpodW50ZXIyLXBhc3N3b3Jk",
+        "-----BEGIN PRIVATE KEY-----\nMIIabc+/\n-----END PRIVATE KEY-----\n",
+        "a,b;c&d=e",
+    ),
     *("ghp_aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789", "--password x1", "correct horse battery"),
 ]
 _LEAF = st.sampled_from(_VALUES) | st.text(alphabet="abcXYZ019 _-.é☃", max_size=12)
@@ -502,13 +538,13 @@ def test_what_was_replaced_leaves_nothing_named_or_shaped_behind(text: str) -> N
 
 _MEGABYTE = 1_000_000
 HOSTILE = [
-    *('a', '"', "\\", "%25", "=", "eyJ", "/", ".", "-", "{", "[", "A1b", "&amp;", "\x1b[0m", "İ", "\ud800", "\\u0022"),
+    *("a", '"', "\\", "%25", "=", "eyJ", "/", ".", "-", "{", "[", "A1b", "&amp;", "\x1b[0m", "İ", "\ud800", "\\u0022"),
     *('{"token":', '"token":"', "token=", 'token="', "token='", "token: ", "token:\n", "password ", "--password "),
     *("<token>", "<token><![CDATA[", '<input name="token" ', 'name="password"', '"name":"token",', "credentials: "),
     *("-----BEGIN PRIVATE KEY-----\n", "-----BEGIN CERTIFICATE-----", "://", "://a:b@", "bearer ", "basic abcd1234 "),
     *("AKIA", "ghp_", "sk-", "xoxb-", "-us1", ":aa", "a.b.", "aB3dE5gH7jK9mN1pQ/", "aB3dE5gH7jK9mN1pQ ", " -u "),
     *("token=a&", "token%3Da%26", "Cookie: a=b; ", "$2a$", "data:image/png;base64,", 'form-data; name="password"\r\n\r\n'),
-    *("token: |\n a\n", "token: [\"", "{{cpproxy:a:1}}", "Authorization: Digest a=b, ", "identified by '", "PuTTY-User-Key-File-2: "),
+    *("token: |\n a\n", 'token: ["', "{{cpproxy:a:1}}", "Authorization: Digest a=b, ", "identified by '", "PuTTY-User-Key-File-2: "),
 ]  # fmt: skip
 
 
@@ -527,7 +563,9 @@ def test_a_hostile_text_takes_time_in_proportion_to_its_length(part: str) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("part", HOSTILE)
 def test_a_megabyte_of_it_is_read_in_seconds(part: str) -> None:
-    assert _measure(part * (_MEGABYTE // len(part))) < 6.0  # twice: as a text and as a target; 2 s where nothing else runs
+    assert (
+        _measure(part * (_MEGABYTE // len(part))) < 6.0
+    )  # twice: as a text and as a target; 2 s where nothing else runs
 
 
 @pytest.mark.slow

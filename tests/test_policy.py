@@ -6,7 +6,16 @@ from cpproxy.core.redaction.policy import Policy, Verdict
 from cpproxy.errors import UsageError
 
 SETTINGS = Redact(
-    secrets=("tan", "X-Door-Code", "header:X-Pin", "query:pin", "form:code", "cookie:lang", "$.user.pin", "$.list[*].v"),
+    secrets=(
+        "tan",
+        "X-Door-Code",
+        "header:X-Pin",
+        "query:pin",
+        "form:code",
+        "cookie:lang",
+        "$.user.pin",
+        "$.list[*].v",
+    ),
     not_secrets=("api_token", "header:X-Session-Id", "$.a.token", "cookie:theme"),
 )
 

@@ -23,7 +23,11 @@ URLSAFE = WORD + "-_"
 
 
 def draw(length: int, alphabet: str = WORD) -> str:
-    return "".join(SOURCE.choice(alphabet) for _ in range(length - 2)) + SOURCE.choice("abcdef") + SOURCE.choice("0123456789")
+    return (
+        "".join(SOURCE.choice(alphabet) for _ in range(length - 2))
+        + SOURCE.choice("abcdef")
+        + SOURCE.choice("0123456789")
+    )
 
 
 def encode(document: object) -> str:
@@ -34,7 +38,9 @@ TOKENS: dict[str, Callable[[], str]] = {
     "jwt": lambda: f"{encode({'alg': 'HS256'})}.{encode({'sub': draw(8)})}.{draw(43, URLSAFE)}",
     "jwt (unsigned)": lambda: f"{encode({'alg': 'none'})}.{encode({'sub': draw(8)})}.",
     "jwt (JWE)": lambda: f"{encode({'alg': 'dir', 'enc': 'A256GCM'})}..{draw(16)}.{draw(40)}.{draw(22)}",
-    "jwt (spaced)": lambda: f"{base64.urlsafe_b64encode(b'{ "alg": "HS256"}').decode().rstrip('=')}.{draw(20)}.{draw(43)}",
+    "jwt (spaced)": lambda: (
+        f"{base64.urlsafe_b64encode(b'{ "alg": "HS256"}').decode().rstrip('=')}.{draw(20)}.{draw(43)}"
+    ),
     "paseto": lambda: f"v4.local.{draw(60, URLSAFE)}",
     "age-key": lambda: f"AGE-SECRET-KEY-1{draw(58, UPPER)}",
     "crypt (bcrypt)": lambda: f"$2b$12${draw(53)}",
@@ -88,7 +94,9 @@ TOKENS: dict[str, Callable[[], str]] = {
     "notion-token": lambda: f"ntn_{draw(46)}",
     "posthog-key": lambda: f"phx_{draw(43)}",
     "heroku-key": lambda: f"HRKU-AA{draw(58, URLSAFE)}",
-    "telegram-token": lambda: f"{draw(9, string.digits).replace('a', '1').translate(str.maketrans('abcdef', '123456'))}:AA{draw(33, URLSAFE)}",
+    "telegram-token": lambda: (
+        f"{draw(9, string.digits).replace('a', '1').translate(str.maketrans('abcdef', '123456'))}:AA{draw(33, URLSAFE)}"
+    ),
     "facebook-token": lambda: f"EAAC{draw(120)}",
 }
 
@@ -161,7 +169,9 @@ def test_shapes_of_several_parts(text: str, values: list[str], roles: list[str])
     assert [find.role for find in finds] == roles
 
 
-KEY = f"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{'MIIabc+/' * 8}\nxyz==\n-----END RSA PRIVATE KEY-----"
+KEY = (
+    f"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{'MIIabc+/' * 8}\nxyz==\n-----END RSA PRIVATE KEY-----"
+)
 CERTIFICATE = f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(bytes(range(200))).decode()}\n-----END CERTIFICATE-----"
 
 
@@ -183,7 +193,9 @@ def test_a_private_key_is_one_secret_however_it_is_escaped(text: str) -> None:
     assert (find.value, find.role, find.reason) == (KEY, "private-key", Reason.SHAPED)
 
 
-@pytest.mark.parametrize("kind", ["OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK", "ENCRYPTED PRIVATE KEY"])
+@pytest.mark.parametrize(
+    "kind", ["OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK", "ENCRYPTED PRIVATE KEY"]
+)
 def test_all_kinds_of_private_keys(kind: str) -> None:
     block = f"-----BEGIN {kind}-----\nVersion: 1\n\nabc=\n=de12\n-----END {kind}-----"
     assert [find.value for find in FINDER.find_in_text(f"{block}\n")] == [block]

@@ -9,7 +9,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
-
 from urllib.parse import unquote
 
 import ahocorasick
@@ -75,7 +74,9 @@ class _Level:
         if self._is_form is None:
             text = self.text.strip()
             self._is_form = self.kind in {"query", "form"} or (
-                "=" in text and text[:1] not in {"{", "[", "<", '"'} and not any(one in text for one in " \n\t\"'<>\x1b")
+                "=" in text
+                and text[:1] not in {"{", "[", "<", '"'}
+                and not any(one in text for one in " \n\t\"'<>\x1b")
             )
         return self._is_form
 
@@ -341,7 +342,7 @@ class Finder:
         if level.depth >= _LEVELS or not any(one in level.text for one in _ESCAPES):
             return []
         if level.is_json:
-            parts, order = _read_strings(level), "\\%&\x1b"
+            parts, order = _read_strings(level), ""
         elif level.is_form:
             parts, order = _read_parameters(level), "%&\\\x1b"
         else:
@@ -355,7 +356,8 @@ class Finder:
         for start, end, name in parts:
             if level.is_form and name not in level.text[max(0, start - len(name) - 1) : start]:
                 self._look_at_parameter(level, start, end, name)
-            plain = _peel(level.text[start:end], order)
+            # What a string holds without an escape of its own is a text like any, a form perhaps.
+            plain = _peel(level.text[start:end], order or "\\") or (None if order else Plain(level.text[start:end]))
             if plain is not None and len(plain.text) >= _SHORTEST:
                 deeper = _Level(plain.text, name, "", level.depth + 1)
                 allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS
