@@ -150,7 +150,7 @@ class Finder:
         return settle(target, level.finds, level.neutral)
 
     def also(self, find: Find) -> list[tuple[str, str]]:
-        """What else is known with a secret, as pairs of value and role: the password in `Basic …`, the parts of a DSN."""
+        """What else is known with a secret, as pairs of value and role: the password in `Basic …`, parts of a DSN."""
         known: dict[str, str] = {}
         inner = decode_text(find.value) or _decode_short(find.value)
         for text in (find.value, inner):
@@ -286,7 +286,7 @@ class Finder:
             self._leaf(level, Value(member.start, member.end, member.text), under, "", container=name)
 
     def _leaf(self, level: _Level, value: Value, name: str, place: str, container: str = "") -> bool:
-        """Adds a value whose name says that it is a secret, without what of it is none; false where all of it is none."""
+        """Adds a value whose name says that it is a secret, without what of it is none; false if all of it is none."""
         words = words_of(container or name)
         text = value.text
         if words[-1:] == ("authorization",):
