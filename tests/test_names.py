@@ -19,8 +19,9 @@ SECRET = words("""
 Authorization proxy-authorization Cookie Set-Cookie X-Molecule-Admin-Token X-Api-Key x-amz-security-token X-Auth-Key
 X-Session-Id X-Session-Key X-Hub-Signature-256 X-Functions-Secret X-Functions-Key X-CSRFToken X-Vault-Token X-Auth
 X-Amz-Signature X-Amz-Credential x-goog-api-key Ocp-Apim-Subscription-Key DD-API-KEY Private-Token
-apiKey api_key APIKey APIkey apikey clientSecret client_secret accesstoken authtoken access_token refresh_tokens id_token
-oauth_token passwd pwd pass db_pass dbpass PGPASSWORD MYSQL_PWD password2 new_password passwordConfirmation passphrase
+apiKey api_key APIKey APIkey apikey clientSecret client_secret accesstoken authtoken access_token refresh_tokens
+id_token oauth_token
+passwd pwd pass db_pass dbpass PGPASSWORD MYSQL_PWD password2 new_password passwordConfirmation passphrase
 passcode otp totp jwt bearer sig sid csrf xsrf_token csrfmiddlewaretoken __RequestVerificationToken
 db_password privateKey private_key secretAccessKey aws_secret_access_key SecretString secret_key_base SECRET_KEY
 encryptionKey signing_key account_key AccountKey SharedAccessKey license_key hmac salt dsn SENTRY_DSN sas

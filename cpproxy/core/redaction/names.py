@@ -109,10 +109,10 @@ _ABOUT_LAST = _words(
     "number offset operation options order owner param parameter parameters params parser path paths period "
     "placeholder plan plugin policies policy port position prefix price prompt provider providers quota rate ratio "
     "reason ref reference region regex remaining requested required requirement requirements reset resource result "
-    "retries role roles rotated rotation rule rules schema scope scopes service settings size source spec specs stage stages start "
-    "state stats status store strategy strength style suffix support supported symbol system tag tags target template text "
-    "time timeout times timestamp title total ttl type types updated uri uris url urls usage used user username "
-    "validation validity verified version versions vendor visible warning window zone"
+    "retries role roles rotated rotation rule rules schema scope scopes service settings size source spec specs stage "
+    "stages start state stats status store strategy strength style suffix support supported symbol system tag tags "
+    "target template text time timeout times timestamp title total ttl type types updated uri uris url urls usage "
+    "used user username validation validity verified version versions vendor visible warning window zone"
 )
 _ABOUT_ANYWHERE = _words(
     "average avg cached completion consumed control generated invalid limit limits max maximum min num per prompt "
@@ -128,10 +128,10 @@ _HARMLESS_LAST = _words(
     "accept alg arn baggage blob boundary branch build ca cert certificate certificates charset checksum checksums "
     "commit container crc crc32 crc32c crc64nvme cursor date digest digests domain email encoding etag etags filename "
     "fingerprint fingerprints guid hash hashes host hostname id ids identifier image images integrity jti jwks kid "
-    "language layer layers locale manifest marker md5 name names next nonce object offset opaque package parent parents "
-    "path prev previous project pubkey ray rev revision rid serial server sha sha1 sha224 sha256 sha384 sha512 slug span "
-    "subject thumbprint time timestamp trace traceparent tracestate tree ulid uid urn user username uuid uuids version "
-    "vary via x5t"
+    "language layer layers locale manifest marker md5 name names next nonce object offset opaque package parent "
+    "parents path prev previous project pubkey ray rev revision rid serial server sha sha1 sha224 sha256 sha384 "
+    "sha512 slug span subject thumbprint time timestamp trace traceparent tracestate tree ulid uid urn user username "
+    "uuid uuids version vary via x5t"
 )
 _HARMLESS_TOGETHER = re.compile(
     r"e-?tags?|ifnonematch|ifmatch|ifrange|lasteventid|useragent|contenttype|contentdisposition|secwebsocket\w*|b3"

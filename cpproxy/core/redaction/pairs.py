@@ -72,9 +72,12 @@ def read_pair(text: str, begin: int, end: int) -> Iterator[Value]:
         elif behind := _YAML_VALUE.match(text, end):
             group = next(name for name in ("double", "single", "bare") if behind[name] is not None)
             yield Value(*behind.span(group), behind[group].rstrip())
-    elif (tag := _TAG_BACK.match(back)) and (after := _ELEMENT_AFTER.match(text, end)):
-        if _LABEL.fullmatch(tag["label"][::-1]):
-            yield from _values(read_content(text, after.end()))
+    elif (
+        (tag := _TAG_BACK.match(back))
+        and _LABEL.fullmatch(tag["label"][::-1])
+        and (after := _ELEMENT_AFTER.match(text, end))
+    ):
+        yield from _values(read_content(text, after.end()))
 
 
 def _values(found: Iterator[Value | Container]) -> Iterator[Value]:

@@ -119,7 +119,7 @@ class Policy:
         return self._secrets.holds(name, place) and not self._not_secrets.holds(name, place)
 
     def is_exempt(self, value: str, place: str = "", name: str = "") -> bool:
-        """Whether the config says that a value is no secret: by its place, its name, or a pattern that fits all of it."""
+        """Whether the config says that a value is no secret: by its place, its name or a pattern that fits it."""
         return self.exempts and (
             self._not_secrets.holds(name, place) or any(_fits_whole(pattern, value) for pattern in self._not_patterns)
         )
