@@ -7,7 +7,9 @@
     - GoneError               a session has ended
   - CassetteError          3  a cassette is missing, unreadable or of an unknown version
   - UpstreamError          4  the upstream failed while recording
+  - SecretError            4  what was recorded looks as if a secret were in it
   - LedgerError            2  the ledger cannot be opened, read or written
+  - ScanError              2  the scan for secrets cannot be made, or not to its end
 
 Findings (1) and an empty run (5) are verdicts, not errors. A message says in one line what, where and what to do next;
 foreign exceptions are mapped to these at the boundary of the layer that met them.
@@ -53,6 +55,10 @@ class LedgerError(CpproxyError):
     """The ledger cannot be opened, read or written."""
 
 
+class ScanError(CpproxyError):
+    """The scan for secrets cannot be made, or not to its end: nothing may be taken for clean."""
+
+
 class CassetteError(CpproxyError):
     """A cassette is missing, unreadable or of an unknown version.
 
@@ -66,6 +72,12 @@ class CassetteError(CpproxyError):
         self.where = where
         self.path = path
         self.expected = expected
+
+
+class SecretError(CpproxyError):
+    """What was recorded looks as if a secret were in it: no file is made of it."""
+
+    exit = Exit.UPSTREAM
 
 
 class UpstreamError(CpproxyError):

@@ -210,7 +210,7 @@ MATCHING: dict[str, Row] = {
         (bindings.Bindings, "meaning", nothing),
     ),
     "5 a placeholder fits any text": row(
-        "05_any_text_fits_where_a_secret_was_and_several_secrets_may_be_one", (templates, "_PLACEHOLDER", NEVER)
+        "05_any_text_fits_where_a_secret_was_and_several_secrets_may_be_one", (templates, "PLACEHOLDER", NEVER)
     ),
     "6 outside the match": row(
         "06_another_scheme_is_another_credential",
@@ -219,7 +219,7 @@ MATCHING: dict[str, Row] = {
     ),
     "6 values break ties": row(
         "06_each_token_is_told_who_it_is_every_time",
-        (search, "judge", lambda entries, sent, secrets, *, strict: credentials.Judged(entries, 0)),
+        (search, "judge", lambda entries, sent, secrets, values, *, strict: credentials.Judged(entries, 0)),
     ),
     "6 what a call lacks": row(
         "14_a_call_without_credentials_is_denied_beside_the_same_with_them",
@@ -244,6 +244,17 @@ MATCHING: dict[str, Row] = {
     ),
     "6 what was served comes back": row(
         "16_the_secret_that_was_served_comes_back_and_another_does_not", (bindings.Secrets, "expected", nothing)
+    ),
+    "6 what was served for another is not it": row(
+        "16_the_token_of_one_login_is_not_that_of_another", (bindings.Secrets, "is_of", nothing)
+    ),
+    "6 a secret in the call itself": row(
+        "06_a_secret_in_a_path_or_a_query_tells_callers_apart",
+        (search, "judge", switches.without_slots(credentials.judge)),
+    ),
+    "6 a cookie is known by its name": row(
+        "06_a_cookie_is_known_by_its_name_whatever_stands_beside_it",
+        (loading, "split_secrets", lambda header, value: [(header, value)]),
     ),
     "6 a secret binds at its first use": row(
         "06_each_token_is_told_who_it_is_every_time", (bindings.Secrets, "use", nothing)
@@ -515,7 +526,7 @@ SERVING: dict[str, Row] = {
         (decisions, "read_echoes", lambda *_, composed: {}),
     ),
     "17 placeholders in their wire form": row(
-        "17_a_secret_is_served_in_a_form_that_fits_headers_and_urls", (serving, "_reveal", lambda text: text)
+        "17_a_secret_is_served_in_a_form_that_fits_headers_and_urls", (serving, "reveal", lambda text: text)
     ),
     "17 the front's address in answers": row(
         "17_the_upstreams_address_becomes_the_fronts_in_every_form", (serving, "render", lambda text, public: text)

@@ -164,19 +164,23 @@ def by_header_alone(self: Any, credentials: Any) -> Any:
 
 
 def one_secret_a_value(weigh: Any) -> Any:
-    def judge(entry: Any, sent: Any, secrets: Any, *, strict: bool) -> Any:
+    def judge(entry: Any, sent: Any, secrets: Any, values: Any, *, strict: bool) -> Any:
         for header, marker in entry.secrets:
             taken = [known for (_, one), known in secrets.used.items() if one != marker]
             if any(value == sent.value(header) for known in taken for _, value in known):
                 return f"{header} stands for another secret"
-        return weigh(entry, sent, secrets, strict=strict)
+        return weigh(entry, sent, secrets, values, strict=strict)
 
     return judge
 
 
 def strictly(judge: Any, *, strict: bool) -> Any:
     kept = strict
-    return lambda entries, sent, secrets, *, strict: judge(entries, sent, secrets, strict=kept)
+    return lambda entries, sent, secrets, values, *, strict: judge(entries, sent, secrets, values, strict=kept)
+
+
+def without_slots(judge: Any) -> Any:
+    return lambda entries, sent, secrets, values, *, strict: judge(entries, sent, secrets, strict=strict)
 
 
 def denied(tell: Any) -> Any:

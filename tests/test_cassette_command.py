@@ -377,3 +377,98 @@ def test_lint_remarks_on_members_that_stand_twice(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().out == (
         f"{path}: $.interactions[0].response.status: stands more than once; readers take the last: remove the others\n"
     )
+
+
+LEAK = "holds what looks like a secret ({}): record it again, or say in [redact] of the config that it is none"
+TOKEN = "adm-7f3c9b1e5d2a4860"
+LEAKY = replace_response(
+    PROVISION, headers=(), body=bodies.store(b'{"id":"ws-1","admin_token":"%b"}' % TOKEN.encode(), limit=999)
+)
+ADMIN_TOKEN = "$.interactions[1].response.body.json.admin_token"
+
+
+def write_config(folder: Path, text: str) -> None:
+    (folder / "cpproxy.toml").write_text(text)
+
+
+def test_lint_finds_a_secret_and_names_the_place_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, STREAM, LEAKY)
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.FINDINGS
+    told = capsys.readouterr().out
+    assert told == f"{path}: {ADMIN_TOKEN}: {LEAK.format('a token, by its name')}\n"
+    assert not [at for at in range(len(TOKEN) - 5) if TOKEN[at : at + 6] in told]
+
+
+def test_lint_as_json_tells_of_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, STREAM, LEAKY)
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint", "--format", "json"]) == Exit.FINDINGS
+    assert json.loads(capsys.readouterr().out) == [
+        {
+            "level": "finding",
+            "file": str(path),
+            "path": ADMIN_TOKEN,
+            "message": LEAK.format("a token, by its name"),
+        },
+    ]
+
+
+def test_lint_looks_only_into_what_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, STREAM, LEAKY, name="leaky")
+    write(tmp_path, STREAM, name="clean")
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint", "clean"]) == Exit.CLEAN
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint", "clean", "leaky"]) == Exit.FINDINGS
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.FINDINGS
+    assert capsys.readouterr().err == ""
+
+
+def test_lint_tells_once_of_a_place_that_holds_a_secret_in_more_than_one_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, STREAM, LEAKY)
+    write_config(tmp_path, '[redact]\nenvironment = ["STAGING_TOKEN"]\n')
+    monkeypatch.setenv("STAGING_TOKEN", TOKEN)
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.FINDINGS
+    rules = "a value that is known to be secret; a token, by its name"
+    assert capsys.readouterr().out == f"{path}: {ADMIN_TOKEN}: {LEAK.format(rules)}\n"
+
+
+@pytest.mark.parametrize(("value", "code"), [("ws-one-two", Exit.FINDINGS), ("ws-one", Exit.CLEAN), ("", Exit.CLEAN)])
+def test_lint_knows_the_variables_that_the_config_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, code: Exit
+) -> None:
+    body = bodies.store(b'{"note":"it is ws\\u002done-two"}', limit=99)
+    write(tmp_path, replace_response(PROVISION, body=body))
+    write_config(tmp_path, '[redact]\nenvironment = ["NOT_SET", "STAGING_NOTE"]\n')
+    monkeypatch.setenv("STAGING_NOTE", value)
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == code
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['not_secrets = ["admin_token"]', 'not_secrets = ["$.admin_token"]', 'not_patterns = ["adm-[0-9a-f]{16}"]'],
+    ids=["by name", "by path", "by pattern"],
+)
+def test_lint_is_silent_on_what_the_config_exempts(tmp_path: Path, line: str) -> None:
+    write(tmp_path, LEAKY)
+    write_config(tmp_path, f"[redact]\n{line}\n")
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.CLEAN
+
+
+def test_lint_refuses_an_exemption_that_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, LEAKY)
+    write_config(tmp_path, '[redact]\nnot_patterns = ["("]\n')
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.USAGE
+    assert "[redact] not_patterns: '(' is no expression of RE2" in capsys.readouterr().err
+
+
+def test_lint_that_cannot_scan_takes_nothing_for_clean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, STREAM)
+    (tmp_path / "kingfisher_sdk.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("cpproxy: error: the scan for secrets cannot be made: install kingfisher-secret-scanner")
+    assert len(err.splitlines()) == 1

@@ -138,7 +138,7 @@ def test_a_ledger_that_somebody_holds_is_waited_for_and_not_for_ever(
     written: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "_LOCK_SECONDS", 0.2)
-    with (written.path.parent / journal.LOCK).open("ab") as lock:
+    with journal.open_lock(written.path.parent) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(LedgerError, match=r"another process has held it for 0\.2 s"):
             cleanse(written)

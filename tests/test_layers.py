@@ -47,6 +47,7 @@ PURE = {
     "msgspec",
     "operator",
     "re",
+    "re2",
     "string",
     "struct",
     "textwrap",
@@ -175,6 +176,22 @@ def test_the_contracts_break_when_parts_know_each_other(copy: Path, module: str,
     checked = check_contracts(copy)
     assert checked.returncode == 1
     assert f"cpproxy.{module}.planted" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from cpproxy.core.redaction import names",
+        "def late() -> None:\n    from cpproxy.core.redaction.markers import MARKER",
+        "from cpproxy.files import cassettes\nfrom cpproxy.core.review import lint",  # by a way around
+        "import ahocorasick",
+    ],
+)
+def test_the_contracts_break_when_the_scan_knows_the_redactor(copy: Path, line: str) -> None:
+    (copy / "cpproxy" / "files" / "scanning" / "planted.py").write_text(line)
+    checked = check_contracts(copy)
+    assert checked.returncode == 1
+    assert "the scan shares nothing with the redactor BROKEN" in checked.stdout
 
 
 @pytest.mark.parametrize(

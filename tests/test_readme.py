@@ -123,6 +123,22 @@ def test_the_cassette_shown_is_right(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+def test_the_hook_shown_is_one_that_stops_a_secret(tmp_path: Path) -> None:
+    (block,) = find_blocks("yaml")
+    entry, files = (re.findall(rf"^ +{key}: (.+)$", block, re.MULTILINE)[0] for key in ("entry", "files"))
+    (shown,) = find_blocks("json")
+    path = tmp_path / "cassettes" / "shown.json"
+    assert re.search(files, str(path.relative_to(tmp_path)))
+    path.parent.mkdir()
+    for text, code in (
+        (shown, Exit.CLEAN),
+        (shown.replace('"ok": true', f'"token": "{"1a2b3c4d" * 4}"'), Exit.FINDINGS),
+    ):
+        path.write_text(text)
+        ended = run(entry, tmp_path, Path(sys.executable).parent)
+        assert ended.returncode == code, ended.stdout + ended.stderr
+
+
 def test_every_file_and_variable_that_is_named_exists() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (PROJECT / target).exists(), target

@@ -2,6 +2,7 @@ import contextlib
 import http.server
 import json
 import signal
+import stat
 import threading
 import urllib.error
 import urllib.request
@@ -147,17 +148,21 @@ def test_append_adds_to_the_cassette(upstream: str, tmp_path: Path) -> None:
 
 def test_a_killed_recorder_leaves_its_last_whole_file_and_the_old_cassette(upstream: str, tmp_path: Path) -> None:
     path = tmp_path / "cassettes/recording.json"
+    draft = path.with_name(".recording.json.recording")
     with recording(upstream, tmp_path) as proxy:
         get(f"{proxy.url}/first")
-        wait_for(path, "/first")
-        proxy.kill()
+        wait_for(draft, "/first")
+        assert not path.exists()
+        assert stat.S_IMODE(draft.stat().st_mode) == 0o600
+        proxy.stop()
+    assert not draft.exists()
     old = path.read_bytes()
-    assert "has not come to its end" in cassettes.read(path.parent, "recording").incomplete
+    path.chmod(0o640)
     with recording(upstream, tmp_path) as proxy:
         get(f"{proxy.url}/second")
-        draft = path.with_name(".recording.json.recording")
         wait_for(draft, "/second")
         proxy.kill()
+    assert "has not come to its end" in draft.read_text()
     assert path.read_bytes() == old
     left = draft.read_bytes()
     assert json.loads(left)["interactions"][0]["request"]["target"] == "/second"
@@ -166,6 +171,7 @@ def test_a_killed_recorder_leaves_its_last_whole_file_and_the_old_cassette(upstr
         proxy.expect(r"an earlier recording of recording .* kept as .*\.recording\.json\.recording\.1", stream="stderr")
         proxy.stop()
     assert targets(tmp_path, "recording") == ["/third"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert path.with_name(".recording.json.recording.1").read_bytes() == left
 
 
@@ -296,7 +302,7 @@ def test_what_was_recorded_replays_without_the_upstream(tmp_path: Path) -> None:
 
 def test_a_cassette_that_cannot_be_saved_ends_the_run(upstream: str, tmp_path: Path) -> None:
     with recording(upstream, tmp_path) as proxy:
-        (tmp_path / "cassettes/recording.json").mkdir()
+        (tmp_path / "cassettes/.recording.json.recording").mkdir()
         get(f"{proxy.url}/x")
         assert proxy.wait() == 3
-        assert "cassettes/recording.json: $: expected a file that can be written" in proxy.stderr
+        assert "cassettes/.recording.json.recording: $: expected a file that can be written" in proxy.stderr

@@ -627,3 +627,35 @@ def test_a_missed_call_is_told_what_to_write_into_the_config() -> None:
         {"where": "$.env.BUILD", "expected": "41", "found": "42", "weight": 1}
     ]
     assert details["advice"] == '[[routes]]\nmatch = "POST /ws"\nignore = ["$.env.BUILD"]\n'
+
+
+def test_16_the_token_of_one_login_is_not_that_of_another() -> None:
+    tape = Tape()
+    for number, user in ((1, "ann"), (2, "bob")):
+        token = f"{{{{cpproxy:token:{number}}}}}"
+        tape.add("POST /login", {"token": token}, body={"user": user})
+        tape.add("GET /me", {"me": user}, headers=(("Authorization", f"Bearer {token}"),))
+    player = play(tape)
+    bob, ann = (player.ask("POST /login", body={"user": user}).json["token"] for user in ("bob", "ann"))
+    for _ in range(2):
+        for token, user in ((bob, "bob"), (ann, "ann")):
+            assert player.ask("GET /me", headers=(("Authorization", f"Bearer {token}"),)).json == {"me": user}
+
+
+@pytest.mark.parametrize("call", ["GET /hooks/{}", "GET /hooks?key={}", "GET /hooks?of=a&key=x-{}-y"])
+def test_06_a_secret_in_a_path_or_a_query_tells_callers_apart(call: str) -> None:
+    tape = Tape()
+    for number in (1, 2):
+        tape.add(call.format(f"{{{{cpproxy:hook:{number}}}}}"), {"n": number})
+    player = play(tape)
+    asked = [player.ask(call.format(own)).json["n"] for own in ("mine", "yours", "mine", "yours")]
+    assert asked == [1, 2, 1, 2]
+
+
+def test_06_a_cookie_is_known_by_its_name_whatever_stands_beside_it() -> None:
+    tape = Tape()
+    for number in (1, 2):
+        tape.add("GET /me", {"n": number}, headers=(("Cookie", f"sid={{{{cpproxy:sid:{number}}}}}; theme=dark"),))
+    player = play(tape)
+    cookies = ["theme=a; sid=mine", "sid=yours; theme=b", 'lang=c; sid="mine"', "sid=yours"]
+    assert [player.ask("GET /me", headers=(("Cookie", cookie),)).json["n"] for cookie in cookies] == [1, 2, 1, 2]

@@ -1,6 +1,7 @@
 """`cpproxy cassette`: lists, shows, checks and compares cassettes."""
 
 import difflib
+import functools
 import io
 import os
 import sys
@@ -24,13 +25,16 @@ from cpproxy.errors import CassetteError, Exit, UsageError
 from cpproxy.files import cassettes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rich.text import Text
 
     from cpproxy.core.cassette import Cassette, Interaction
+    from cpproxy.files.scanning import Hit
     from cpproxy.report.cassettes import Comment
+
+_LEAK = "holds what looks like a secret ({}): record it again, or say in [redact] of the config that it is none"
 
 
 @click.group()
@@ -121,15 +125,22 @@ def lint(
     strict: bool,  # noqa: FBT001 - click hands flags over like this
     format: str,  # noqa: A002 - the flag's name
 ) -> int:
-    """Check the cassettes NAME, or all: whether they can be read, and what keeps them from being trusted.
+    """Check the cassettes NAME, or all: whether they can be read, hold a secret, or cannot be trusted otherwise.
 
     A warning tells what a recording leaves open, or what could be mended; it may well stay. Exits 3 if one cannot be
     read, else 1 if there is a finding about one.
     """
+    from cpproxy.files import scanning  # noqa: PLC0415 - no other command scans
+    from cpproxy.files.scanning.exemptions import read_exemptions  # noqa: PLC0415
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
     chosen = cassettes.choose(settings.cassettes, names)
-    comments = [comment for name in chosen for comment in _comment(settings, name)]
+    redact = settings.config.redact
+    known = [os.environ.get(variable, "") for variable in redact.environment]
+    allowed = read_exemptions(redact)
+    with scanning.Scanner() as scanner:
+        look = functools.partial(scanner.scan, known=known, allowed=allowed)
+        comments = [comment for name in chosen for comment in _comment(settings, name, look)]
     output.write(report.list_comments(comments, format))
     levels = {comment.level for comment in comments}
     if linting.Level.ERROR in levels:
@@ -213,7 +224,7 @@ def _find(read: "Cassette", name: str, interaction_id: str) -> "Interaction":
     raise UsageError(f"cassette {name} has no interaction {interaction_id!a}: {hint}")
 
 
-def _comment(settings: Settings, name: str) -> "Iterator[Comment]":
+def _comment(settings: Settings, name: str, look: "Callable[[bytes], tuple[Hit, ...]]") -> "Iterator[Comment]":
     from cpproxy.report.cassettes import Comment  # noqa: PLC0415 - as above
 
     try:
@@ -223,9 +234,15 @@ def _comment(settings: Settings, name: str) -> "Iterator[Comment]":
         yield Comment(linting.Level.ERROR, error.where, error.path, error.expected)
         return
     where = str(cassettes.locate(settings.cassettes, name))
+    leaks: dict[str, list[str]] = {}
+    for hit in look(text.encode()):
+        leaks.setdefault(hit.where, []).append(hit.rule)
+    for path, rules in leaks.items():
+        yield Comment(linting.Level.FINDING, where, path, _LEAK.format("; ".join(rules)))
     own = linting.lint(read, RouteTable(settings.config.routes), settings.redactor.finder)
     ground = survey(_load(settings, name), name)
     advice = find_advice(ground, settings.config.cp.hosts, time.time())
+    own = tuple(one for one in own if not (one.secret and any(path.startswith(one.path) for path in leaks)))
     for remark in (*linting.find_repeated(text), *own, *find_ambiguities(ground), *advice):
         yield Comment(remark.level, where, remark.path, remark.text)
 

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from cpproxy.cli.access import TOKEN
+from cpproxy.cli.dumps import limits_of
 from cpproxy.core.config import Config
 from cpproxy.errors import CpproxyError
 
@@ -64,10 +66,11 @@ def check_command(command: Sequence[str]) -> None:
     raise CommandError(f"{name}: no such command", NOT_FOUND)
 
 
-def client_environment(config: Config, url: str, inherited: Mapping[str, str]) -> dict[str, str]:
+def client_environment(config: Config, url: str, inherited: Mapping[str, str], token: str = "") -> dict[str, str]:
     """The environment of a command whose clients are to find the front at `url`.
 
-    `CPPROXY_URL` and every variable that a route's `env` names hold the URL; `NO_PROXY` and `no_proxy` name its host.
+    `CPPROXY_URL` and every variable that a route's `env` names hold the URL; `NO_PROXY` and `no_proxy` name its host;
+    `CPPROXY_ADMIN_TOKEN` holds the admin `token`, if there is one.
     """
     url = _reach(url)
     host = urlsplit(url).hostname or ""
@@ -75,7 +78,8 @@ def client_environment(config: Config, url: str, inherited: Mapping[str, str]) -
     exempt = [inherited.get("NO_PROXY", ""), inherited.get("no_proxy", "")]
     hosts = dict.fromkeys(part.strip() for part in ",".join([*exempt, host]).split(",") if part.strip())
     no_proxy = ",".join(hosts)
-    return dict(inherited) | dict.fromkeys(sorted(variables), url) | {"NO_PROXY": no_proxy, "no_proxy": no_proxy}
+    own = {"NO_PROXY": no_proxy, "no_proxy": no_proxy} | ({TOKEN: token} if token else {})
+    return dict(inherited) | dict.fromkeys(sorted(variables), url) | own
 
 
 def _reach(url: str) -> str:
@@ -121,14 +125,17 @@ class RunningCommand:
     `ended` is a future of its exit code, 128 + N if signal N ended it. Make it in the main thread, within the loop.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Raise CommandError when it cannot be run."""
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], limits: tuple[int, int] | None = None
+    ) -> None:
+        """Raise CommandError when it cannot be run. `limits` are those of its core dumps, where they are not ours."""
         self._loop = asyncio.get_running_loop()
         self._terminal = _Terminal()
         self.ended: asyncio.Future[int] = self._loop.create_future()
         self._loop.add_signal_handler(signal.SIGCHLD, self._look)
         try:
-            self._process = subprocess.Popen(command, env=environment, process_group=0)  # noqa: S603 - the user's own
+            with limits_of(limits):
+                self._process = subprocess.Popen(command, env=environment, process_group=0)  # noqa: S603 - the user's own
         except OSError as error:
             self._loop.remove_signal_handler(signal.SIGCHLD)
             code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE

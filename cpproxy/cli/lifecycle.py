@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cpproxy.cli.command import RunningCommand, check_command, client_environment
+from cpproxy.cli.dumps import forbid_core_dumps
 from cpproxy.cli.log import set_up_logging
 from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error, tell, write
@@ -69,6 +70,7 @@ def serve(
     banner: Callable[[str], str],
     settings: Settings,
     command: Sequence[str] = (),
+    token: str = "",
     finish: Callable[[], int],
     strict_exit: bool = False,
 ) -> int:
@@ -78,14 +80,21 @@ def serve(
     output (beside a command, whose output stays its own, of standard error, and with -q not at all). `finish` is called
     once the front has stopped, outside the loop: it saves, prints the verdict on standard error and returns the
     verdict's code. The command's own code wins if it is not 0; without a command the verdict's counts only with
-    `strict_exit`.
+    `strict_exit`. `token` is the proxy's admin token, which the command is told.
 
     Raises CommandError when the command cannot be run, and what `Front.failed` ended with; `finish` is not called then.
     """
     set_up_logging(settings.verbosity)
+    limits = forbid_core_dumps()
+    if token:
+        settings.redactor.keep(token, "admin-token")
     if command:
         check_command(command)
-    code = asyncio.run(_live(make_front, listen, banner, settings, command))
+
+    def start(url: str) -> RunningCommand:
+        return RunningCommand(command, client_environment(settings.config, url, os.environ, token), limits)
+
+    code = asyncio.run(_live(make_front, listen, banner, settings, start if command else None))
     try:
         verdict = finish()
     except CpproxyError as error:
@@ -103,9 +112,9 @@ async def _live(
     listen: Address,
     banner: Callable[[str], str],
     settings: Settings,
-    command: Sequence[str],
+    command: Callable[[str], RunningCommand] | None,
 ) -> int:
-    """The front's life within the loop; the command's exit code, or 0."""
+    """The front's life within the loop; the exit code of the command that is started for its URL, or 0."""
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     with _caught_signals(signals):
         front = make_front()
@@ -117,8 +126,7 @@ async def _live(
                 say(f"{banner(url)}\n")
                 sys.stdout.flush()
             if command:
-                environment = client_environment(settings.config, url, os.environ)
-                code = await _accompany(RunningCommand(command, environment), front, signals)
+                code = await _accompany(command(url), front, signals)
             else:
                 code = 0
                 await _await_signal(front, signals)

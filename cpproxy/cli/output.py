@@ -22,7 +22,8 @@ def open_gate(settings: "Redact", environment: Mapping[str, str]) -> "Redactor":
     """
     from cpproxy.core.redaction.redactor import Redactor  # noqa: PLC0415 (`--help` does without it)
 
-    named = [(environment[name], name) for name in settings.environment if environment.get(name)]
+    own = (name for name in environment if name.startswith("CPPROXY_") and name.endswith("_TOKEN"))
+    named = [(environment[name], name) for name in (*settings.environment, *own) if environment.get(name)]
     redactor = Redactor(settings, named)
     _GATES[:] = [redactor]
     return redactor

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cpproxy.cli.access import read_token, refuse_ci, require_token, token_file_option
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import Address, find_address, serve
 from cpproxy.cli.options import (
@@ -21,11 +22,13 @@ from cpproxy.cli.options import (
     strict_exit_option,
 )
 from cpproxy.cli.output import print_error, tell
-from cpproxy.errors import CpproxyError, UpstreamError, UsageError
+from cpproxy.errors import CpproxyError, SecretError, UpstreamError, UsageError
 
 if TYPE_CHECKING:
     from cpproxy.cli.proxy import Proxy
     from cpproxy.core.addresses import Public
+    from cpproxy.core.cassette import CassetteOf
+    from cpproxy.core.redaction.redacted import RedactedInteraction
     from cpproxy.files.drafts import Draft
     from cpproxy.front.record import Recorder
     from cpproxy.front.upstream import Origin, Upstream
@@ -35,6 +38,7 @@ STALL_SECONDS = 120.0
 """The tenants' provisioner waits as long for its answer."""
 
 SAVE_SECONDS = 2.0
+_TOLD = 5  # hits of the scan that are named
 
 
 @click.command(cls=TakesCommand)
@@ -55,6 +59,8 @@ SAVE_SECONDS = 2.0
 )
 @listen_option
 @click.option("--append", is_flag=True, help="Add to the cassette instead.")
+@click.option("--allow-ci", is_flag=True, help="Record though CI is set.")
+@token_file_option
 @click.option(
     "--upstream-timeout",
     "stall",
@@ -75,6 +81,8 @@ def record(
     name: str,
     listen: str | None,
     append: bool,
+    allow_ci: bool,
+    token_file: str | None,
     stall: float,
     public_url: str | None,
     strict_exit: bool,
@@ -84,6 +92,7 @@ def record(
 
     With a COMMAND: run it with CPPROXY_URL and the clients' variables set, stop when it ends, and print the verdict.
     """
+    refuse_ci(allowed=allow_ci)
     url = upstream or settings.config.cp.upstream
     if not url:
         raise UsageError(
@@ -94,11 +103,13 @@ def record(
 
     origin = Origin.parse(url)
     address = find_address(listen, settings, command)
+    token = read_token(token_file)
+    require_token(address, token)
     public = read_public(public_url)
     _refuse_loop(origin, address)
     draft = Draft.open(settings.cassettes, name)
     try:
-        session = _Session(settings, origin, name, draft, append=append, stall=stall, public=public)
+        session = _Session(settings, origin, name, draft, append=append, stall=stall, public=public, token=token)
         try:
             code = serve(
                 session.make,
@@ -106,6 +117,7 @@ def record(
                 banner=lambda at: f"cpproxy: recording {name} from {url} on {at}",
                 settings=settings,
                 command=command,
+                token=token,
                 finish=lambda: 0,  # what follows needs to know the command's own code
             )
         except CpproxyError as error:
@@ -210,6 +222,7 @@ class _Session:
         append: bool,
         stall: float,
         public: "Public | None",
+        token: str,
     ) -> None:
         from cpproxy.cli.desk import Desk  # noqa: PLC0415 (heavy imports wait until they are needed)
         from cpproxy.core.cassette import Recorded  # noqa: PLC0415
@@ -224,6 +237,7 @@ class _Session:
         self._draft = draft
         self._stall = stall
         self._public = public
+        self._token = token
         self.recording = Recording(
             Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
             RouteTable(settings.config.routes),
@@ -240,13 +254,16 @@ class _Session:
         from cpproxy.front.server import Front  # noqa: PLC0415
         from cpproxy.front.upstream import Upstream  # noqa: PLC0415
 
+        from cpproxy.files.scanning import Scanner  # noqa: PLC0415 (as above)
+
+        self._scanner = Scanner()  # its rules are made ready while the recording goes on
         if self._draft.left is not None:
             _say(f"an earlier recording of {self._name} had not come to its end: it is kept as {self._draft.left}")
         config = self._settings.config
         upstream = Upstream(self._origin, stall=self._stall)
         limit, public = config.record.body_limit, self._public
         self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=public)
-        admin = Admin(self._desk, public=public)
+        admin = Admin(self._desk, public=public, token=self._token)
         front = Front(self.recorder, self._desk.tally, admin, self._settings.redactor, state_path=config.state.path)
         return _Front(self, Proxy(front, self._desk), upstream)
 
@@ -258,14 +275,39 @@ class _Session:
         """Makes the cassette, or leaves it aside because of a `problem`; where it is `judged`, the verdict's code."""
         from cpproxy.cli.proxy import conclude  # noqa: PLC0415 (as above)
 
-        if len(self.recording):
-            cassette = self.recording.cassette(problem)
-            path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
-            self._note(path, len(cassette.interactions), cassette.incomplete)
-            if problem:
-                kept = f"; {self._name} is as it was" if self._draft.previous else ""
-                _say(f"the recording is incomplete, and is left in {path}{kept}")
+        with self._scanner:
+            if len(self.recording):
+                self._save_for_good(problem)
         return conclude(self._desk, judged=judged, quiet=self._settings.verbosity < 0)
+
+    def _save_for_good(self, problem: str) -> None:
+        cassette = self.recording.cassette(problem)
+        self._look_through(cassette)
+        path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
+        self._note(path, len(cassette.interactions), cassette.incomplete)
+        if problem:
+            kept = f"; {self._name} is as it was" if self._draft.previous else ""
+            _say(f"the recording is incomplete, and is left in {path}{kept}")
+
+    def _look_through(self, cassette: "CassetteOf[RedactedInteraction]") -> None:
+        """A second pair of eyes: SecretError, and nothing is left of the recording, where a secret is seen in it."""
+        from cpproxy.files.scanning.exemptions import read_exemptions  # noqa: PLC0415 (as above)
+
+        known = self._settings.redactor.known.values()
+        allowed = read_exemptions(self._settings.config.redact)
+        try:
+            hits = self._scanner.scan(self._draft.spell(cassette), known, allowed)
+        except CpproxyError:
+            self._draft.discard()
+            raise
+        if hits:
+            self._draft.discard()
+            first = ", ".join(f"{hit.where} ({hit.rule})" for hit in hits[:_TOLD])
+            more = f", and {len(hits) - _TOLD} more" if len(hits) > _TOLD else ""
+            raise SecretError(
+                f"what was recorded is not kept: a secret may stand in it at {first}{more}; name such places in "
+                "`secrets` of [redact] in the config, or in `not_secrets` if they are none, and record again"
+            )
 
     def _note(self, path: Path, interactions: int, incomplete: str) -> None:
         import hashlib  # noqa: PLC0415 (as above)

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import msgspec
 
+from cpproxy.cli.access import read_token
 from cpproxy.cli.options import Settings
 from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
 from cpproxy.core.config import ADMIN_PREFIX
@@ -94,9 +95,12 @@ class Remote:
         raise UsageError(refusal.removeprefix("cpproxy: "))
 
     def _exchange(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json"}
+        if token := read_token():
+            headers["Authorization"] = f"Bearer {token}"
         try:
             with contextlib.closing(self._class(self._address, timeout=seconds)) as connection:
-                connection.request(method, self._base + path, body, {"Content-Type": "application/json"})
+                connection.request(method, self._base + path, body, headers)
                 response = connection.getresponse()
                 return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cpproxy.cli.access import read_token, token_file_option
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import find_address, serve
 from cpproxy.cli.options import (
@@ -39,6 +40,7 @@ _COLLECT_AFTER = 10_000
     help="Whether streams keep their recorded pauses.",
 )
 @public_url_option
+@token_file_option
 @strict_exit_option
 @common_options
 def replay(
@@ -49,6 +51,7 @@ def replay(
     listen: str | None,
     latency: str,
     public_url: str | None,
+    token_file: str | None,
     strict_exit: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -58,6 +61,7 @@ def replay(
     """
     address = find_address(listen, settings, command)
     public = read_public(public_url)
+    token = read_token(token_file)
     cassettes, served = _load(settings, chosen)
 
     # The heavy imports come last: a wrong flag or a broken cassette is told without them.
@@ -78,7 +82,7 @@ def replay(
     mode = Replayer(served, latency=latency == "recorded", limit=limit, public=public)
 
     def make() -> Proxy:
-        admin = Admin(desk, public=public)
+        admin = Admin(desk, public=public, token=token)
         return Proxy(Front(mode, desk.tally, admin, settings.redactor, state_path=settings.config.state.path), desk)
 
     def banner(url: str) -> str:
@@ -91,6 +95,7 @@ def replay(
         banner=banner,
         settings=settings,
         command=command,
+        token=token,
         finish=lambda: conclude(desk, judged=bool(command) or strict_exit, quiet=settings.verbosity < 0),
         strict_exit=strict_exit,
     )

@@ -204,9 +204,25 @@ class Recording:
         held = self._marked[number]
         version = self._redactor.known.version
         if held.version != version:
-            held = _Marked(settle(held.interaction, self._redactor, since=held.version), version)
-            self._marked[number] = held
+            settled = settle(held.interaction, self._redactor, since=held.version)
+            if settled.request.target != held.interaction.request.target:
+                settled = self._name_again(settled)
+            held = self._marked[number] = _Marked(settled, version)
         return held.interaction
+
+    def _name_again(self, interaction: Interaction) -> Interaction:
+        """The interaction with an id of its own, which tells nothing of a secret that its path held."""
+        request = interaction.request
+        path = request.target.partition("?")[0]
+        found = _ORDINAL.fullmatch(interaction.id)
+        route = self._routes.find(request.method, path)
+        if found is None or (route is not None and route.settings.name):
+            return interaction
+        slug = _slug(request.method, path)
+        if slug == found[1]:
+            return interaction
+        self._ordinals[slug] += 1
+        return msgspec.structs.replace(interaction, id=f"{slug}-{self._ordinals[slug]}")
 
     def _keep(
         self, numbered: RedactedInteraction, markers: tuple[str, ...], marked: Interaction
@@ -240,7 +256,7 @@ def _tokenise(body: Body | UnsetType, known: Addresses) -> Body | UnsetType:
 
 def _slug(method: str, path: str) -> str:
     segments = (
-        "_" if MASK in segment or _NEW_EACH_RUN.fullmatch(segment) else _word(segment)
+        "_" if MASK in segment or MARKER in segment or _NEW_EACH_RUN.fullmatch(segment) else _word(segment)
         for segment in path.split("/")
         if segment
     )

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
@@ -31,6 +32,10 @@ SIZE_LIMIT = 512 * 1024 * 1024
 
 _PART_LIMIT = 200  # bytes of a name between slashes; file systems take 255, and a temporary file's is longer
 _UNFIT = re.compile(r"[\s\"'\\\x00-\x1f\x7f\ud800-\udfff]")  # `find | xargs sha256sum` would trip over them
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
+_LIKE_SLASHES = frozenset(
+    "\u2044\u2215\u2216\u29f5\u29f8\u29f9\u2571\u2572\u1735\u3033\u30ce\u4e36\u4e3f\u05f3\u2027\u00b7"
+)
 _LINE = 100  # how long a line may be for a list of more than two
 _LIST = re.compile(
     rb"""\[\n\s*+((?:"(?:[^"\\]|\\.)*+"|[^"\[\]{}\s,]++)(?:,\n\s*+(?:"(?:[^"\\]|\\.)*+"|[^"\[\]{}\s,]++))*+)\n\s*+\]"""
@@ -198,14 +203,15 @@ def write(
 ) -> Path:
     """Replace the cassette of that name by this one, whole or not at all, and give its file; or the file `into`.
 
-    Interactions may have been rendered before, so that a recorder renders each once, or be as `load` gave them.
+    Interactions may have been rendered before, so that a recorder renders each once, or be as `load` gave them. A
+    cassette may be read by whom its folder lets read it; the file `into` is for its owner alone.
     CassetteError if the file cannot be written, or could not be read again.
     """
     path = into or locate(folder, name)
     if problem := validity.check_head(cassette):
         raise CassetteError(_show(path), f"${problem.path}", problem.expected)
     try:
-        _replace(path, _assemble(cassette))
+        _replace(path, assemble(cassette), private=into is not None)
     except OSError as error:
         raise CassetteError(_show(path), "$", f"expected a file that can be written: {error.strerror}") from None
     return path
@@ -230,7 +236,8 @@ def combine_digests(digests: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256((lines or _EMPTY).encode()).hexdigest()
 
 
-def _assemble(cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
+def assemble(cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
+    """The bytes of a cassette's file."""
     members: dict[str, object] = {"cpproxy": cassette.cpproxy, "recorded": cassette.recorded}
     for member in ("incomplete", "identities", "not_identities", "placeholders"):
         if value := getattr(cassette, member):
@@ -263,12 +270,16 @@ def _join(found: re.Match[bytes]) -> bytes:
     return line if len(elements) == 2 or len(line) <= _LINE else found[0]
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, *, private: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
+        )
         with os.fdopen(descriptor, "wb") as file:
+            if not private and path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -381,11 +392,20 @@ def _find_fault(name: str) -> str | None:
         return "holds no white space, quotes, backslashes or control characters, and is UTF-8"
     if any(part in {"", ".", ".."} for part in parts):
         return "is a path below the cassettes folder"
+    if not name.isascii() and _is_deceptive(name):
+        return "holds no characters that look like others, or like nothing (write them in their plain form)"
     if name.endswith(SUFFIX):
         return f"leaves the ending {SUFFIX} out"
     if any(len(part.encode()) > _PART_LIMIT for part in parts):
         return f"has at most {_PART_LIMIT} bytes between slashes"
     return None
+
+
+def _is_deceptive(name: str) -> bool:
+    """Whether a name holds what is shown as something else: wide dots, fraction slashes, marks of direction."""
+    return unicodedata.normalize("NFKC", name) != name or any(
+        unicodedata.category(one) in _INVISIBLE or one in _LIKE_SLASHES for one in name
+    )
 
 
 def _show(text: Path | str) -> str:

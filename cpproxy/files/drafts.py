@@ -1,8 +1,8 @@
 """A cassette while it is being recorded: what is on disk before the recording has come to a good end.
 
-A new cassette is written where it will stay, marked as incomplete until its end. One that exists is not touched before
-then: the draft lies beside it, under a name that is no cassette's. A draft that a recorder left behind, because it was
-killed or came to a bad end, is never written over.
+A cassette takes its name when it is whole and was looked through, and not before: until then the draft lies beside it,
+under a name that is no cassette's, for its owner alone. A draft that a recorder left behind, because it was killed or
+came to a bad end, is never written over.
 """
 
 import contextlib
@@ -36,8 +36,8 @@ class Draft:
         self._path = cassettes.locate(folder, name)
         self._rendered: dict[str, tuple[RedactedInteraction, Rendered]] = {}
         self.previous = cassettes.read(folder, name) if os.path.lexists(self._path) else None
-        self._file = _beside(self._path, "recording") if self.previous else self._path
-        self.left = _set_aside(self._file) if self.previous else None
+        self._file = _beside(self._path, "recording")
+        self.left = _set_aside(self._file)
 
     @classmethod
     def open(cls, folder: Path, name: str) -> Self:
@@ -62,9 +62,16 @@ class Draft:
     def publish(self, cassette: CassetteOf[RedactedInteraction]) -> Path:
         """Makes it the cassette of its name, and gives the file. CassetteError when that cannot be done."""
         path = cassettes.write(self._folder, self._name, self._render(cassette))
-        if self._file != self._path:
-            self._file.unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)
         return path
+
+    def spell(self, cassette: CassetteOf[RedactedInteraction]) -> bytes:
+        """The bytes that a file of this cassette would hold."""
+        return cassettes.assemble(self._render(cassette))
+
+    def discard(self) -> None:
+        """Leaves nothing of what was recorded."""
+        self._file.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Lets others record into the cassette."""

@@ -1,5 +1,6 @@
 """The admin paths below `/__cpproxy/`: what scripts and the command line ask a running proxy. They are never calls."""
 
+import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -35,6 +36,7 @@ from cpproxy.front.reach import find_public
 from cpproxy.front.server import STATE
 
 _LOG = logging.getLogger("cpproxy.front")
+_OPEN = frozenset({STATE, "/health", "/ready"})
 _STATUSES: dict[type[UsageError], int] = {TakenError: 409, UnknownError: 404, GoneError: 410}
 
 
@@ -93,12 +95,14 @@ type _Handler = Callable[[Exchange], Awaitable[object]]
 class Admin:
     """Answers the admin paths with what `desk` knows, as JSON; errors as `{"error": "cpproxy: …"}`.
 
-    `public` is where all clients reach the front, where their `Host` does not say so.
+    `public` is where all clients reach the front, where their `Host` does not say so. With a `token` only those are
+    answered who show it, but for what probes and scripts ask that know of none: health, readiness and the counters.
     """
 
-    def __init__(self, desk: Desk, *, public: Public | None = None) -> None:
+    def __init__(self, desk: Desk, *, public: Public | None = None, token: str = "") -> None:
         self._desk = desk
         self._public = public
+        self._token = token.encode()
         self._paths: dict[str, dict[str, _Handler]] = {
             STATE: {"GET": self._counters},
             "/health": {"GET": self._health},
@@ -122,6 +126,11 @@ class Admin:
 
     async def answer(self, exchange: Exchange, path: str) -> web.StreamResponse:
         """The answer for `path`, which follows the admin prefix or is `STATE`."""
+        if self._token and path not in _OPEN and not self._may_ask(exchange):
+            reason = "the admin paths ask for a token: Authorization: Bearer TOKEN, that of CPPROXY_ADMIN_TOKEN"
+            response = _refuse(exchange.redactor, 401, reason)
+            response.headers["WWW-Authenticate"] = "Bearer"
+            return response
         kind = next((one for one in self._named if path.startswith(one)), "")
         methods = self._named[kind] if kind else self._paths.get(path)
         if methods is None:
@@ -142,6 +151,12 @@ class Admin:
         except Exception as error:  # noqa: BLE001 (what goes wrong here is no call: it gets an answer and no row)
             return _explain(exchange.redactor, error, wrong=404 if kind == "/call/" else 400)
         return answer if isinstance(answer, web.StreamResponse) else _respond(exchange.redactor, 200, answer)
+
+    def _may_ask(self, exchange: Exchange) -> bool:
+        """Whether the asker shows the token."""
+        scheme, _, shown = exchange.http.headers.get("Authorization", "").partition(" ")
+        token = shown.strip().encode("utf-8", "surrogateescape")
+        return scheme.lower() == "bearer" and hmac.compare_digest(token, self._token)
 
     async def _health(self, _: Exchange) -> object:
         return {"status": "ok"}

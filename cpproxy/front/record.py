@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import TYPE_CHECKING
 
 from aiohttp.web import RequestPayloadError
 
@@ -10,13 +11,15 @@ from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Chunk, Headers, transfer_codings
 from cpproxy.core.passing import is_events, may_be_text
 from cpproxy.core.recording import Recording
-from cpproxy.core.redaction.redacted import RedactedText
 from cpproxy.core.streams import Rewriter
 from cpproxy.front.exchange import OUTCOME_HEADER, Exchange
 from cpproxy.front.passing import BadRequest, Catch, Passing, value_of, with_length, without_length, without_own
 from cpproxy.front.reach import find_public
 from cpproxy.front.upstream import Head, Transfer, Upstream, UpstreamFailure
 from cpproxy.front.wire import encode_head, has_body
+
+if TYPE_CHECKING:
+    from cpproxy.core.redaction.redacted import RedactedText
 
 CONTINUE_SECONDS = 1.0
 """How long the upstream gets for its 100 Continue before the client is told to go on (RFC 9110 section 10.1.1)."""

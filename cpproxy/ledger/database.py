@@ -112,7 +112,7 @@ class Ledger:
         if not folder.is_dir():
             return
         try:
-            with (folder / journal.LOCK).open("ab") as lock:
+            with journal.open_lock(folder) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 for path in journal.journals(self._where):
                     self._take(path)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from io import FileIO
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import msgspec
 
@@ -36,8 +36,7 @@ _POSTGRESQL = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)://")
 _SQLITE = "sqlite:///"
 _BLOCK = 1 << 20
 _LOCK_SECONDS = 5
-LOCK = ".lock"
-"""The file in a folder of journals that is locked by whoever takes them over."""
+_LOCK = ".lock"
 
 
 def is_postgresql(ledger: str | Path) -> bool:
@@ -99,7 +98,8 @@ class Journal:
         else:
             refuse_other_files(database_file(ledger))
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for made in (path.parent.parent, path.parent):  # `parents` would make the first one for everybody
+                made.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise LedgerError(f"ledger {path}: cannot be written: {error.strerror}") from error
@@ -192,11 +192,16 @@ def _cleanse(path: Path, clean: Callable[[str], RedactedText]) -> list[Call]:
     return changed
 
 
+def open_lock(folder_: Path) -> IO[bytes]:
+    """The file that is locked by whoever takes over what is in a folder of journals."""
+    return os.fdopen(os.open(folder_ / _LOCK, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")
+
+
 @contextlib.contextmanager
 def _locked(folder_: Path) -> Iterator[None]:
     """Keep away who takes journals over; LedgerError where somebody does so for too long."""
     deadline = time.monotonic() + _LOCK_SECONDS
-    with (folder_ / LOCK).open("ab") as lock:
+    with open_lock(folder_) as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -61,4 +61,5 @@ def split_secrets(header: str, value: str) -> list[tuple[str, str]]:
     if header != "cookie" or "=" not in value:
         return whole
     pairs = (crumb.partition("=") for crumb in value.split(";"))
-    return [(f"cookie:{name.strip()}", secret.strip()) for name, _, secret in pairs if secret.strip()] + whole
+    cookies = [(f"cookie:{name.strip()}", secret.strip().strip('"')) for name, _, secret in pairs]
+    return [(name, secret) for name, secret in cookies if secret] + whole

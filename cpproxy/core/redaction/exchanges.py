@@ -6,8 +6,10 @@ gives each placeholder its number.
 """
 
 import functools
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import cast
 
 import msgspec
@@ -18,12 +20,15 @@ from cpproxy.core.cassette import Body, Interaction, Placeholder, RecordedReques
 from cpproxy.core.messages import resize
 from cpproxy.core.redaction.edits import Edit, apply
 from cpproxy.core.redaction.finding import Find, Finder, Reason
-from cpproxy.core.redaction.known import Known, Standing, Words
+from cpproxy.core.redaction.known import Known, Standing, Words, choose
 from cpproxy.core.redaction.markers import PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
 
 _NUL = "\0"
+_LETTERS_ALONE = dict.fromkeys(range(0x80, 0x100), " ")
+"""Makes a space of each byte beyond ASCII: in what is no text it is no letter."""
+_BETWEEN = "\n"  # no escape and no encoding goes on behind it
 
 
 type Editor = Callable[["Part"], Sequence[Edit]]
@@ -48,12 +53,9 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
 
     A body that is no text, and has a secret in it, is left out: nothing could take the secret's place there.
     """
-    finds = [_find(part, redactor.finder) for part in _parts(interaction)]
-    for found in finds:
-        redactor.learn(found)
-    following = iter(finds)
-    marked = edit(interaction, lambda part: _place(redactor, part, next(following), 0))
-    return _leave_out(marked, redactor, since=0)
+    parts = list_parts(interaction)
+    learnt = [redactor.learn(_find(part, redactor.finder)) for part in parts]
+    return _leave_out(_put(interaction, parts, learnt, redactor, since=0), redactor, since=0)
 
 
 def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
@@ -61,14 +63,15 @@ def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
 
     def hide(part: Part) -> list[Edit]:
         finds = [find for find in _find(part, redactor.finder) if find.reason is not Reason.RANDOM]
-        return [Edit(one.start, one.end, MASK) for one in redactor.stand(part.text, finds)]
+        found = choose([*redactor.learn(finds), *redactor.known.find(part.text)])
+        return [Edit(one.start, one.end, MASK) for one in found]
 
     return edit(interaction, hide)
 
 
 def find_secrets(interaction: Interaction, finder: Finder) -> Iterator[tuple[str, str]]:
     """The secrets that stand in an interaction as they are: each with the JSON path of its text, and its role."""
-    for part in _parts(interaction):
+    for part in list_parts(interaction):
         for find in _find(part, finder):
             if find.reason is not Reason.RANDOM:
                 yield part.path, find.role
@@ -76,8 +79,32 @@ def find_secrets(interaction: Interaction, finder: Finder) -> Iterator[tuple[str
 
 def settle(interaction: Interaction, redactor: Redactor, *, since: int) -> Interaction:
     """A marked interaction without the secrets that were learnt since that version; the same object if it has none."""
-    cleaned = edit(interaction, lambda part: _place(redactor, part, (), since))
+    parts = list_parts(interaction)
+    cleaned = _put(interaction, parts, [[] for _ in parts], redactor, since=since)
     return _leave_out(cleaned, redactor, since=since)
+
+
+def _put(
+    interaction: Interaction, parts: list[Part], learnt: list[list[Standing]], redactor: Redactor, *, since: int
+) -> Interaction:
+    """The interaction with provisional placeholders: for what was learnt in each part, and what is known."""
+    found = [[*ours, *known] for ours, known in zip(learnt, _look(parts, redactor.known, since), strict=True)]
+    if not any(found):
+        return interaction
+    edits = iter([[Edit(o.start, o.end, _provisional(o, redactor)) for o in choose(standings)] for standings in found])
+    return edit(interaction, lambda _: next(edits))
+
+
+def _look(parts: list[Part], known: Known, since: int) -> list[list[Standing]]:
+    """Where known secrets stand in each part: all are searched at once, since most hold none."""
+    found: list[list[Standing]] = [[] for _ in parts]
+    standings = known.find(_BETWEEN.join(part.text for part in parts), since=since)
+    if standings:
+        starts = [0, *accumulate(len(part.text) + len(_BETWEEN) for part in parts)]
+        for one in standings:
+            at = bisect_right(starts, one.start) - 1
+            found[at].append(one._replace(start=one.start - starts[at], end=one.end - starts[at]))
+    return found
 
 
 def _find(part: Part, finder: Finder) -> list[Find]:
@@ -90,19 +117,12 @@ def _find(part: Part, finder: Finder) -> list[Find]:
             return finder.find_in_text(part.text, json=part.json)
 
 
-def _place(redactor: Redactor, part: Part, finds: Sequence[Find], since: int) -> list[Edit]:
-    """The provisional placeholders that a text gets."""
-    return [
-        Edit(one.start, one.end, provisional(_index(one, redactor), one.role))
-        for one in redactor.stand(part.text, finds, since=since)
-    ]
-
-
-def _index(standing: Standing, redactor: Redactor) -> int:
-    """The secret that stands there: within an encoding, what stands there is a secret of its own."""
-    if not standing.run:
-        return standing.secret
-    return redactor.known.learn(standing.run, redactor.known.secrets[standing.secret].role, Reason.SHAPED)
+def _provisional(standing: Standing, redactor: Redactor) -> str:
+    """What stands there until it is numbered: within an encoding, what stands there is a secret of its own."""
+    index = standing.secret
+    if standing.run:
+        index = redactor.known.learn(standing.run, redactor.known.secrets[index].role, Reason.SHAPED)
+    return provisional(index, standing.role)
 
 
 def edit(interaction: Interaction, editor: Editor) -> Interaction:
@@ -126,8 +146,8 @@ def edit(interaction: Interaction, editor: Editor) -> Interaction:
     return structs.replace(interaction, request=request, response=response)
 
 
-def _parts(interaction: Interaction) -> Iterator[Part]:
-    """The texts in the order in which `edit` shows them."""
+def list_parts(interaction: Interaction) -> list[Part]:
+    """The texts of an interaction, in the order in which `edit` asks for them."""
     seen: list[Part] = []
 
     def look(part: Part) -> Sequence[Edit]:
@@ -135,13 +155,14 @@ def _parts(interaction: Interaction) -> Iterator[Part]:
         return ()
 
     edit(interaction, look)
-    return iter(seen)
+    return seen
 
 
 def _edit_text(part: Part, editor: Editor) -> str:
     if not part.text:
         return part.text
-    return apply(part.text, editor(part))
+    edits = editor(part)
+    return apply(part.text, edits) if edits else part.text
 
 
 def _edit_headers(headers: tuple[tuple[str, str], ...], path: str, editor: Editor) -> tuple[tuple[str, str], ...]:
@@ -199,7 +220,7 @@ def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int) -> boo
     raw = bodies.restore(body)
     for data in bodies.unpack(raw):
         text = data.decode("latin-1")
-        for view in (text, text.replace(_NUL, "")) if _NUL in text else (text,):
+        for view in (text, text.replace(_NUL, ""), text.translate(_LETTERS_ALONE)):
             if redactor.known.find(view, since=since):
                 return True
             if not since and any(find.reason is not Reason.RANDOM for find in redactor.finder.find_in_text(view)):

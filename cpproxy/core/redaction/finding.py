@@ -39,6 +39,8 @@ _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _PARAMETER = re.compile(r"[^&]+")
 _ESCAPES = "\\%&\x1b"
 _LEVELS = 8
+_SIGNED = re.compile(r"/([A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{8,})(?=/|\Z)")
+"""A segment of a path that may be a token of three parts, which names nothing."""
 _CACHED = 512
 _SHORTEST = 5
 
@@ -106,6 +108,12 @@ class _Level:
         return names[at] if at >= 0 and place - starts[at] < _CACHED else ""
 
 
+def _within_segment(find: Find, path: str) -> Find:
+    """What was found in a path, up to the slash that ends its segment: no token goes on behind it."""
+    slash = path.find("/", find.start, find.end)
+    return find if slash <= find.start else find._replace(end=slash, value=unquote(path[find.start : slash]))
+
+
 class Finder:
     """Says where secrets stand in a text, by the built-in knowledge and that of a config."""
 
@@ -143,6 +151,14 @@ class Finder:
         """The secrets in a request's target, or in any URL. What is random in a path is an identity."""
         path, question, query = target.partition("?")
         level = self._scan(_Level(path, "", "path", 0), chances=False)
+        level.finds = [_within_segment(find, path) for find in level.finds]
+        for segment in _SIGNED.finditer(path):
+            found = self.find_in_text(segment[1])
+            level.finds += (
+                find._replace(start=find.start + segment.start(1), end=find.end + segment.start(1))
+                for find in found
+                if find.reason is Reason.SHAPED
+            )
         if question:
             start = len(path) + 1
             within = self._scan(_Level(query, "", "query", 0), chances=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cpproxy.core import jsonpath
 from cpproxy.core.config import Redact
 from cpproxy.core.jsonpath import Step
+from cpproxy.core.patterns import Pattern, compile_patterns, fits
 from cpproxy.core.redaction.names import Verdict, Words, judge_name, words_of
 from cpproxy.errors import UsageError
 
@@ -96,8 +97,8 @@ class Policy:
     def __init__(self, settings: Redact = Redact()) -> None:  # noqa: B008 (frozen)
         self._secrets = _Listed("secrets", settings.secrets)
         self._not_secrets = _Listed("not_secrets", settings.not_secrets)
-        self._patterns = _compile("patterns", settings.patterns)
-        self._not_patterns = _compile("not_patterns", settings.not_patterns)
+        self._patterns = compile_patterns("[redact] patterns", settings.patterns)
+        self._not_patterns = compile_patterns("[redact] not_patterns", settings.not_patterns)
         self.keywords = frozenset(self._secrets.keywords)
         """Texts in lower case of which each name holds one that the config alone knows for a secret's."""
         self.knows_paths = bool(self._secrets.paths or self._not_secrets.paths)
@@ -121,7 +122,7 @@ class Policy:
     def is_exempt(self, value: str, place: str = "", name: str = "") -> bool:
         """Whether the config says that a value is no secret: by its place, its name or a pattern that fits it."""
         return self.exempts and (
-            self._not_secrets.holds(name, place) or any(_fits_whole(pattern, value) for pattern in self._not_patterns)
+            self._not_secrets.holds(name, place) or any(fits(pattern, value) for pattern in self._not_patterns)
         )
 
     def find_patterns(self, text: str) -> Iterator[tuple[int, int]]:
@@ -129,27 +130,7 @@ class Policy:
         return _find(self._patterns, text)
 
 
-def _compile(key: str, patterns: tuple[str, ...]) -> "tuple[re2._Regexp, ...]":
-    if not patterns:
-        return ()
-    import re2  # noqa: PLC0415 (only who has patterns pays for it)
-
-    options = re2.Options()
-    options.log_errors = False
-    compiled = []
-    for pattern in patterns:
-        try:
-            one = re2.compile(pattern, options=options)
-        except re2.error as error:
-            reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error
-            raise UsageError(f"[redact] {key}: {pattern!r} is no expression of RE2: {reason}") from None
-        if one.groups > 1:
-            raise UsageError(f"[redact] {key}: {pattern!r} has {one.groups} groups: at most one can be the secret")
-        compiled.append(one)
-    return tuple(compiled)
-
-
-def _find(patterns: "tuple[re2._Regexp, ...]", text: str) -> Iterator[tuple[int, int]]:
+def _find(patterns: tuple[Pattern, ...], text: str) -> Iterator[tuple[int, int]]:
     if patterns and not text.isascii():
         text = _HALF.sub("\ufffd", text)  # has no UTF-8
     for pattern in patterns:
@@ -157,10 +138,3 @@ def _find(patterns: "tuple[re2._Regexp, ...]", text: str) -> Iterator[tuple[int,
             start, end = found.span(pattern.groups)
             if start < end:
                 yield start, end
-
-
-def _fits_whole(pattern: "re2._Regexp", value: str) -> bool:
-    value = _HALF.sub("\ufffd", value)
-    return bool(pattern.fullmatch(value)) or any(
-        found.span(pattern.groups) == (0, len(value)) for found in pattern.finditer(value)
-    )

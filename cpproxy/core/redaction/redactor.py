@@ -53,7 +53,7 @@ class Redactor:
         self._learn = lru_cache(maxsize=1024)(self._learn_headers)  # clients send the same headers again and again
         for value, role in values:
             if value:
-                self.known.learn(value, role, Reason.NAMED)
+                self.keep(value, role)
 
     # ------------------------------------------------------------------ what is learnt
 
@@ -61,12 +61,17 @@ class Redactor:
         """Keeps what was found in mind, and gives where it stands."""
         found = []
         for find in finds:
+            count = len(self.known.secrets)
             secret = self.known.learn(find.value, find.role, find.reason)
             role = "" if find.reason is Reason.RANDOM else make_role(find.role)
             found.append(Standing(find.start, find.end, secret, role))
-            for value, role in self.finder.also(find):
-                self.known.learn(value, role, Reason.SHAPED)
+            for value, other in self.finder.also(find) if secret == count else ():
+                self.known.learn(value, other, Reason.SHAPED)
         return found
+
+    def keep(self, value: str, role: str) -> None:
+        """Keeps a secret in mind that is known from elsewhere."""
+        self.known.learn(value, role, Reason.NAMED)
 
     def learn_headers(self, headers: Headers) -> None:
         """Keeps in mind what the credential headers of a call show."""
@@ -142,17 +147,11 @@ class Redactor:
         return cast("RedactedEvent", _EVENTS.decode(self.own_json(msgspec.json.encode(event))))
 
     def clean(self, text: str, *, since: int) -> RedactedText:
-        """What was written once, without the secrets that are looked for since a later version; itself if it has none."""
+        """What was written once, without what is looked for since a later version; itself if it holds none of it."""
         found = self.known.find(text, since=since)
         return RedactedText(apply(text, (Edit(one.start, one.end, MASK) for one in found)) if found else text)
 
     # ------------------------------------------------------------------ how
-
-    def stand(self, text: str, finds: Sequence[Find], *, since: int = 0) -> list[Standing]:
-        """Where secrets stand in a text: what was found there, which is learnt, and what is known from elsewhere."""
-        learnt = self.learn(finds)
-        known = self.known.find(text, since=since)
-        return choose([*learnt, *known]) if learnt or known else []
 
     def _redact_leaves(self, raw: bytes, redact: Callable[[str], RedactedText]) -> RedactedJson:
         return RedactedJson(Raw(msgspec.json.encode(_map_texts(msgspec.json.decode(raw), redact))))

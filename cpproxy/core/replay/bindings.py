@@ -149,8 +149,7 @@ class Secrets:
 
     def contradicts(self, secret: Secret, value: str) -> bool:
         """Whether another value, and not this one, has stood for a placeholder."""
-        used = self.used.get(secret)
-        return used is not None and not any(is_same(known, value) for _, known in used)
+        return bool(self.used.get(secret)) and not self.agrees(secret, value)
 
     def agrees(self, secret: Secret, value: str) -> bool:
         """Whether this value has stood for a placeholder, or was served for it."""

@@ -115,7 +115,7 @@ def judge(
 
 def _kind(entry: Entry) -> object:
     """What is equal for those that credentials tell nothing apart of."""
-    return entry.secrets, entry.slotted, entry.credentials
+    return entry.asker, entry.credentials
 
 
 def _weigh(

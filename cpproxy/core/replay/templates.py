@@ -41,17 +41,22 @@ class Slot(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """The text around the gaps of a value: one piece more than gaps. `number` is a JSON number."""
+    """The text around the gaps of a value: one piece more than gaps. `number` is a JSON number.
+
+    `secrets` are the gaps, by their place, in which any text may stand; in the others there are no spaces and signs.
+    """
 
     pieces: tuple[str, ...]
     number: bool = False
+    secrets: tuple[int, ...] = ()
 
     @classmethod
-    def around(cls, text: str, gaps: Sequence[tuple[int, int]]) -> "Pattern":
+    def around(cls, text: str, gaps: Sequence[tuple[int, int]], secrets: tuple[int, ...] = ()) -> "Pattern":
         """What of a text stands around these gaps."""
         ends = [0, *(end for _, end in gaps)]
         starts = [*(start for start, _ in gaps), len(text)]
-        return cls(tuple(text[end:start] for end, start in zip(ends, starts, strict=True)))
+        pieces = tuple(text[end:start] for end, start in zip(ends, starts, strict=True))
+        return cls(pieces, secrets=secrets)
 
     def read(self, value: Any) -> tuple[tuple[str, ...], ...]:  # noqa: ANN401 (JSON)
         """What may stand in the gaps of a value; nothing where the text around one of them is not there."""
@@ -62,10 +67,15 @@ class Pattern(NamedTuple):
             return ()
         if pieces == ("", ""):
             return ((value,),)
-        match = _compile(pieces).fullmatch(value)
+        match = _compile(pieces, self.secrets).fullmatch(value)
         if match is None:
             return ()
-        if 2 < len(pieces) <= _FEW and len(value) <= _SHORT and any(value.count(one) > 1 for one in pieces[1:-1]):
+        if (
+            not self.secrets
+            and 2 < len(pieces) <= _FEW
+            and len(value) <= _SHORT
+            and any(value.count(one) > 1 for one in pieces[1:-1])
+        ):
             return tuple(islice(_split(value[len(pieces[0]) : len(value) - len(pieces[-1])], pieces[1:-1]), _READINGS))
         return (match.groups(),)
 
@@ -258,14 +268,16 @@ def _split(text: str, between: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         at = text.find(between[0], at + 1)
 
 
-_COMPILED: dict[tuple[str, ...], re.Pattern[str]] = {}
+_COMPILED: dict[tuple[tuple[str, ...], tuple[int, ...]], re.Pattern[str]] = {}
 
 
-def _compile(pieces: tuple[str, ...]) -> re.Pattern[str]:
-    pattern = _COMPILED.get(pieces)
+def _compile(pieces: tuple[str, ...], secrets: tuple[int, ...]) -> re.Pattern[str]:
+    pattern = _COMPILED.get((pieces, secrets))
     if pattern is None:
-        text = rf"({_GAP.pattern}?)".join(map(re.escape, pieces))
-        pattern = _COMPILED[pieces] = re.compile(text, re.DOTALL)
+        text = re.escape(pieces[0])
+        for gap, piece in enumerate(pieces[1:]):
+            text += f"({'.+' if gap in secrets else _GAP.pattern}?){re.escape(piece)}"
+        pattern = _COMPILED[pieces, secrets] = re.compile(text, re.DOTALL)
     return pattern
 
 
@@ -311,7 +323,8 @@ def _read_slots(place: Place, value: Any, form: Form, catalogue: Catalogue, slot
     slots += [slot for _, _, slot in found]
     if found[0][1] - found[0][0] == len(value):  # as nearly all are
         return _WHOLE
-    return Pattern.around(value, [(start, end) for start, end, _ in found])
+    secrets = tuple(at for at, (_, _, slot) in enumerate(found) if slot.secret)
+    return Pattern.around(value, [(start, end) for start, end, _ in found], secrets)
 
 
 def _is_id_place(place: Place, form: Form) -> bool:

@@ -80,7 +80,7 @@ class View:
         return self._unlike
 
     def _find_unlike_callers(self) -> Iterator[tuple[Placeholders, Placeholders]]:
-        if len({seen.source.secrets for seen in self.rest.seen}) < 2:
+        if len({seen.source.asker for seen in self.rest.seen}) < 2:
             return
         made = {part.steps for part in self.parts if part.creator is not None}
         told: dict[State, dict[Placeholders, set[object]]] = {}
@@ -88,7 +88,7 @@ class View:
             keys = self.keys.get(seen.source, {})
             parts = frozenset((steps, value) for steps, value in keys.items() if steps not in made)
             callers = told.setdefault(find_state(self.rest.writes, seen.start), {})
-            callers.setdefault(seen.source.secrets, set()).add((seen.value, parts))
+            callers.setdefault(seen.source.asker, set()).add((seen.value, parts))
         for callers in told.values():
             for one, other in itertools.combinations(callers, 2):
                 if callers[one].isdisjoint(callers[other]):

@@ -72,6 +72,13 @@ class Entry:
     line: "Line | None" = None
 
     @property
+    def asker(self) -> Placeholders:
+        """The placeholders by which a caller can be told: those of its credentials, and those in the call itself."""
+        if not self.slotted:
+            return self.secrets
+        return self.secrets + tuple((f"slot:{at}", marker) for at, marker in self.slotted)
+
+    @property
     def denied(self) -> bool:
         """Whether it was answered with a 401 or 403."""
         return self.status in _DENIED
@@ -123,7 +130,7 @@ class World:
         self._drop_shared()
         for entry in self.entries:
             if entry.line is not None:
-                for _, marker in entry.secrets:
+                for _, marker in entry.asker:
                     self.first_uses.setdefault(marker, entry.line.bucket)
         changes = [entry for entry in self.entries if entry.changes]
         own: dict[int, set[Identity]] = {}

@@ -32,11 +32,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Where in the file (a JSON path), and what is to be known about it. It never holds a value from the file."""
+    """Where in the file (a JSON path), and what is to be known about it. It never holds a value from the file.
+
+    `secret` says that it is about a secret in plain text.
+    """
 
     path: str
     text: str
     level: Level = Level.WARNING
+    secret: bool = False
 
 
 def lint(cassette: Cassette, routes: RouteTable, finder: Finder) -> tuple[Remark, ...]:
@@ -98,7 +102,7 @@ def _lint_interaction(interaction: Interaction, address: str, finder: Finder) ->
     request, response = interaction.request, interaction.response
     for path, role in dict.fromkeys(find_secrets(interaction, finder)):
         text = f"holds what looks like a secret ({role}) in plain text: record it again, or see [redact] of the config"
-        yield Remark(path, text, Level.FINDING)
+        yield Remark(path, text, Level.FINDING, secret=True)
     if isinstance(request.body, Body) and request.body.omitted is not UNSET:
         known, unread = (
             "was over the cap: only the very same bytes match it",

@@ -1,0 +1,79 @@
+"""Who may ask a proxy for what it has seen: whoever shows its admin token, where it has one.
+
+The token comes from a variable or a file, and never from a flag: what is in a process's arguments everybody can read.
+"""
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cpproxy.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from cpproxy.cli.lifecycle import Address
+
+TOKEN = "CPPROXY_ADMIN_TOKEN"  # noqa: S105 (a variable's name)
+TOKEN_FILE = "CPPROXY_ADMIN_TOKEN_FILE"  # noqa: S105 (as above)
+SHORTEST = 8
+"""Characters of the shortest token that is accepted."""
+
+
+def token_file_option(function: "Callable[..., Any]") -> "Callable[..., Any]":
+    """`--admin-token-file`, as `token_file: str | None`, for `read_token`."""
+    return click.option(
+        "--admin-token-file",
+        "token_file",
+        metavar="FILE",
+        help=f"Ask for the token in it on the admin paths. [default: {TOKEN_FILE}, or the token in {TOKEN}]",
+    )(function)
+
+
+def read_token(token_file: str | None = None) -> str:
+    """The admin token, or nothing where none is set. UsageError for a file that cannot be read, or holds none."""
+    file = token_file or os.environ.get(TOKEN_FILE, "")
+    if not file:
+        token, source = os.environ.get(TOKEN, "").strip(), TOKEN
+        if not token:
+            return ""
+    else:
+        source = f"the admin token's file {file}"
+        try:
+            token = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise UsageError(f"{source} cannot be read: {reason}") from error
+    if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"{source}: expected a token of {SHORTEST} visible ASCII characters or more")
+    return token
+
+
+def require_token(address: "Address", token: str) -> None:
+    """UsageError where a recorder is to listen for others than this machine and has no admin token."""
+    if not token and not _is_loopback(address.host):
+        raise UsageError(
+            f"record on {address.host} lets others ask for what it has seen: set {TOKEN}, or name a file with "
+            "--admin-token-file; or listen on 127.0.0.1"
+        )
+
+
+def refuse_ci(*, allowed: bool) -> None:
+    """UsageError where a recorder is started by a pipeline, which is to replay."""
+    if not allowed and os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}:
+        raise UsageError(
+            "CI is set, and a pipeline replays: `cpproxy replay`; to record there all the same: --allow-ci"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False  # what does not resolve is told where it is listened on
+    return all(ipaddress.ip_address(str(one).partition("%")[0]).is_loopback for one in found)

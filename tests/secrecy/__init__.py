@@ -1,0 +1,1 @@
+"""Secrets planted by the hundred, and a search for them in everything that a run leaves."""
