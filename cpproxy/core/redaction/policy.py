@@ -6,7 +6,6 @@ The config's own patterns are those of RE2, which takes time in proportion to th
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from cpproxy.core import jsonpath
 from cpproxy.core.config import Redact
@@ -14,9 +13,6 @@ from cpproxy.core.jsonpath import Step
 from cpproxy.core.patterns import Pattern, compile_patterns, fits
 from cpproxy.core.redaction.names import Verdict, Words, judge_name, words_of
 from cpproxy.errors import UsageError
-
-if TYPE_CHECKING:
-    import re2  # type: ignore[import-untyped]
 
 __all__ = ["Policy", "Verdict"]
 
