@@ -2,6 +2,7 @@
 
 import base64
 import html
+import itertools
 import json
 import string
 import time
@@ -21,6 +22,7 @@ FINDER = Finder(Policy())
 RANDOM = "3fJk29QmZx81LpWv7TnB"
 OTHER = "Qw9ZxT4mLk7RvB2nHs5Y"
 HEX = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+PART = '--B\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 type Case = tuple[str, list[str]]
@@ -35,7 +37,7 @@ def check(text: str, expected: list[str]) -> None:
     assert [find.value for find in finds] == expected
     for find in finds:
         assert 0 <= find.start < find.end <= len(text)
-    for one, other in zip(finds, finds[1:], strict=False):
+    for one, other in itertools.pairwise(finds):
         assert one.end <= other.start
 
 
@@ -174,12 +176,8 @@ BLOCKS: list[Case] = [
     ("tokens:\n- a1\n- b2\nother: x", ["a1", "b2"]),
     ("a:\n  private_key: |\n    abc\n    def\n  x: y\n", ["abc\ndef"]),
     ("[db]\npassword = x1\nhost = h\n", ["x1"]),
-    (
-        '--B\r\nContent-Disposition: form-data; name="password"\r\n\r\nhunter2\r\n--B\r\n'
-        'Content-Disposition: form-data; name="a"\r\n\r\nb\r\n--B--\r\n',
-        ["hunter2"],
-    ),
-    ('--B\r\nContent-Disposition: form-data; name="token"\r\nContent-Type: text/plain\r\n\r\nx1\r\n--B--\r\n', ["x1"]),
+    (PART.format("password", "hunter2") + PART.format("a", "b") + "--B--\r\n", ["hunter2"]),
+    (PART.format('token"\r\nContent-Type: "text/plain', "x1") + "--B--\r\n", ["x1"]),
 ]
 CHANCE: list[Case] = [
     (f'{{"x":"{RANDOM}"}}', [RANDOM]),
@@ -217,8 +215,14 @@ PLACEHOLDERS: list[Case] = [
     ('{"secret":"before {{cpproxy:a:1}} after1"}', ["before ", " after1"]),
 ]
 TABLES = {
-    **{"JSON": JSON, "form": FORMS, "console": CONSOLE, "connection": CONNECTIONS, "markup": MARKUP, "block": BLOCKS},
-    **{"chance": CHANCE, "placeholder": PLACEHOLDERS},
+    "JSON": JSON,
+    "form": FORMS,
+    "console": CONSOLE,
+    "connection": CONNECTIONS,
+    "markup": MARKUP,
+    "block": BLOCKS,
+    "chance": CHANCE,
+    "placeholder": PLACEHOLDERS,
 }
 
 
@@ -386,12 +390,19 @@ KINDS: dict[str, str] = {
     "otp": "48%s",
     "db-pass": "é%s☃",
 }
+
+
+def write(value: str) -> str:
+    """A value in double quotes."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 PLACES: dict[str, Callable[[str, str], str]] = {
     "JSON": lambda name, value: json.dumps({"a": 1, name: value, "z": "y"}),
     "JSON without ASCII": lambda name, value: json.dumps({name: value}, ensure_ascii=False, indent=2),
     "JSON in JSON": lambda name, value: json.dumps({"body": json.dumps({name: value, "n": 2})}),
     "JSON in JSON in JSON": lambda name, value: json.dumps([json.dumps({"b": json.dumps({name: value})})]),
-    "a list of variables": lambda name, value: json.dumps([{"name": name, "value": value}, {"name": "A", "value": "b"}]),
+    "a list of variables": lambda name, value: json.dumps([{"name": name, "value": value}, {"name": "A"}]),
     "a form": lambda name, value: f"a=b&{quote(name)}={quote(value, safe='')}&z=y",
     "a form in JSON": lambda name, value: json.dumps({"body": f"a=b&{name}={quote(value, safe='')}&z=y"}),
     "JSON in a form": lambda name, value: f"a=b&p={quote(json.dumps({name: value}), safe='')}",
@@ -401,10 +412,10 @@ PLACES: dict[str, Callable[[str, str], str]] = {
     "an attribute": lambda name, value: f'<r><a {name}="{html.escape(value)}" z="y"/></r>',
     "an input": lambda name, value: f'<form><input name="{name}" value="{html.escape(value)}"></form>',
     "HTML of JSON": lambda name, value: f"<pre>{html.escape(json.dumps({name: value}))}</pre>",
-    "a quoted variable": lambda name, value: "export " + name.replace("-", "_") + "=" + json.dumps(value, ensure_ascii=False),
+    "a quoted variable": lambda name, value: f"export {name.replace('-', '_')}={write(value)}",
     "YAML": lambda name, value: f"a: b\n{name}: {json.dumps(value)}\nz: y\n",
-    "multipart": lambda name, value: f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n--B--\r\n',
-    "a flag": lambda name, value: f"tool --{name} {json.dumps(value, ensure_ascii=False)} --verbose",
+    "multipart": lambda name, value: f"{PART.format(name, value)}--B--\r\n",
+    "a flag": lambda name, value: f"tool --{name} {write(value)} --verbose",
 }  # fmt: skip
 
 
@@ -426,9 +437,22 @@ def test_a_clean_value_is_left_in_every_place(place: str) -> None:
 
 # Spans and settling, over texts of every make.
 
-_NAMES = (
-    "password token api_key note id X-Api-Key Authorization Cookie session credentials name value url secret".split()
-)
+_NAMES = [
+    "password",
+    "token",
+    "api_key",
+    "note",
+    "id",
+    "X-Api-Key",
+    "Authorization",
+    "Cookie",
+    "session",
+    "credentials",
+    "name",
+    "value",
+    "url",
+    "secret",
+]
 _VALUES = [
     *(
         "hunter2",
@@ -483,10 +507,15 @@ _TEXT = st.recursive(
     max_leaves=3,
 )
 _SIGNS = st.lists(
-    st.sampled_from([*"=: \"'&;{}[],<>/\\\n@%.-", "password", "token", "Cookie", "Bearer ", "a1b2", "://", "%22", "&quot;",
-                     "\\u0022", "name", "value", "{{cpproxy:a:1}}", "eyJab", "-----BEGIN PRIVATE KEY-----", "İ", "\ud800"]),
+    st.sampled_from(
+        [
+            *("=: \"'&;{}[],<>/\\\n@%.-"),
+            *("password", "token", "Cookie", "Bearer ", "a1b2", "://", "%22", "&quot;", "\\u0022", "name", "value"),
+            *("{{cpproxy:a:1}}", "eyJab", "-----BEGIN PRIVATE KEY-----", "İ", "\ud800"),
+        ]
+    ),
     max_size=16,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 def _is_settled(text: str, finds: list[Find]) -> bool:
@@ -519,13 +548,14 @@ def test_what_was_replaced_leaves_nothing_named_or_shaped_behind(text: str) -> N
 
 _MEGABYTE = 1_000_000
 HOSTILE = [
-    *('a', '"', "\\", "%25", "=", "eyJ", "/", ".", "-", "{", "[", "A1b", "&amp;", "\x1b[0m", "İ", "\ud800", "\\u0022"),
+    *("a", '"', "\\", "%25", "=", "eyJ", "/", ".", "-", "{", "[", "A1b", "&amp;", "\x1b[0m", "İ", "\ud800", "\\u0022"),
     *('{"token":', '"token":"', "token=", 'token="', "token='", "token: ", "token:\n", "password ", "--password "),
     *("<token>", "<token><![CDATA[", '<input name="token" ', 'name="password"', '"name":"token",', "credentials: "),
     *("-----BEGIN PRIVATE KEY-----\n", "-----BEGIN CERTIFICATE-----", "://", "://a:b@", "bearer ", "basic abcd1234 "),
     *("AKIA", "ghp_", "sk-", "xoxb-", "-us1", ":aa", "a.b.", "aB3dE5gH7jK9mN1pQ/", "aB3dE5gH7jK9mN1pQ ", " -u "),
-    *("token=a&", "token%3Da%26", "Cookie: a=b; ", "$2a$", "data:image/png;base64,", 'form-data; name="password"\r\n\r\n'),
-    *("token: |\n a\n", "token: [\"", "{{cpproxy:a:1}}", "Authorization: Digest a=b, ", "identified by '", "PuTTY-User-Key-File-2: "),
+    *("token=a&", "token%3Da%26", "Cookie: a=b; ", "$2a$", "data:image/png;base64,", "identified by '"),
+    *("token: |\n a\n", 'token: ["', "{{cpproxy:a:1}}", "Authorization: Digest a=b, ", "PuTTY-User-Key-File-2: "),
+    'form-data; name="password"\r\n\r\n',
 ]  # fmt: skip
 
 

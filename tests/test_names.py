@@ -10,38 +10,44 @@ from cpproxy.core.redaction.names import (
     role_of,
 )
 
-SECRET = """
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+SECRET = words("""
 Authorization proxy-authorization Cookie Set-Cookie X-Molecule-Admin-Token X-Api-Key x-amz-security-token X-Auth-Key
 X-Session-Id X-Session-Key X-Hub-Signature-256 X-Functions-Secret X-Functions-Key X-CSRFToken X-Vault-Token X-Auth
 X-Amz-Signature X-Amz-Credential x-goog-api-key Ocp-Apim-Subscription-Key DD-API-KEY Private-Token
-apiKey api_key APIKey APIkey apikey clientSecret client_secret accesstoken authtoken access_token refresh_tokens id_token
-oauth_token passwd pwd pass db_pass dbpass PGPASSWORD MYSQL_PWD password2 new_password passwordConfirmation passphrase
+apiKey api_key APIKey APIkey apikey clientSecret client_secret accesstoken authtoken access_token refresh_tokens
+id_token oauth_token
+passwd pwd pass db_pass dbpass PGPASSWORD MYSQL_PWD password2 new_password passwordConfirmation passphrase
 passcode otp totp jwt bearer sig sid csrf xsrf_token csrfmiddlewaretoken __RequestVerificationToken
 db_password privateKey private_key secretAccessKey aws_secret_access_key SecretString secret_key_base SECRET_KEY
 encryptionKey signing_key account_key AccountKey SharedAccessKey license_key hmac salt dsn SENTRY_DSN sas
 credentials session sessionid JSESSIONID PHPSESSID connect.sid ASP.NET_SessionId user[password] user.password
 webhook_secret webhookUrl connection_string ConnectionString connStr mnemonic seed_phrase recovery_codes code_verifier
 SAMLResponse secret_id MOLECULE_CP_SHARED_SECRET consumer_key admin_token token_v2 пароль Contraseña Passwort
-""".split()
-ABOUT = """
+""")
+ABOUT = words("""
 token_type session_count expires_in max_tokens prompt_tokens total_tokens cached_tokens tokens_used token_endpoint
 token_limit tokenExpiresAt token_uri auth_uri authorization_endpoint auth_provider_x509_cert_url authType pass_rate
 password_policy secret_name secretName secret_arn key_id private_key_id AccessKeyId AWS_ACCESS_KEY_ID session_state
 X-RateLimit-Remaining-Tokens Access-Control-Allow-Credentials credential_source cookie_domain cookies_enabled
 has_password Signature-Input cookieConsentVersion
-""".split()
-OTHERS = """
+""")
+OTHERS = words("""
 author authority authenticated tokenizer secretary passenger compass bypass keyboard signed design inside pinned sidebar
 primary_key foreign_key partition_key key X-Molecule-Org-Id Content-Type Content-Length Host Accept User-Agent
 MOLECULE_CP_URL instance_id name X-XSS-Protection client_token Sid AccountSid … -
-""".split()
-HARMLESS = """
+""")
+HARMLESS = words("""
 etag ETag eTag If-None-Match digest imageDigest Content-MD5 x-amz-content-sha256 ChecksumSHA256 checksum commit tree_sha
 id ids request_id requestId X-Request-Id X-Amzn-Trace-Id traceId x-amz-id-2 X-Amz-Cf-Id CF-Ray traceparent instanceId
 amz-sdk-invocation-id VersionId uploadId node_id nonce public_key fingerprint Idempotency-Key Sec-WebSocket-Key
 Sec-WebSocket-Accept next_page_token pageToken NextToken ContinuationToken NextContinuationToken continuation_token
 sync_token cursor endCursor If-Match boundary
-""".split()
+""")
 
 
 @pytest.mark.parametrize("name", SECRET)

@@ -207,7 +207,8 @@ def test_what_was_cut_off_of_a_private_key_is_one_all_the_same() -> None:
 
 
 def test_a_key_of_putty() -> None:
-    key = f"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPrivate-Lines: 1\n{'Ab1' * 14}\nPrivate-MAC: {'0a' * 32}"
+    lines = f"Encryption: none\nPrivate-Lines: 1\n{'Ab1' * 14}\nPrivate-MAC: {'0a' * 32}"
+    key = f"PuTTY-User-Key-File-3: ssh-ed25519\n{lines}"
     assert [find.value for find in FINDER.find_in_text(f"{key}\n")] == [key]
 
 

@@ -2,15 +2,20 @@ import pytest
 
 from cpproxy.core.redaction.words import is_code, is_common, is_plain_url, is_prose, is_void
 
-VOID = (
+
+def values(text: str) -> list[str]:
+    return text.split("|")
+
+
+VOID = values(
     "|true|False|25|-1.5|1e9|10s|64kb|none|NULL|Bearer|Basic|required|include|same-origin|default|string|changeme|***"
     "|xxxxxx|<token>|<your token here>|${VAR}|$(cmd)|{{ template }}|{name}|%s|%(name)s|$TOKEN|[REDACTED]|arn:aws:kms:x"
     "|https://login.example.com/authorize|ssh-rsa AAAAB3Nza|-----BEGIN PUBLIC KEY-----|{{cpproxy:=17}}"
-).split("|")
-SECRETS = (
+)
+SECRETS = values(
     "sesame|hunter2|abc|a1b2|correct horse|$ecret1|p@ss|{x|%41abc|dGVzdA==|https://u:p@h/x|12345678x|0x|ab|s3cr3t-xxx"
     "|https://h/x?token=1|https://h/hooks/3fJk29QmZx81LpWv7TnB|12345678901234567890"
-).split("|")
+)
 
 
 @pytest.mark.parametrize("value", VOID)
@@ -44,8 +49,10 @@ def test_digits_are_a_secret_only_where_people_type_them(name: str, value: str, 
 
 @pytest.mark.parametrize(
     "value",
-    "localhost:8080|production|administrator|password|2026-01-05|2026-01-05T10:00:00Z|/usr/lib/python3|10.0.77.234"
-    "|http://tenant-alpha:8080|application/json|host.example.com|example.com:443|alice@example.com".split("|"),
+    values(
+        "localhost:8080|production|administrator|password|2026-01-05|2026-01-05T10:00:00Z|/usr/lib/python3|10.0.77.234"
+        "|http://tenant-alpha:8080|application/json|host.example.com|example.com:443|alice@example.com"
+    ),
 )
 def test_what_stands_everywhere_is_common(value: str) -> None:
     assert is_common(value)
@@ -53,8 +60,10 @@ def test_what_stands_everywhere_is_common(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    "hunter2!x|tenant-alpha|sham-shared-secret-dc87660d|correct horse battery staple|qzxkvbnw|P@ssw0rd|k9Zq2Lm8|opensesame1234x"
-    "|3fJk29QmZx81LpWv7TnB|https://u:p@h/".split("|"),
+    values(
+        "hunter2!x|tenant-alpha|sham-shared-secret-dc87660d|correct horse battery staple|qzxkvbnw|P@ssw0rd|k9Zq2Lm8"
+        "|opensesame1234x|3fJk29QmZx81LpWv7TnB|https://u:p@h/"
+    ),
 )
 def test_a_secret_is_not_common(value: str) -> None:
     assert not is_common(value)

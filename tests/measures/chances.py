@@ -94,10 +94,7 @@ def clean_values(source: Random) -> Iterator[tuple[str, str]]:
     yield "note", f"registry.example.com/{two}:2026-01-05-{draw(source, hexadecimal, 8)}"
     yield "module", f"v0.0.0-20260105101112-{draw(source, hexadecimal, 12)}"
     yield "pod", f"{two}-{draw(source, hexadecimal, 10)}-{draw(source, 'bcdfghjklmnpqrstvwxz2456789', 5)}"
-    yield (
-        "arn",
-        f"arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/{two}/{draw(source, hexadecimal, 16)}",
-    )
+    yield "arn", f"arn:aws:ecs:eu-central-1:123456789012:service/app/{two}/{draw(source, hexadecimal, 16)}"
     yield "self", f"https://api.example.com/v1/{two}/{draw(source, letters, 24)}/status"
     yield "cursor", base64.b64encode(source.randbytes(30)).decode()
     yield "next_page_token", draw(source, letters, 40)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import io
 import threading
 import zlib
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ class Tap:
                 request.method,
                 URL(self.origin + request.raw_path, encoded=True),
                 headers=sent,
-                data=body or None,
+                data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
             ) as answer,
         ):

@@ -5,13 +5,13 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from cpproxy.core.redaction.finding import Find, Finder
+from cpproxy.core.redaction.finding import Find, Finder, Reason
 from tests.measures.tap import Passed, tapping
 from tests.real.httpbin_calls import CALLS, clients_of
 from tests.real.origins import httpbin_origin, moto_origin
@@ -24,11 +24,12 @@ from tests.staging.server import hosting
 CASSETTES = Path(__file__).parents[2] / "cassettes" / "harness"
 # A text of XML between its tags, and a line or a parameter of any other text.
 _XML_TEXT = re.compile(r">([^<>]*[^<>\s][^<>]*)<")
-# What is no secret in these though it is found; each with its reason in `is_secret`.
-_SECRET_ROLES = re.compile(
-    r"authorization|proxy-authorization|(?:x-)?amz-(?:signature|credential|security-token)|x-molecule-admin-token"
-    r"|molecule-cp-shared-secret|admin-token"
+# What is a secret in all of this: credentials, signatures, cookies, and what the control plane hands out.
+_SECRETS = re.compile(
+    r"(?:proxy-)?authorization|x-amz-(?:signature|credential|security-token)|x-molecule-admin-token|admin-token"
+    r"|molecule-cp-shared-secret|session|token|userinfo"
 )
+_COOKIES = (": Cookie", ": Set-Cookie")
 
 
 def record_httpbin() -> list[Passed]:
@@ -120,6 +121,15 @@ class Tally:
     values: int = 0
     finds: list[tuple[Find, str]] = field(default_factory=list)
 
+    @property
+    def alarms(self) -> list[tuple[Find, str]]:
+        """What was found and is no secret."""
+        return [
+            (find, where)
+            for find, where in self.finds
+            if not where.endswith(_COOKIES) and not (find.reason is Reason.NAMED and _SECRETS.fullmatch(find.role))
+        ]
+
 
 def count(finder: Finder, passed: list[Passed]) -> Tally:
     """Asks the finder about all that passed, as a recorder asks it."""
@@ -160,3 +170,11 @@ def _count_leaves(value: object) -> int:
             return sum(map(_count_leaves, value))
         case _:
             return 1
+
+
+SOURCES: Mapping[str, Callable[[], list[Passed]]] = {
+    "httpbin": record_httpbin,
+    "moto": record_moto,
+    "staging": record_staging,
+    "cassettes": read_cassettes,
+}

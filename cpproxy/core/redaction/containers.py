@@ -22,11 +22,13 @@ class Member(NamedTuple):
 
 
 _ROW = re.compile(
-    r"""(?:\r?\n|\A)(?P<indent>[ \t]*)(?P<dash>(?:-[ \t]+)*)(?:(?P<quote>["']?)(?P<name>[\w.$-]{1,96})(?P=quote)[ \t]*:(?=[ \t\r\n]|\Z)[ \t]*)?"""
+    r"""(?:\r?\n|\A)(?P<indent>[ \t]*)(?P<dash>(?:-[ \t]+)*)"""
+    r"""(?:(?P<quote>["']?)(?P<name>[\w.$-]{1,96})(?P=quote)[ \t]*:(?=[ \t\r\n]|\Z)[ \t]*)?"""
     r"""(?:"(?P<double>(?:[^"\\\n]|\\.)*+)"|'(?P<single>[^'\n]*)'|(?P<bare>[^\r\n]*))"""
 )
 _ELEMENT = re.compile(
-    r"<(?P<close>/)?(?:[\w-]{1,40}:)?(?P<name>[\w.-]{1,96})[^<>]{0,1000}>(?:(?:\s*<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>)|(?P<text>[^<]*+))",
+    r"<(?P<close>/)?(?:[\w-]{1,40}:)?(?P<name>[\w.-]{1,96})[^<>]{0,1000}>"
+    r"(?:(?:\s*<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>)|(?P<text>[^<]*+))",
     re.DOTALL,
 )
 _EMPTY = re.compile(r"(?:<!--|<\?)")

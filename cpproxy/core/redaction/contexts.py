@@ -36,10 +36,12 @@ _NAME_BACK = re.compile(r"[\w.$-]*")
 _NAME_ON = re.compile(r"[\w.$-]*")
 # What stands between a name and its value. `::` and `==` are a program's, `:/` is a URL's.
 _JOINT = re.compile(
-    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?P<before>[ \t]*+)(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+)"""
+    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?P<before>[ \t]*+)"""
+    r"""(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+)"""
 )
 _ESCAPED_QUOTE = re.compile(r"""&(?:amp;){0,5}(?:quot|apos|\#3[49]|\#x2[27]);|%(?:25){0,5}2[27]|\\{1,32}["'u]""")
 _LITERAL_PREFIX = re.compile(r"[bBrRuUfF]{1,2}(?=[\"'])")
+_OPENS = re.compile(r"(?!\{\{)[{\[]\s{0,200}[\"'{\[}\]]")
 _DOUBLE = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _SINGLE = re.compile(r"'((?:[^'\\\n]++|\\.)*+)'")
 _BACKTICK = re.compile(r"`([^`\n]*+)`")
@@ -126,7 +128,6 @@ def _read_joined(
     text: str, name: str, begin: int, joint: re.Match[str], *, in_json: bool, in_form: bool
 ) -> Iterator[Value | Container]:
     at = joint.end()
-    sign = joint["sign"]
     if joint["quote"] and begin and text[begin - 1] == joint["quote"][-1]:
         at += len(text[at : at + 200]) - len(text[at : at + 200].lstrip())
     if prefix := _LITERAL_PREFIX.match(text, at):  # b'…' in Python
@@ -139,22 +140,16 @@ def _read_joined(
         line = _LINE.match(text, at + 1)
         yield _trimmed(text, at + 1, line.end() if line else at + 1, begin)
         return
-    if one in "{[" and one and text[at + 1 : at + 200].lstrip()[:1] in {'"', "'", "{", "[", "}", "]"}:
-        if not text.startswith("{{", at):
-            yield Container(at, "json")
-            return
-    if one == "[":
-        at += 1
-    if sign == ":" and one in {"|", ">"} and (block := _BLOCK_SCALAR.match(text, at)):
+    if _OPENS.match(text, at):
+        yield Container(at, "json")
+        return
+    if joint["sign"] == ":" and (block := _BLOCK_SCALAR.match(text, at)):
         yield from _read_block(text, begin, block.end())
-        return
-    if sign == ":" and one in {"\r", "\n"} and not in_json and not joint["quote"]:
+    elif joint["sign"] == ":" and one in {"\r", "\n"} and not in_json and not joint["quote"]:
         yield Container(at, "yaml")
-        return
-    if joint["quote"] and in_json:
-        return  # a number, true, false or null
-    if not _ESCAPED_QUOTE.match(text, at):  # what stands between these is read on the next level
-        yield from _read_bare(text, name, begin, at, joint, in_json=in_json, in_form=in_form)
+    # In JSON that is a number, true, false or null; and what escaped quotes enclose is read on the next level.
+    elif not (joint["quote"] and in_json) and not _ESCAPED_QUOTE.match(text, at):
+        yield from _read_bare(text, name, begin, at + (one == "["), joint, in_json=in_json, in_form=in_form)
 
 
 def _read_bare(
@@ -236,9 +231,8 @@ def _read_schemed(text: str, at: int, scheme: re.Match[str], *, in_json: bool) -
             yield value
 
 
-_PARAMETERS = re.compile(
-    r"""[A-Za-z][\w-]{0,40}=(?:"[^"\r\n]*+"|\\"[^"\\\r\n]*+\\"|[^\s,"'\\]++)(?:,?\ ?[A-Za-z][\w-]{0,40}=(?:"[^"\r\n]*+"|\\"[^"\\\r\n]*+\\"|[^\s,"'\\]++))++"""
-)
+_NAMED = r"""[A-Za-z][\w-]{0,40}=(?:"[^"\r\n]*+"|\\"[^"\\\r\n]*+\\"|[^\s,"'\\]++)"""
+_PARAMETERS = re.compile(rf"{_NAMED}(?:,?\ ?{_NAMED})++")
 
 
 def _trimmed(text: str, start: int, end: int, begin: int) -> Value:

@@ -9,7 +9,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
-
 from urllib.parse import unquote
 
 import ahocorasick
@@ -167,7 +166,7 @@ class Finder:
         return settle(target, level.finds, level.neutral)
 
     def also(self, find: Find) -> list[tuple[str, str]]:
-        """What else is known with a secret, as pairs of value and role: the password in `Basic …`, the parts of a DSN."""
+        """What else is known with a secret, as pairs of value and role: the password in `Basic …`, parts of a DSN."""
         known: dict[str, str] = {}
         inner = decode_text(find.value) or _decode_short(find.value)
         for text in (find.value, inner):
@@ -303,7 +302,7 @@ class Finder:
             self._leaf(level, Value(member.start, member.end, member.text), under, "", container=name)
 
     def _leaf(self, level: _Level, value: Value, name: str, place: str, container: str = "") -> bool:
-        """Adds a value whose name says that it is a secret, without what of it is none; false where all of it is none."""
+        """Adds a value whose name says that it is a secret, without what of it is none; false if all of it is none."""
         words = words_of(container or name)
         text = value.text
         if words[-1:] == ("authorization",):
@@ -359,7 +358,7 @@ class Finder:
         if level.depth >= _LEVELS or not any(one in level.text for one in _ESCAPES):
             return []
         if level.is_json:
-            parts, order = _read_strings(level), "\\%&\x1b"
+            parts, order = _read_strings(level), ""
         elif level.is_form:
             parts, order = _read_parameters(level), "%&\\\x1b"
         else:
@@ -373,7 +372,8 @@ class Finder:
         for start, end, name in parts:
             if level.is_form and name not in level.text[max(0, start - len(name) - 1) : start]:
                 self._look_at_parameter(level, start, end, name)
-            plain = _peel(level.text[start:end], order)
+            # What a string holds without an escape of its own is a text like any, a form perhaps.
+            plain = _peel(level.text[start:end], order or "\\") or (None if order else Plain(level.text[start:end]))
             if plain is not None and len(plain.text) >= _SHORTEST:
                 deeper = _Level(plain.text, name, "", level.depth + 1)
                 allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS

@@ -8,7 +8,7 @@ of it says so (`token`), or two that stand together (`api key`), and no word say
 
 import itertools
 import re
-from enum import Enum
+from enum import Enum, auto
 from functools import lru_cache
 
 LONGEST = 96
@@ -20,9 +20,9 @@ Words = tuple[str, ...]
 class Verdict(Enum):
     """What a name says of its value: HARMLESS values are no secrets even where they are long and random."""
 
-    SECRET = "secret"
-    HARMLESS = "harmless"
-    UNKNOWN = "unknown"
+    SECRET = auto()
+    HARMLESS = auto()
+    UNKNOWN = auto()
 
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -109,10 +109,10 @@ _ABOUT_LAST = _words(
     "number offset operation options order owner param parameter parameters params parser path paths period "
     "placeholder plan plugin policies policy port position prefix price prompt provider providers quota rate ratio "
     "reason ref reference region regex remaining requested required requirement requirements reset resource result "
-    "retries role roles rotated rotation rule rules schema scope scopes service settings size source spec specs stage stages start state "
-    "stats status store strategy strength style suffix support supported symbol system tag tags target template text "
-    "time timeout times timestamp title total ttl type types updated uri uris url urls usage used user username "
-    "validation validity verified version versions vendor visible warning window zone"
+    "retries role roles rotated rotation rule rules schema scope scopes service settings size source spec specs stage "
+    "stages start state stats status store strategy strength style suffix support supported symbol system tag tags "
+    "target template text time timeout times timestamp title total ttl type types updated uri uris url urls usage "
+    "used user username validation validity verified version versions vendor visible warning window zone"
 )
 _ABOUT_ANYWHERE = _words(
     "average avg cached completion consumed control generated invalid limit limits max maximum min num per prompt "
@@ -128,10 +128,10 @@ _HARMLESS_LAST = _words(
     "accept alg arn baggage blob boundary branch build ca cert certificate certificates charset checksum checksums "
     "commit container crc crc32 crc32c crc64nvme cursor date digest digests domain email encoding etag etags filename "
     "fingerprint fingerprints guid hash hashes host hostname id ids identifier image images integrity jti jwks kid "
-    "language layer layers locale manifest marker md5 name names next nonce object offset opaque package parent parents path "
-    "prev previous project pubkey ray rev revision rid serial server sha sha1 sha224 sha256 sha384 sha512 slug span "
-    "subject thumbprint time timestamp trace traceparent tracestate tree ulid uid urn user username uuid uuids version "
-    "vary via x5t"
+    "language layer layers locale manifest marker md5 name names next nonce object offset opaque package parent "
+    "parents path prev previous project pubkey ray rev revision rid serial server sha sha1 sha224 sha256 sha384 "
+    "sha512 slug span subject thumbprint time timestamp trace traceparent tracestate tree ulid uid urn user username "
+    "uuid uuids version vary via x5t"
 )
 _HARMLESS_TOGETHER = re.compile(
     r"e-?tags?|ifnonematch|ifmatch|ifrange|lasteventid|useragent|contenttype|contentdisposition|secwebsocket\w*|b3"
@@ -183,7 +183,7 @@ def is_credential_header(name: bytes) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_secret_within(container: str, name: str) -> bool:
-    """Whether a member of this name, or an element (no name), holds a secret in what the name of a secret stands for."""
+    """Whether a member of this name, or an element without one, holds a secret in what a secret's name stands for."""
     words = _without_numbers(words_of(name))
     if not words:
         return True

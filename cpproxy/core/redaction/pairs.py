@@ -20,11 +20,13 @@ _SCALAR = rf"(?:{_STRING}|[\w.+-]++)"
 
 # What stands before the name is read backwards from it: `"name": "`, `name="`, `- name: `, `ParameterKey=`.
 _BACK = re.compile(
-    r"""(?P<open>["']?+)(?P<between>[ \t\r\n]{0,40}+)(?P<sign>[:=])[ \t\r\n]{0,40}+(?P<quote>["']?+)(?P<label>[\w.:\[\]%-]{1,60}+)"""
+    r"""(?P<open>["']?+)(?P<between>[ \t\r\n]{0,40}+)(?P<sign>[:=])[ \t\r\n]{0,40}+"""
+    r"""(?P<quote>["']?+)(?P<label>[\w.:\[\]%-]{1,60}+)"""
 )
 _TAG_BACK = re.compile(r"\s{0,40}+>(?:[^<>]{0,200}\s)?(?P<label>[\w.:-]{1,60}+)<")
 _VALUE_MEMBER = re.compile(
-    rf'"(?:\s*+,\s*+"(?!{_VALUES}"){_STRING[1:]}\s*+:\s*+{_SCALAR}){{0,8}}+\s*+,\s*+"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
+    rf'"(?:\s*+,\s*+"(?!{_VALUES}"){_STRING[1:]}\s*+:\s*+{_SCALAR}){{0,8}}+'
+    rf'\s*+,\s*+"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
     re.IGNORECASE | re.DOTALL,
 )
 _VALUE_KEY = re.compile(rf'"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"', re.IGNORECASE | re.DOTALL)
@@ -34,7 +36,8 @@ _REACH = 1000
 _VALUE_ENDINGS = ('value"', 'content"', 'val"', 'data"', 'secret"', 'v"')
 
 _YAML_VALUE = re.compile(
-    rf"""["']?[ \t]*+(?:\r?\n[ \t]*+|,[ \t]*+){_VALUES}:[ \t]++(?:"(?P<double>[^"\n]*+)"|'(?P<single>[^'\n]*+)'|(?P<bare>[^\s"'][^\r\n,}}]*+))""",
+    rf"""["']?[ \t]*+(?:\r?\n[ \t]*+|,[ \t]*+){_VALUES}:[ \t]++"""
+    r"""(?:"(?P<double>[^"\n]*+)"|'(?P<single>[^'\n]*+)'|(?P<bare>[^\s"'][^\r\n,}]*+))""",
     re.IGNORECASE,
 )
 
@@ -69,9 +72,12 @@ def read_pair(text: str, begin: int, end: int) -> Iterator[Value]:
         elif behind := _YAML_VALUE.match(text, end):
             group = next(name for name in ("double", "single", "bare") if behind[name] is not None)
             yield Value(*behind.span(group), behind[group].rstrip())
-    elif (tag := _TAG_BACK.match(back)) and _LABEL.fullmatch(tag["label"][::-1]):
-        if after := _ELEMENT_AFTER.match(text, end):
-            yield from _values(read_content(text, after.end()))
+    elif (
+        (tag := _TAG_BACK.match(back))
+        and _LABEL.fullmatch(tag["label"][::-1])
+        and (after := _ELEMENT_AFTER.match(text, end))
+    ):
+        yield from _values(read_content(text, after.end()))
 
 
 def _values(found: Iterator[Value | Container]) -> Iterator[Value]:

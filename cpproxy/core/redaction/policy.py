@@ -6,7 +6,6 @@ The config's own patterns are those of RE2, which takes time in proportion to th
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from cpproxy.core import jsonpath
 from cpproxy.core.config import Redact
@@ -14,9 +13,6 @@ from cpproxy.core.jsonpath import Step
 from cpproxy.core.patterns import Pattern, compile_patterns, fits
 from cpproxy.core.redaction.names import Verdict, Words, judge_name, words_of
 from cpproxy.errors import UsageError
-
-if TYPE_CHECKING:
-    import re2  # type: ignore[import-untyped]
 
 __all__ = ["Policy", "Verdict"]
 
@@ -120,7 +116,7 @@ class Policy:
         return self._secrets.holds(name, place) and not self._not_secrets.holds(name, place)
 
     def is_exempt(self, value: str, place: str = "", name: str = "") -> bool:
-        """Whether the config says that a value is no secret, by its place, its name or a pattern that fits all of it."""
+        """Whether the config says that a value is no secret: by its place, its name or a pattern that fits it."""
         return self.exempts and (
             self._not_secrets.holds(name, place) or any(fits(pattern, value) for pattern in self._not_patterns)
         )

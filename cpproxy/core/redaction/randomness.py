@@ -88,7 +88,7 @@ def find_evidence(text: str) -> tuple[float, int]:
 def is_uuid(text: str) -> bool:
     """Whether a text is a UUID, with or without its hyphens."""
     found = _UUID.fullmatch(text)
-    return bool(found) and (bool(found[1]) or bool(_BARE_UUID.fullmatch(text)))
+    return found is not None and (bool(found[1]) or bool(_BARE_UUID.fullmatch(text)))
 
 
 def is_random(token: str) -> bool:

@@ -1,4 +1,4 @@
-"""Secrets that stand behind a sign of their own, which is no name: a URL's userinfo, `Bearer x`, `curl -u`, a PEM block."""
+"""Secrets that stand behind a sign of their own, which is no name: userinfo in a URL, `Bearer x`, `curl -u`, a key."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +66,8 @@ def _read_basic(text: str, at: int) -> Iterator[Standing]:
 
 
 _USER = re.compile(
-    r"""(?:--(?:proxy-)?user|[ \t\"'](?:-u|-U))(?:[ \t=]|["'],\ ?["'])?(?:"(?P<double>[^"\\\n]+)"|'(?P<single>[^'\\\n]+)'|(?P<bare>[^\s"'\\]+))""",
+    r"""(?:--(?:proxy-)?user|[ \t\"'](?:-u|-U))(?:[ \t=]|["'],\ ?["'])?
+    (?:"(?P<double>[^"\\\n]+)"|'(?P<single>[^'\\\n]+)'|(?P<bare>[^\s"'\\]+))""",
     re.VERBOSE,
 )
 

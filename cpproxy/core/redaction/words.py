@@ -226,7 +226,8 @@ _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-+.](?:alpha|beta|rc|dev|post)?[\w.]{0,12})?", re.IGNORECASE)
 _MEDIA = re.compile(r"[a-z]+/[a-z0-9.+-]+(?:;.*)?")
 _WORDS = re.compile(
-    r"[A-Za-z]{2,16}(?:[ _./:-][A-Za-z]{1,16}){0,9}(?:[ _.-]\d{1,4}[a-z]?|\d{1,2})?|[A-Za-z]+[.!?]?(?: [A-Za-z']+[,.!?]?)+"
+    r"[A-Za-z]{2,16}(?:[ _./:-][A-Za-z]{1,16}){0,9}(?:[ _.-]\d{1,4}[a-z]?|\d{1,2})?"
+    r"|[A-Za-z]+[.!?]?(?: [A-Za-z']+[,.!?]?)+"
 )
 _FUNCTION_WORD = re.compile(
     r"\b(?:a|an|and|are|at|be|been|but|by|can|cannot|could|did|do|does|for|from|had|has|have|if|in|is|it|may|must|not|of|on"
@@ -256,20 +257,19 @@ def is_void(value: str, name: str = "") -> bool:
         return True
     if _NUMBER.fullmatch(text):
         return not (text.isdecimal() and len(text) >= _least_digits(name))
-    if text[0] in _SIGNS and (_TEMPLATE.fullmatch(text) or _MASK.fullmatch(text)):
-        return True
-    if _MASK.fullmatch(text) or text.startswith(("arn:", "{{cpproxy:=")):
-        return True
-    if text[:4] in {"ssh-", "ecds", "----"} and _PUBLIC_KEY.match(text):
-        return True
-    if text[0] in "/~" and words_of(name) in {("pwd",), ("oldpwd",)}:
-        return True
-    if words_of(name)[-2:] == ("secret", "id") and is_plain(text):
-        return True  # where AWS keeps one, and no half of a login
-    return "://" in text and is_plain_url(text)
+    return (
+        bool(_MASK.fullmatch(text) or _TEMPLATE.fullmatch(text) or _PUBLIC_KEY.match(text))
+        or text.startswith(("arn:", "{{cpproxy:="))
+        or ("://" in text and is_plain_url(text))
+        or _names_a_place(text, words_of(name))
+    )
 
 
-_SIGNS = frozenset("$%{<:[(@`*•")
+def _names_a_place(text: str, words: tuple[str, ...]) -> bool:
+    """Whether a value says where something is: a shell's folder, and where AWS keeps a secret."""
+    if words in {("pwd",), ("oldpwd",)}:
+        return text[0] in "/~"
+    return words[-2:] == ("secret", "id") and is_plain(text)
 
 
 @lru_cache(maxsize=512)
@@ -321,7 +321,7 @@ _SEVERAL = re.compile(r"[A-Za-z]+[.!?]?(?:[ _-][A-Za-z0-9',.!?]+)+")
 def is_common(value: str) -> bool:
     """Whether a value of `SHORTEST_KNOWN` characters or more is too common to be replaced wherever it stands.
 
-    One word is, and so is a place, a path, a time, an address; two words are not: together they stand nowhere by chance.
+    One word is, and so is a place, a path, a time, an address; two words are not: they stand together by no chance.
     """
     text = value.strip()
     if not is_plain(text):

@@ -70,7 +70,12 @@ class Pattern(NamedTuple):
         match = _compile(pieces, self.secrets).fullmatch(value)
         if match is None:
             return ()
-        if not self.secrets and 2 < len(pieces) <= _FEW and len(value) <= _SHORT and any(value.count(one) > 1 for one in pieces[1:-1]):
+        if (
+            not self.secrets
+            and 2 < len(pieces) <= _FEW
+            and len(value) <= _SHORT
+            and any(value.count(one) > 1 for one in pieces[1:-1])
+        ):
             return tuple(islice(_split(value[len(pieces[0]) : len(value) - len(pieces[-1])], pieces[1:-1]), _READINGS))
         return (match.groups(),)
 
