@@ -1,4 +1,5 @@
 import base64
+import itertools
 import json
 from urllib.parse import quote, quote_plus
 
@@ -124,6 +125,6 @@ def test_thousands_are_known_at_once() -> None:
 def test_what_is_chosen_covers_all_and_overlaps_nowhere(spans: list[tuple[int, int]]) -> None:
     found = [Standing(start, start + size, number) for number, (start, size) in enumerate(spans)]
     chosen = choose(found)
-    assert all(one.end <= other.start for one, other in zip(chosen, chosen[1:], strict=False))
+    assert all(one.end <= other.start for one, other in itertools.pairwise(chosen))
     covered = {at for one in chosen for at in range(one.start, one.end)}
     assert covered == {at for one in found for at in range(one.start, one.end)}

@@ -47,7 +47,6 @@ PURE = {
     "msgspec",
     "operator",
     "re",
-    "re2",
     "string",
     "struct",
     "textwrap",

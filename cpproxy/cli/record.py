@@ -249,12 +249,11 @@ class _Session:
     def make(self) -> _Front:
         """The front, within the event loop."""
         from cpproxy.cli.proxy import Proxy  # noqa: PLC0415 (as above)
+        from cpproxy.files.scanning import Scanner  # noqa: PLC0415 (as above)
         from cpproxy.front.admin import Admin  # noqa: PLC0415
         from cpproxy.front.record import Recorder  # noqa: PLC0415
         from cpproxy.front.server import Front  # noqa: PLC0415
         from cpproxy.front.upstream import Upstream  # noqa: PLC0415
-
-        from cpproxy.files.scanning import Scanner  # noqa: PLC0415 (as above)
 
         self._scanner = Scanner()  # its rules are made ready while the recording goes on
         if self._draft.left is not None:

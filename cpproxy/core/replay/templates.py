@@ -323,8 +323,8 @@ def _read_slots(place: Place, value: Any, form: Form, catalogue: Catalogue, slot
     slots += [slot for _, _, slot in found]
     if found[0][1] - found[0][0] == len(value):  # as nearly all are
         return _WHOLE
-    secrets = tuple(at for at, (_, _, slot) in enumerate(found) if slot.secret)
-    return Pattern.around(value, [(start, end) for start, end, _ in found], secrets)
+    open_gaps = tuple(at for at, (_, _, slot) in enumerate(found) if slot.secret)
+    return Pattern.around(value, [(start, end) for start, end, _ in found], open_gaps)
 
 
 def _is_id_place(place: Place, form: Form) -> bool:
