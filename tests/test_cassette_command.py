@@ -305,8 +305,8 @@ REMARKS: dict[str, tuple[tuple[Interaction, ...], list[str]]] = {
         (replace_request(STREAM, headers=(("Accept", "*/*"), ("X-Admin-Token", "sesame"))),),
         [
             (
-                "$.interactions[0].request.headers[1][1]: holds what looks like a secret (x-admin-token) in plain text: "
-                "record it again, or see [redact] of the config"
+                "$.interactions[0].request.headers[1][1]: holds what looks like a secret (x-admin-token) in plain "
+                "text: record it again, or see [redact] of the config"
             )
         ],
     ),

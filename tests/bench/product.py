@@ -26,6 +26,22 @@ repeat = "last"
 """
 
 
+_BARE = """
+import sys
+from cpproxy.cli import main
+from cpproxy.core import recording
+from cpproxy.core.redaction.redactor import Redactor
+recording.mark = lambda interaction, redactor: interaction
+recording.settle = lambda interaction, redactor, *, since: interaction
+Redactor.learn_headers = lambda self, headers: None
+Redactor.call = lambda self, call: call
+Redactor.document = lambda self, body: __import__("msgspec").UNSET
+Redactor.target = Redactor.text = lambda self, text: text
+sys.exit(main.run(sys.argv[1:]))
+"""
+"""The recorder without what redacts: to measure what that costs, and for nothing else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """A replaying cpproxy: how to start it, what it answers, and where its ledger is."""
@@ -60,10 +76,12 @@ def prepare_replay(exchanges: tuple[Exchange, ...], folder: Path) -> Replay:
     return Replay(Launch(NAME, _build_command("replay", port, folder, ledger), port, folder), exchanges, ledger)
 
 
-def prepare_record(upstream: str, folder: Path) -> Record:
-    """The command that records an upstream into a new cassette."""
+def prepare_record(upstream: str, folder: Path, *, bare: bool = False) -> Record:
+    """The command that records an upstream into a new cassette; `bare` without any redaction."""
     port = find_free_port()
-    command = (*_build_command("record", port, folder, folder / "ledger.db"), "--upstream", upstream)
+    command = (*_build_command("record", port, folder, folder / "ledger.db"), "--upstream", upstream, "--allow-ci")
+    if bare:
+        command = (sys.executable, "-c", _BARE, *command[1:])
     return Record(Launch("cpproxy record", command, port, folder), folder / "cassettes")
 
 

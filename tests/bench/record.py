@@ -21,9 +21,11 @@ from tests.bench.workload import HOST, Exchange, build_exchanges, write_wrk_scri
 SIZE = 1_000
 DIRECT = "direct"
 OWN = "cpproxy record"
+BARE = "cpproxy record, without redaction"
 RECORDER = "WireMock, recording"
 PROXY = "WireMock, proxying alone"
 WANTED = 3.0
+KEPT = 0.7
 WARMING = 1.0
 
 
@@ -54,6 +56,7 @@ def measure_record(plan: Plan) -> Section:
         turns = {
             DIRECT: Turn(lambda: road.drive(upstream, plan.seconds), optional=False),
             OWN: Turn(_build_own(road), optional=False),
+            BARE: Turn(_build_own(road, bare=True), optional=False),
         }
         if not next(peer for peer in peers.list_peers(plan.tools) if peer.name == "WireMock").missing:
             for name, build in ((RECORDER, _build_recorder), (PROXY, _build_proxy)):
@@ -72,11 +75,12 @@ def _prepare_upstream(plan: Plan) -> Launch:
     return peers.prepare_plain(folder)
 
 
-def _build_own(road: Road) -> Callable[[], Load]:
+def _build_own(road: Road, *, bare: bool = False) -> Callable[[], Load]:
     rounds = iter(range(road.plan.rounds))
 
     def run() -> Load:
-        record = product.prepare_record(road.upstream, road.plan.make_folder("record", next(rounds)))
+        folder = road.plan.make_folder("record", "bare" if bare else "own", next(rounds))
+        record = product.prepare_record(road.upstream, folder, bare=bare)
         with launched(record.launch, road.plan.cpus.server) as server:
             server.await_answer(road.exchanges[0])
             warming = road.drive(server, WARMING)
@@ -153,7 +157,8 @@ def _build_section(plan: Plan, measured: Rounds[str]) -> Section:
         for name, loads in measured.loads.items()
     ]
     rows += [(name, "failed", "", "") for name in measured.failures]
-    goals = []
+    kept = median_ratio(measured.loads[OWN], measured.loads[BARE])
+    goals = [Goal("recording, to the same without redaction", f"> {KEPT:.2f}", f"{kept:.2f}", kept > KEPT)]
     if RECORDER in measured.loads:
         ratio = median_ratio(measured.loads[OWN], measured.loads[RECORDER])
         goals.append(Goal("recording, to WireMock recording", f"≥ {WANTED:.2f}", f"{ratio:.2f}", ratio >= WANTED))

@@ -48,7 +48,7 @@ def plant(random: Random) -> list[Plant]:
         wanted += (("named", kind, *place) for place in places.NAMED.items())
     for kind in kinds.SHAPED:
         wanted += (("anywhere", kind, *place) for place in places.ANYWHERE.items())
-    plants = []
+    plants: list[Plant] = []
     for where, kind, name, place in wanted:
         if kind.lines and (name in _WITHIN_A_LINE or name.startswith("query")):
             continue

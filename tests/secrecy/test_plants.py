@@ -38,7 +38,7 @@ COMMANDS = (
 
 def configured(random: Random, start: int) -> list[Plant]:
     """What the config alone makes a secret."""
-    made = [
+    made: list[tuple[str, places.Place]] = [
         ("a name of the config", lambda v: places._post(json.dumps({"pin": v}).encode())),
         ("a header of the config", lambda v: Call(headers=[("X-Badge", v)])),
         ("a parameter of the config", lambda v: Call(target=f"/?k={v}")),
