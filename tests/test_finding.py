@@ -387,7 +387,7 @@ KINDS: dict[str, str] = {
     "SESSION_ID": "%s",
     "privateKey": "a\\%s",
     "passphrase": "correct horse %s",
-    "otp": "48%s",
+    "otp": "4%s",
     "db-pass": "é%s☃",
 }
 

@@ -13,7 +13,7 @@ VOID = values(
     "|https://login.example.com/authorize|ssh-rsa AAAAB3Nza|-----BEGIN PUBLIC KEY-----|{{cpproxy:=17}}"
 )
 SECRETS = values(
-    "sesame|hunter2|abc|a1b2|correct horse|$ecret1|p@ss|{x|%41abc|dGVzdA==|https://u:p@h/x|12345678x|0x|ab|s3cr3t-xxx"
+    "sesame|hunter2|abc|a1b2|correct horse|$ecret1|p@ss|{x|%41abc|dGVzdA==|https://u:p@h/x|12345678x|485e849|12345d|0x|ab|s3cr3t-xxx"
     "|https://h/x?token=1|https://h/hooks/3fJk29QmZx81LpWv7TnB|12345678901234567890"
 )
 

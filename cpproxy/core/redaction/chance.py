@@ -32,11 +32,11 @@ _SEGMENT = re.compile(r"[^/]+")
 _NAMED = re.compile(r"[A-Z]?[a-z]{4,}[0-9]{0,3}")
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[a-z]+[_-][a-z_-]+|\.{1,2}|[A-Z]{4,}")
 
-_DOTTED_BEHIND = re.compile(r"(?:\.[\w-]{1,2048}){1,5}")
+_DOTTED_BEHIND = re.compile(r"(?:\.[\w-]{1,2048}){1,5}", re.ASCII)
 _ENDING = re.compile(r"[a-z][a-z0-9]{0,4}|[A-Z]{2,4}|[a-z]{2,18}")
 
 # What stands before a token is read backwards from it, so that each of these is tried at one place alone.
-_DOTTED_BACK = re.compile(r"(?:\.[\w-]{1,128}+){1,5}+")
+_DOTTED_BACK = re.compile(r"(?:\.[\w-]{1,128}+){1,5}+", re.ASCII)
 _HEAD_BACK = re.compile(r"[^\s\"'<>`\\]*+")
 _PARAMETER_BACK = re.compile(r"=([\w.$\[\]-]{1,96}+)(?=[?&;]|\Z)")
 _LABEL_BACK = re.compile(r"""["'`(<\[]{0,2}+\s{0,4}+(?:>=|[:=>~]|si|saw)?+\s{0,4}+["'`]?+[\])]?+([\w.$-]{1,96}+)""")

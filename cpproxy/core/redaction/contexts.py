@@ -49,7 +49,7 @@ _QUOTES = {'"': _DOUBLE, "'": _SINGLE, "`": _BACKTICK}
 
 _NEXT = r"""[\w.%\[\] -]{1,64}"""
 _BARE = re.compile(
-    rf"""(?:[^\s"'`&;,<>\\\x1b]++
+    rf"""(?:[^\s"'`&;,<>\\\x00-\x1f]++
     | \\(?!\\{{0,32}}(?:["'nrt]|u00(?:2[267]|3[cCeE])))
     | &(?!(?:amp;){{0,5}}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt);|(?:amp;){{0,5}}[\w.%\[\]-]{{1,64}}=|[\s"'<]|\Z)
     | ;(?!\s{{0,4}}{_NEXT}=|[\s"'<]|\Z)
@@ -60,7 +60,7 @@ _BARE = re.compile(
 )
 # In a string of a JSON text: what would end the string, or escape something in it, ends the value.
 _BARE_JSON = re.compile(
-    rf"""(?:[^\s"\\&;,<>]++
+    rf"""(?:[^\s"\\&;,<>\x00-\x1f]++
     | &(?!(?:amp;){{0,5}}(?:quot|apos|\#3[49]|\#x2[27]|lt|gt);|(?:amp;){{0,5}}[\w.%\[\]-]{{1,64}}=|[\s"'<\\]|\Z)
     | ;(?!\s{{0,4}}{_NEXT}=|[\s"'<\\]|\Z)
     | ,(?!\s{{0,4}}[\w.-]{{1,64}}\s{{0,2}}[=:]|[\s"'<\\]|\Z)

@@ -373,7 +373,10 @@ class Finder:
             if level.is_form and name not in level.text[max(0, start - len(name) - 1) : start]:
                 self._look_at_parameter(level, start, end, name)
             # What a string holds without an escape of its own is a text like any, a form perhaps.
-            plain = _peel(level.text[start:end], order or "\\") or (None if order else Plain(level.text[start:end]))
+            part = level.text[start:end]
+            if order and "%" in part:
+                part = part.replace("+", " ")  # what is a plus is written as %2B
+            plain = _peel(part, order or "\\") or (None if order else Plain(part))
             if plain is not None and len(plain.text) >= _SHORTEST:
                 deeper = _Level(plain.text, name, "", level.depth + 1)
                 allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS

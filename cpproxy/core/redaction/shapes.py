@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cpproxy.core.redaction.randomness import is_wordlike
 
 _REACH = 512
+_ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
 class Shaped(NamedTuple):
@@ -41,7 +42,7 @@ class Shape:
         """The secret of this shape whose beginning stands at a place, or up to where there is none."""
         for back in self.back:
             start = at - back
-            if start < 0 or (self.apart and start and text[start - 1].isalnum()):
+            if start < 0 or (self.apart and start and text[start - 1] in _ALNUM):
                 continue
             found = self.pattern.match(text, start, start + _REACH)
             if found and found.end() == start + _REACH:

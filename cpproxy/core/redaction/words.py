@@ -201,7 +201,7 @@ _COMMON = frozenset(
     ]
 )
 _NUMBER = re.compile(
-    r"[+-]?(?:\d+(?:[.,]\d+)*|0x[0-9A-Fa-f]{1,8}|\d+(?:\.\d+)?[eE][+-]?\d+|\d{1,6}(?:\.\d+)?(?:[smhdk%]|[mµn]s|[kmgt]i?b))"
+    r"[+-]?(?:\d+(?:[.,]\d+)*|0x[0-9A-Fa-f]{1,8}|\d(?:\.\d+)?[eE][+-]?\d{1,2}|\d{1,4}(?:\.\d+)?(?:[smhdk%]|[mµn]s|[kmgt]i?b))"
 )
 _MASK = re.compile(r"(.)\1*|[xX*•.·#_-]+|\[[\w .-]*\]|<[^<>]*>")
 # What a program puts the value into: `${VAR}`, `$(cmd)`, `{{ template }}`, `{name}`, `%s`, `%(name)s`, `$VAR`.
