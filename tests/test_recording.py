@@ -44,7 +44,7 @@ def text(content: str) -> Body:
         ("GET", "/status/404", "get-status-404-1"),
         ("GET", "/v1/admin-token", "get-v1-admin-token-1"),
         ("GET", "/a%20b/c.d", "get-a-20b-c-d-1"),
-        ("GET", "/" + "long/" * 40, "get-" + ("long-" * 15) + "l-1"),
+        ("GET", "/" + "long/" * 40, "get-" + ("long-" * 15) + "1"),
     ],
 )
 def test_ids_say_what_was_called_less_what_is_new_each_run(method: str, target: str, name: str) -> None:

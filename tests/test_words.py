@@ -62,7 +62,7 @@ def test_what_stands_everywhere_is_common(value: str) -> None:
     "value",
     values(
         "hunter2!x|tenant-alpha|sham-shared-secret-dc87660d|correct horse battery staple|qzxkvbnw|P@ssw0rd|k9Zq2Lm8"
-        "|opensesame1234x|3fJk29QmZx81LpWv7TnB|https://u:p@h/"
+        "|opensesame1234x|alicesPassphrase|correcthorse|swordfish99|48291037|3fJk29QmZx81LpWv7TnB|https://u:p@h/"
     ),
 )
 def test_a_secret_is_not_common(value: str) -> None:

@@ -13,13 +13,14 @@ import msgspec
 
 from cpproxy.cli import output
 from cpproxy.cli.options import Settings, accept_common_options, common_options, format_option
-from cpproxy.core.redaction.exchanges import mask
+from cpproxy.core.redaction.exchanges import mask_all
 from cpproxy.core.replay.ground import survey
 from cpproxy.core.replay.inventory import list_identities
 from cpproxy.core.replay.loading import Library, load
 from cpproxy.core.review import lint as linting
 from cpproxy.core.review.advice import find_advice
 from cpproxy.core.review.ambiguity import find_ambiguities
+from cpproxy.core.review.lint import Level, Remark
 from cpproxy.core.routes import RouteTable
 from cpproxy.errors import CassetteError, Exit, UsageError
 from cpproxy.files import cassettes
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from cpproxy.core.cassette import Cassette, Interaction
     from cpproxy.files.scanning import Hit
-    from cpproxy.report.cassettes import Comment
 
 _LEAK = "holds what looks like a secret ({}): record it again, or say in [redact] of the config that it is none"
 
@@ -66,8 +66,8 @@ def ls(settings: Settings, format: str) -> int:  # noqa: A002 - the flag's name
                 name=name,
                 interactions=len(head.interactions),
                 recorded=head.recorded.at,
-                upstream=head.recorded.upstream,
-                incomplete=head.incomplete,
+                upstream=settings.redactor.message(head.recorded.upstream),
+                incomplete=settings.redactor.message(head.incomplete),
                 size=loaded.size,
                 sha256=loaded.sha256,
             ),
@@ -102,7 +102,7 @@ def show(
         output.write(report.list_identities(listed, format))
         return Exit.CLEAN
     read = cassettes.read(settings.cassettes, name)
-    read = msgspec.structs.replace(read, interactions=tuple(mask(one, settings.redactor) for one in read.interactions))
+    read = mask_all(read, settings.redactor)
     chosen = read.interactions if interaction_id is None else (_find(read, name, interaction_id),)
     if format == "json":
         output.write(report.show_json(read if interaction_id is None else chosen[0]))
@@ -140,12 +140,18 @@ def lint(
     allowed = read_exemptions(redact)
     with scanning.Scanner() as scanner:
         look = functools.partial(scanner.scan, known=known, allowed=allowed)
-        comments = [comment for name in chosen for comment in _comment(settings, name, look)]
+        remarks = [(str(cassettes.locate(settings.cassettes, name)), _lint(settings, name, look)) for name in chosen]
+        said = settings.redactor.message  # a remark may quote the file
+        comments = [
+            report.Comment(one.level, where, said(one.path), said(one.text))
+            for where, found in remarks
+            for one in found
+        ]
     output.write(report.list_comments(comments, format))
     levels = {comment.level for comment in comments}
-    if linting.Level.ERROR in levels:
+    if Level.ERROR in levels:
         return Exit.CASSETTE
-    found = linting.Level.FINDING in levels or (strict and linting.Level.WARNING in levels)
+    found = Level.FINDING in levels or (strict and Level.WARNING in levels)
     return Exit.FINDINGS if found else Exit.CLEAN
 
 
@@ -224,27 +230,25 @@ def _find(read: "Cassette", name: str, interaction_id: str) -> "Interaction":
     raise UsageError(f"cassette {name} has no interaction {interaction_id!a}: {hint}")
 
 
-def _comment(settings: Settings, name: str, look: "Callable[[bytes], tuple[Hit, ...]]") -> "Iterator[Comment]":
-    from cpproxy.report.cassettes import Comment  # noqa: PLC0415 - as above
-
+def _lint(settings: Settings, name: str, look: "Callable[[bytes], tuple[Hit, ...]]") -> "Iterator[Remark]":
     try:
         read = cassettes.read(settings.cassettes, name)
         text = cassettes.read_text(settings.cassettes, name)
     except CassetteError as error:
-        yield Comment(linting.Level.ERROR, error.where, error.path, error.expected)
+        yield Remark(error.path, error.expected, Level.ERROR)
         return
-    where = str(cassettes.locate(settings.cassettes, name))
     leaks: dict[str, list[str]] = {}
     for hit in look(text.encode()):
         leaks.setdefault(hit.where, []).append(hit.rule)
     for path, rules in leaks.items():
-        yield Comment(linting.Level.FINDING, where, path, _LEAK.format("; ".join(rules)))
+        yield Remark(path, _LEAK.format("; ".join(rules)), Level.FINDING)
     own = linting.lint(read, RouteTable(settings.config.routes), settings.redactor.finder)
     ground = survey(_load(settings, name), name)
     advice = find_advice(ground, settings.config.cp.hosts, time.time())
-    own = tuple(one for one in own if not (one.secret and any(path.startswith(one.path) for path in leaks)))
-    for remark in (*linting.find_repeated(text), *own, *find_ambiguities(ground), *advice):
-        yield Comment(remark.level, where, remark.path, remark.text)
+    yield from linting.find_repeated(text)
+    yield from (one for one in own if not (one.secret and any(path.startswith(one.path) for path in leaks)))
+    yield from find_ambiguities(ground)
+    yield from advice
 
 
 def _print(text: "Text") -> None:

@@ -152,6 +152,7 @@ def _caught_signals(signals: asyncio.Queue[signal.Signals]) -> Iterator[None]:
     finally:
         for number in caught:
             loop.remove_signal_handler(number)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already: what is left is saved and told, then
 
 
 async def _first_of(*futures: asyncio.Future[Any]) -> None:

@@ -260,7 +260,13 @@ def _slug(method: str, path: str) -> str:
         for segment in path.split("/")
         if segment
     )
-    return "-".join(filter(None, (_word(method), *segments)))[:_LONGEST_SLUG].rstrip("-")
+    slug = ""
+    for word in filter(None, (_word(method), *segments)):
+        longer = f"{slug}-{word}" if slug else word
+        if len(longer) > _LONGEST_SLUG:  # no part of a segment: a secret that is learnt later would not be found in it
+            break
+        slug = longer
+    return slug or "_"
 
 
 def _word(text: str) -> str:
@@ -275,6 +281,8 @@ def _places_of_marker(arrival: Arrival, asked: Asked, answered: Answered) -> Ite
         yield "a request header"
     if _holds_marker(asked.body):
         yield "the request's body"
+    if MARKER in answered.reason:
+        yield "the reason of the answer"
     if any(marker in value for _, value in answered.headers):
         yield "a header of the answer"
     if _holds_marker(answered.body):

@@ -259,7 +259,7 @@ class Front:
         """Answers one request."""
         exchange.target = _origin_form(exchange.target)
         self.redactor.learn_headers(exchange.headers)
-        problem = _choose_session(exchange)
+        problem = _check_target(exchange) or _choose_session(exchange)
         if problem:
             return await self._turn_away(exchange, 400, problem)
         target = exchange.target
@@ -448,6 +448,13 @@ def _origin_form(target: str) -> str:
         rest = target[target.index("//") + 2 + len(authority) :]
         return rest if rest.startswith("/") else f"/{rest}"
     return target
+
+
+def _check_target(exchange: Exchange) -> str:
+    """What is wrong with the target of a call, or nothing."""
+    if exchange.target.startswith("/") or exchange.target == "*" or exchange.method == "CONNECT":
+        return ""
+    return "the target is no path, nor a URL of http or https"
 
 
 def _choose_session(exchange: Exchange) -> str:

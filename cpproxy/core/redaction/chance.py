@@ -114,13 +114,13 @@ class Chances:
             return  # a URL
         if text[start - 1 : start] == '"' == text[end : end + 1] and (direct := _read_member(text, start)) is not None:
             if self._judge(direct) is not Verdict.HARMLESS:
-                yield Chance(start, end, decode_text(token))
+                yield Chance(start, end, decode_text(token, least=16))
             return
         back = text[max(0, start - _BACK) : start][::-1]
         dotted = _read_dotted(text, back, start, end)
         if dotted is None or self._is_harmless(back, start, name, among):
             return
-        yield dotted._replace(inside=decode_text(token) if dotted.parts == 1 else "")
+        yield dotted._replace(inside=decode_text(token, least=16) if dotted.parts == 1 else "")
 
     def _is_harmless(self, back: str, start: int, name: str, among: Callable[[int], str]) -> bool:
         """Whether what stands before a token says that it is an id, a digest, a part of a path or a picture."""

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, UnsetType, structs
 
 from cpproxy.core import bodies
-from cpproxy.core.cassette import Body, Interaction, Placeholder, RecordedRequest, RecordedResponse
+from cpproxy.core.cassette import Body, Cassette, Interaction, Placeholder, RecordedRequest, RecordedResponse
 from cpproxy.core.messages import resize
 from cpproxy.core.redaction.edits import Edit, apply
 from cpproxy.core.redaction.finding import Find, Finder, Reason
@@ -69,9 +69,20 @@ def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
     return edit(interaction, hide)
 
 
+def mask_all(cassette: Cassette, redactor: Redactor) -> Cassette:
+    """The cassette with `***` for secrets that stand in it as they are, in its interactions and around them."""
+    shown = msgspec.json.decode(
+        redactor.own_json(msgspec.json.encode(structs.replace(cassette, interactions=()))), type=Cassette
+    )
+    interactions = tuple(
+        structs.replace(mask(one, redactor), id=redactor.message(one.id)) for one in cassette.interactions
+    )
+    return structs.replace(shown, interactions=interactions)
+
+
 def find_secrets(interaction: Interaction, finder: Finder) -> Iterator[tuple[str, str]]:
     """The secrets that stand in an interaction as they are: each with the JSON path of its text, and its role."""
-    for part in list_parts(interaction):
+    for part in (Part("id", ".id", interaction.id), *list_parts(interaction)):
         for find in _find(part, finder):
             if find.reason is not Reason.RANDOM:
                 yield part.path, find.role

@@ -109,8 +109,8 @@ class _Level:
 
 
 def _within_segment(find: Find, path: str) -> Find:
-    """What was found in a path, up to the slash that ends its segment: no token goes on behind it."""
-    slash = path.find("/", find.start, find.end)
+    """What was found in a path, up to the slash that ends its segment: no token but that of a webhook goes on."""
+    slash = -1 if find.role in shapes.SEGMENTED else path.find("/", find.start, find.end)
     return find if slash <= find.start else find._replace(end=slash, value=unquote(path[find.start : slash]))
 
 

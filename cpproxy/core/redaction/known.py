@@ -8,6 +8,7 @@ secret where it was found and nowhere else; so is a token that looks made and ha
 import base64
 import contextlib
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,6 +30,12 @@ MOST = 100_000
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _BASE64_BEFORE = re.compile(r"[A-Za-z0-9+/_-]*\Z")
+_SEGMENT = re.compile(r"[A-Za-z0-9+_-]*={0,2}")
+_NESTED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_INNER = re.compile(rb"[A-Za-z0-9+/_-]{12}")  # what may be base64 once more
+_STANDARD = str.maketrans("-_", "+/")
+_DEEPEST = 3  # encodings one within another
+_NOT_WORD = re.compile(r"[^a-z0-9_]+")
 _LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
 
 
@@ -108,27 +115,53 @@ class Known:
             ]
         return choose(found)
 
-    def _look(self, text: str, since: int) -> Iterator[Standing]:
-        for start, end, index, coded in self._machines.find(text):
+    def _look(self, text: str, since: int, deepest: int = _DEEPEST) -> Iterator[Standing]:
+        for first, last, index, coded in self._machines.find(text):
             if self.secrets[index].since <= since:
                 continue
             if not coded:
-                yield Standing(start, end, index)
+                yield Standing(first, last, index)
                 continue
-            before, run = "", text[start:end]
-            if _HEX.fullmatch(run) is None:  # all of the base64 goes: without a part of it nobody could read the rest
-                before, run = _tail(text, start), _head(text, start)
-            yield Standing(start - len(before), start + len(run), index, run=before + run)
+            is_hex = _HEX.fullmatch(text, first, last) is not None
+            start, end = (first, last) if is_hex else _around(text, first, last)
+            yield Standing(start, end, index, run=text[start:end])
+        if deepest:
+            yield from self._look_within(text, since, deepest - 1)
+
+    def _look_within(self, text: str, since: int, deepest: int) -> Iterator[Standing]:
+        """What stands in base64 that holds another encoding: gzip, or base64 once more."""
+        for found in _NESTED.finditer(text):
+            inner = _unpack(found[0])
+            if inner and (within := next(self._look(inner, since, deepest), None)):
+                yield Standing(found.start(), found.end(), within.secret, run=found[0])
 
 
-def _tail(text: str, at: int) -> str:
-    found = _BASE64_BEFORE.search(text, max(0, at - _LONGEST_RUN), at)
-    return found.group() if found else ""
+def _unpack(coded: str) -> str:
+    """The text within base64 that is itself encoded, or nothing."""
+    try:
+        data = base64.b64decode(coded.translate(_STANDARD).rstrip("=") + "=" * (-len(coded.rstrip("=")) % 4))
+    except ValueError:
+        return ""
+    if data.startswith(b"\x1f\x8b"):
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(wbits=31).decompress(data, _LONGEST_RUN).decode("latin-1")
+        return ""
+    return data.decode() if data.isascii() and _INNER.search(data) else ""
 
 
-def _head(text: str, at: int) -> str:
-    found = _BASE64.match(text, at, at + 2 * _LONGEST_RUN)
-    return found.group() if found else ""
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
+    """All of the base64 around a part of it: without that part nobody could read the rest.
+
+    A slash is a letter of it, but where it ends the segment of a path.
+    """
+    before = _BASE64_BEFORE.search(text, max(0, start - _LONGEST_RUN), start)
+    first = before.start() if before else start
+    slash = text.rfind("/", first, start)
+    if slash >= 0 and (text[first] == "/" or text[first - 1 : first] in {".", ":"}):
+        found = _SEGMENT.match(text, end, end + _LONGEST_RUN)
+        return slash + 1, found.end() if found else end
+    found = _BASE64.match(text, end, end + _LONGEST_RUN)
+    return first, found.end() if found else end
 
 
 def choose(found: list[Standing]) -> list[Standing]:
@@ -155,6 +188,7 @@ def _spell(value: str) -> set[str]:
         with contextlib.suppress(UnicodeError):  # headers are read as latin-1, whatever they are
             forms.add(one.encode("latin-1").decode())
     forms |= {one.replace(" ", "+") for one in forms if " " in one}
+    forms.add(_NOT_WORD.sub("-", value.lower()).strip("-"))  # as it stands in the id of an interaction
     return {value, *(one for one in forms if len(one) >= SHORTEST and not is_common(one))}
 
 

@@ -94,6 +94,9 @@ class Policy:
         self._secrets = _Listed("secrets", settings.secrets)
         self._not_secrets = _Listed("not_secrets", settings.not_secrets)
         self._patterns = compile_patterns("[redact] patterns", settings.patterns)
+        for text, pattern in zip(settings.patterns, self._patterns, strict=True):
+            if pattern.search(""):
+                raise UsageError(f"[redact] patterns: {text!r} fits where nothing stands, and so everywhere")
         self._not_patterns = compile_patterns("[redact] not_patterns", settings.not_patterns)
         self.keywords = frozenset(self._secrets.keywords)
         """Texts in lower case of which each name holds one that the config alone knows for a secret's."""

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from cpproxy.core.redaction.randomness import is_wordlike
 
+SEGMENTED = frozenset(["discord-webhook", "slack-webhook", "teams-webhook"])
+"""Roles of what is several segments of a path."""
+
 _REACH = 512
 _ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
@@ -206,6 +209,12 @@ SHAPES = (
         "slack-webhook",
         "hooks.slack.com/",
         r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9+/_-]{20,})",
+        apart=False,
+    ),
+    _shape(
+        "slack-webhook",
+        "/services/t",
+        r"/services/(?P<secret>T[A-Z0-9]{6,}/B[A-Z0-9]{6,}/[A-Za-z0-9]{16,})",
         apart=False,
     ),
     _shape("discord-webhook", "/api/webhooks/", rf"/api/webhooks/(?P<secret>\d{{8,}}/{_U}{{40,}})", apart=False),

@@ -315,15 +315,53 @@ def is_plain(value: str) -> bool:
 
 
 _SEVERAL = re.compile(r"[A-Za-z]+[.!?]?(?:[ _-][A-Za-z0-9',.!?]+)+")
+# Words of eight letters and more that services say all the time, whatever stands for a secret in a test of theirs.
+_WORDS_OF_SERVICES = """
+    acceptance accepted accounts activated activity addresses administrator advanced alphabet analytics
+    anything application applications approved archived assigned attached attempts attributes audience
+    authenticate authenticated authentication authorization authorize authorized automatic available balanced
+    baseline branches building business calendar callback canceled cancelled capacity category channels
+    character children collection commands comments community complete completed component computer condition
+    configuration configured confirmed connected connection consumer container contents continue contract
+    controller counters creating creation credential credentials critical currency customer customers database
+    datacenter declined delegated deleting delivered delivery deployed deployment deployments description
+    destination detached developer development dimension directory disconnected discovery dispatch document
+    documents download duplicate duration elements employee encrypted endpoint endpoints engineer enterprise
+    environment evaluation everyone everything examples exception exclusive executed execution existing
+    expected external features feedback filename finished firewall firstname followers forbidden forwarded
+    frequency function gateways generated guardian hardware headless hostname identifier identity immediate
+    implicit imported inactive included incoming incomplete increment information inherited initialized
+    installed instance instances integration interactive interface internal interval invoices isolated
+    keyboard language lastname latitude launched libraries lifetime listener location locations longitude
+    machines maintenance management mandatory measured membership messages metadata migration modified
+    monitoring multiple namespace national negative networks notification notifications operation operations
+    optional organisation organization original outgoing overview packages parameter parameters participant
+    partners passphrase password passwords patterns payments percentage performance permanent permission
+    permissions personal pipeline platform policies position positive postgres postgresql preferred previous
+    priority processed processing producer production products profiles programs progress projects properties
+    property protected protocol provider provisioned provisioning published quantity question received
+    recipient recorded recovery redirect reference references refreshed registered registration registry
+    rejected relation released remaining reminder repository requested requests requirement reserved resource
+    resources response restarted restored restricted retention returned revision rotation scenario schedule
+    scheduled searching secondary sections security selected sensitive sequence services sessions settings
+    severity shipping software something specific standard statement statistics statuses storages strategy
+    structure submitted subscribed subscriber subscription summaries supervisor supported suspended
+    synchronous template templates temporary terminal terminated threshold timestamp together tomorrow
+    topology tracking transaction transactions transfer transparent triggered undefined universal unlimited
+    unspecified upgraded username validated validation variable variables verification verified versions
+    warnings webhooks whatever wildcard workflow workflows workspace workspaces yesterday
+    """
+_FREQUENT = frozenset(_WORDS_OF_SERVICES.split())
 
 
 @lru_cache(maxsize=4096)
 def is_common(value: str) -> bool:
     """Whether a value of `SHORTEST_KNOWN` characters or more is too common to be replaced wherever it stands.
 
-    One word is, and so is a place, a path, a time, an address; two words are not: they stand together by no chance.
+    A word that services say all the time is, and so is a place, a path, a time, an address; another word, which may
+    well be a password, is not, nor are two: they stand together by no chance.
     """
     text = value.strip()
-    if not is_plain(text):
-        return False
-    return not _SEVERAL.fullmatch(text) or text.lower() in _COMMON
+    if text.isalnum() and not _MASK.fullmatch(text):
+        return text.lower() in _COMMON or text.lower() in _FREQUENT
+    return is_plain(text) and not _SEVERAL.fullmatch(text)
