@@ -401,6 +401,45 @@ def test_lint_finds_a_secret_and_names_the_place_alone(tmp_path: Path, capsys: p
     assert not [at for at in range(len(TOKEN) - 5) if TOKEN[at : at + 6] in told]
 
 
+GITHUB = "ghp_" + "Zk3Qx81" * 5 + "a"
+
+
+def test_lint_finds_a_secret_in_an_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, msgspec.structs.replace(STREAM, id=GITHUB))
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.FINDINGS
+    told = capsys.readouterr().out
+    assert "$.interactions[0].id: holds what looks like a secret" in told
+    assert GITHUB not in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lint"],
+        ["ls"],
+        ["ls", "--format", "json"],
+        ["show", "harness/boot"],
+        ["show", "harness/boot", "--format", "json"],
+    ],
+)
+def test_what_a_hand_put_into_a_file_is_not_shown(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, STREAM)
+    sound = path.read_text()
+    for old, new in (
+        ("https://staging.test", f"https://bob:{TOKEN}@staging.test"),
+        (f'"{STREAM.request.target}"', f'"x?token={TOKEN}"'),
+        ('"id"', f'"{GITHUB}"'),
+    ):
+        assert old in sound
+        path.write_text(sound.replace(old, new, 1))
+        run(["--cassettes", str(tmp_path), "cassette", *arguments])
+        captured = capsys.readouterr()
+        assert TOKEN not in captured.out + captured.err
+        assert GITHUB not in captured.out + captured.err
+
+
 def test_lint_as_json_tells_of_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path, STREAM, LEAKY)
     assert run(["--cassettes", str(tmp_path), "cassette", "lint", "--format", "json"]) == Exit.FINDINGS

@@ -1,4 +1,5 @@
 import base64
+import gzip
 import itertools
 import json
 from urllib.parse import quote, quote_plus
@@ -50,6 +51,8 @@ ENCODINGS = {
     "in base64 one byte in": lambda value: in_base64(value, b"x", b"yz"),
     "in base64 two bytes in": lambda value: in_base64(value, b"xy", b"z"),
     "in base64url": lambda value: base64.urlsafe_b64encode(b"?" + value.encode()).decode(),
+    "in base64 in base64": lambda value: in_base64(in_base64(value, b"x"), b"k="),
+    "in gzip in base64": lambda value: base64.b64encode(gzip.compress(f"k={value}".encode())).decode(),
     "in base64 in JSON": lambda value: json.dumps({"data": in_base64(value, b'{"a":')}),
 }
 
@@ -71,6 +74,16 @@ def test_all_of_a_base64_run_goes_since_nobody_could_read_the_rest() -> None:
     (one,) = knowing(TOKEN).find(f"Basic {run}, x")
     assert one.run == run
     assert f"Basic {run}, x"[one.start : one.end] == run
+
+
+@pytest.mark.parametrize("before", ["/verify/", "/api/v1/nodes/", "see https://api.example/a/b/"])
+def test_a_slash_of_a_path_is_none_of_the_base64_behind_it(before: str) -> None:
+    text = f"{before}{in_base64(TOKEN)}/again"
+    assert left(knowing(TOKEN), text) == f"{before}/again"
+
+
+def test_a_known_secret_is_found_in_the_id_of_an_interaction() -> None:
+    assert left(knowing(TOKEN), "get-early-zk3-secret-qx81-x-1") == "get-early--x-1"
 
 
 @pytest.mark.parametrize("value", ["short1", "production", "true"], ids=["short", "a common word", "shorter"])

@@ -159,6 +159,7 @@ def test_a_cassette_that_was_incomplete_stays_so_when_more_is_added() -> None:
         ("/{{cpproxy:a:1}}", ASKED, answered(), "the target"),
         ("/", Asked(((b"X", b"{{cpproxy:a:1}}"),), UNSET), answered(), "a request header"),
         ("/", Asked((), text("{{cpproxy:a:1}}")), answered(), "the request's body"),
+        ("/", ASKED, Answered(200, "{{cpproxy:a:1}}", (), UNSET, (), 0), "the reason of the answer"),
         ("/", ASKED, Answered(200, "", ((b"X", b"-{{cpproxy:"),), UNSET, (), 0), "a header of the answer"),
         ("/", ASKED, answered(body=text('{"a": ["{{cpproxy:a:1}}"]}')), "the body of the answer"),
     ],

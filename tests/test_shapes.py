@@ -129,6 +129,16 @@ def test_a_shape_is_known_wherever_it_stands(kind: str, place: str) -> None:
     assert finds[0].reason is Reason.SHAPED
 
 
+@pytest.mark.parametrize(
+    "token",
+    ["T0ABCDEF1/B0ABCDEF2/3fJk29QmZx81LpWv7TnB0q1a", "123456789012345678/" + "aB3_" * 17],
+    ids=["slack", "discord"],
+)
+def test_a_webhooks_token_is_several_segments_of_a_path(token: str) -> None:
+    above = "/services/" if token[0] == "T" else "/api/webhooks/"
+    assert [find.value for find in FINDER.find_in_target(f"{above}{token}?wait=true")] == [token]
+
+
 def test_there_are_as_many_shapes_as_it_says() -> None:
     assert len({shape.role for shape in SHAPES}) >= 60
 
