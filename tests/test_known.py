@@ -128,6 +128,18 @@ def test_only_what_was_learnt_since_is_found_again() -> None:
     assert [one.secret for one in known.find(text, since=version)] == [1]
 
 
+@pytest.mark.parametrize(
+    "value", ["line of a key 7\n" * 4000, "".join(map(str, range(12_000)))], ids=["again", "never"]
+)
+def test_a_long_secret_is_found_whole_and_in_no_time(value: str) -> None:
+    (one,) = knowing(value).find(f"before {value} after")
+    assert (one.start, one.end) == (7, 7 + len(value))
+
+
+def test_a_secret_of_megabytes_ends_nothing() -> None:
+    assert left(knowing("abcdefg7" * 300_000), "x" + "abcdefg7" * 3000) == "x"
+
+
 def test_thousands_are_known_at_once() -> None:
     known = knowing(*(f"secret-number-{number:05}" for number in range(3000)))
     text = "secret-number-00000, secret-number-02999 and secret-number-03000"

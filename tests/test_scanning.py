@@ -457,8 +457,8 @@ def test_a_known_value_is_never_exempt(scanner: Scanner) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"not_patterns": ("a", "(b")}, "redact.not_patterns: '(b' is no expression of RE2: missing ): (b"),
-        ({"not_patterns": ("(a)(b)",)}, "redact.not_patterns: '(a)(b)' has 2 groups: one at most can be meant"),
+        ({"not_patterns": ("a", "(b")}, "[redact] not_patterns: '(b' is no expression of RE2: missing ): (b"),
+        ({"not_patterns": ("(a)(b)",)}, "[redact] not_patterns: '(a)(b)' has 2 groups: one at most can be meant"),
         ({"not_secrets": ("$a",)}, "redact.not_secrets: the JSON path '$a' cannot be read from 'a' on"),
     ],
 )

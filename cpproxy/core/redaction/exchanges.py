@@ -20,7 +20,7 @@ from cpproxy.core.cassette import Body, Cassette, Interaction, Placeholder, Reco
 from cpproxy.core.messages import resize
 from cpproxy.core.redaction.edits import Edit, apply
 from cpproxy.core.redaction.finding import Find, Finder, Reason
-from cpproxy.core.redaction.known import Known, Standing, Words, choose
+from cpproxy.core.redaction.known import PIECE, Known, Standing, Words, choose
 from cpproxy.core.redaction.markers import PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
@@ -289,8 +289,9 @@ class Numbering:
         words = [index for index in indices if secrets[index].reason is Reason.RANDOM]
         if not words:
             return {}
-        finder = Words((secrets[index].value, index) for index in words)
-        return {index: secrets[index].value for text in texts for index in finder.find(text)}
+        values = {index: secrets[index].value for index in words}
+        finder = Words((value[:PIECE], index) for index, value in values.items())
+        return {index: values[index] for text in texts for index in finder.find(text) if values[index] in text}
 
     def _give(self, index: int, roles: dict[int, str]) -> str:
         marker = self._given.get(index)

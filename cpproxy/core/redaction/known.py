@@ -36,6 +36,10 @@ _INNER = re.compile(rb"[A-Za-z0-9+/_-]{12}")  # what may be base64 once more
 _STANDARD = str.maketrans("-_", "+/")
 _DEEPEST = 3  # encodings one within another
 _NOT_WORD = re.compile(r"[^a-z0-9_]+")
+PIECE = 1024
+"""Characters of what is looked for at once: a machine for words of a million ends the process."""
+
+_MOST_PIECES = 64
 _LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
 
 
@@ -90,7 +94,11 @@ class Known:
         if reason < secret.reason:
             secret.role, secret.reason = make_role(role), reason
         if not secret.since and secret.reason is not Reason.RANDOM and len(value) >= SHORTEST and not is_common(value):
-            self._machines.add(index, _spell(value), coded=_encode(value))
+            self._machines.add(
+                index,
+                {piece for form in _spell(value) for piece in _cut(form)},
+                coded={code for piece in _cut(value) for code in _encode(piece)},
+            )
             secret.since = self.version + 1
             self.version += 1  # last: a thread that has seen it finds the value, too
         return index
@@ -170,11 +178,16 @@ def choose(found: list[Standing]) -> list[Standing]:
         return found
     chosen: list[Standing] = []
     for one in sorted(found, key=lambda standing: (standing.start, -standing.end, standing.secret)):
-        if not chosen or one.start >= chosen[-1].end:
+        if not chosen or one.start > chosen[-1].end or not _goes_on(chosen[-1], one):
             chosen.append(one)
         elif one.end > chosen[-1].end:
             chosen[-1] = chosen[-1]._replace(end=one.end)
     return chosen
+
+
+def _goes_on(last: Standing, one: Standing) -> bool:
+    """Whether what stands there is of one piece with what ends there or later."""
+    return one.start < last.end or (one.secret == last.secret and last.end - last.start >= PIECE)
 
 
 def _spell(value: str) -> set[str]:
@@ -190,6 +203,14 @@ def _spell(value: str) -> set[str]:
     forms |= {one.replace(" ", "+") for one in forms if " " in one}
     forms.add(_NOT_WORD.sub("-", value.lower()).strip("-"))  # as it stands in the id of an interaction
     return {value, *(one for one in forms if len(one) >= SHORTEST and not is_common(one))}
+
+
+def _cut(value: str) -> list[str]:
+    """The pieces of a value that are looked for: what is long, as a key is, is found piece by piece."""
+    if len(value) <= PIECE:
+        return [value]
+    value = value[: PIECE * _MOST_PIECES]
+    return [*(value[at : at + PIECE] for at in range(0, len(value) - PIECE, PIECE)), value[-PIECE:]]
 
 
 def _encode(value: str) -> set[str]:
