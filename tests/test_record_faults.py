@@ -329,6 +329,14 @@ async def test_an_upstream_that_is_the_front_itself_is_refused(tmp_path: Path) -
         assert_refused(await ask(proxy.url, GET), 502, "the upstream is this recorder itself")
 
 
+@pytest.mark.parametrize("target", [b"ftp://h/x", b"ws://h/x", b"x", b"h:443"])
+async def test_a_target_that_is_no_path_goes_to_nobody(target: bytes, tmp_path: Path) -> None:
+    async with raw_origin(stalls) as origin, recorder(origin.url, tmp_path) as proxy:
+        answer = await ask(proxy.url, GET.replace(b"/x", target))
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert proxy.interactions() == ()
+
+
 async def test_a_marker_in_the_upstreams_data_stops_the_recorder(tmp_path: Path) -> None:
     body = b'{"template": "{{cpproxy:token:1}}"}'
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
