@@ -21,6 +21,7 @@ X-Session-Id X-Session-Key X-Hub-Signature-256 X-Functions-Secret X-Functions-Ke
 X-Amz-Signature X-Amz-Credential x-goog-api-key Ocp-Apim-Subscription-Key DD-API-KEY Private-Token
 apiKey api_key APIKey APIkey apikey clientSecret client_secret accesstoken authtoken access_token refresh_tokens
 id_token oauth_token
+psk GITHUB_PAT unseal_keys unlock_key keyMaterial
 passwd pwd pass db_pass dbpass PGPASSWORD MYSQL_PWD password2 new_password passwordConfirmation passphrase
 passcode otp totp jwt bearer sig sid csrf xsrf_token csrfmiddlewaretoken __RequestVerificationToken
 db_password privateKey private_key secretAccessKey aws_secret_access_key SecretString secret_key_base SECRET_KEY

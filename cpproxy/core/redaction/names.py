@@ -40,12 +40,12 @@ _SECRET_WORDS = _words(
     "csrf xsrf mnemonic signature signatures bearer hmac otpauth apikey apikeys"
 )
 # Words that do so only at the end: `pass`, not `pass_rate`; `auth`, not `auth_provider`.
-_SECRET_LAST = _words("auth oauth session sessions pass pin sig sas salt otp totp creds cred dsn pw psw")
+_SECRET_LAST = _words("auth oauth session sessions pass pin psk sig sas salt otp totp creds cred dsn pw psw")
 _KEYS = _words(
     "access account admin api app application auth authentication authorization client consumer decryption deploy "
     "developer encryption functions hmac ingest integration jwt license licence management master mgmt personal "
     "private root secret server service session shared sign signing ssh storage subscription symmetric token "
-    "webhook wrapping write"
+    "unlock unseal webhook wrapping write"
 )
 # A session's id is what makes a caller the one who logged in; a secret's id is one half of a login in Vault.
 _IDS = frozenset({("session", "id"), ("secret", "id"), ("sess", "id")})
@@ -62,6 +62,8 @@ _PAIRS = frozenset(
         *((kind, "word") for kind in ("pass",)),
         *((kind, "string") for kind in ("connection", "conn")),
         *((kind, url) for kind in ("webhook", "hook") for url in ("url", "uri")),
+        *((kind, "pat") for kind in ("ado", "azure", "devops", "gh", "github", "gitlab", "git")),
+        ("key", "material"),
         ("conn", "str"),
         ("code", "verifier"),
         ("saml", "response"),
