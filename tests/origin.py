@@ -67,13 +67,14 @@ class RawOrigin:
     def __init__(self, script: Script) -> None:
         self.connections = 0
         self._script = script
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Peer] = {}
         self.url = ""
         self.port = 0
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._tasks.add(asyncio.create_task(self._run(Peer(reader, writer))))
+        peer = Peer(reader, writer)
+        self._tasks[asyncio.create_task(self._run(peer))] = peer
 
     async def _run(self, peer: Peer) -> None:
         try:
@@ -87,21 +88,28 @@ class RawOrigin:
             async with asyncio.timeout(10):
                 await task
 
+    async def end(self) -> None:
+        """Cancels the scripts that are under way and closes each connection, that of a script not yet begun too."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for peer in self._tasks.values():
+            peer.writer.transport.abort()
+            await peer.close()
+
 
 @contextlib.asynccontextmanager
-async def raw_origin(script: Script) -> AsyncIterator[RawOrigin]:
-    """A raw origin on a free port. Scripts that still run at the end are cancelled."""
+async def raw_origin(script: Script, host: str = "127.0.0.1") -> AsyncIterator[RawOrigin]:
+    """A raw origin on a free port of `host`. Scripts that still run at the end are cancelled."""
     origin = RawOrigin(script)
-    server = await asyncio.start_server(origin._accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(origin._accept, host, 0)
     origin.port = server.sockets[0].getsockname()[1]
-    origin.url = f"http://127.0.0.1:{origin.port}"
+    origin.url = f"http://{host}:{origin.port}"
     try:
         yield origin
     finally:
         server.close()
-        for task in origin._tasks:
-            task.cancel()
-        await asyncio.gather(*origin._tasks, return_exceptions=True)
+        await origin.end()
 
 
 @contextlib.asynccontextmanager

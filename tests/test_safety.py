@@ -15,7 +15,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import override
 
@@ -25,6 +25,7 @@ import cpproxy
 from cpproxy.errors import CpproxyError
 from cpproxy.files import cassettes
 from cpproxy.files.drafts import Draft
+from tests.origin import Peer, connected, raw_origin
 from tests.processes import CPPROXY, clean_environment, finish, running, running_program
 from tests.recorder import recorder
 
@@ -403,50 +404,35 @@ def test_there_are_sixty_forms() -> None:
     assert len(set(FORMS)) >= 60
 
 
-class Listening:
-    """A server that notes each connection and each head, and answers everything."""
+class Noting:
+    """A script that notes each head, and answers everything."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []
-        self.connected = 0
-        self.port = 0
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connected += 1
+    async def __call__(self, peer: Peer) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                self.heads.append(await reader.readuntil(b"\r\n\r\n"))
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                await writer.drain()
-        writer.close()
-
-
-@contextlib.asynccontextmanager
-async def listening(host: str) -> AsyncIterator[Listening]:
-    made = Listening()
-    server = await asyncio.start_server(made.serve, host, 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
+                self.heads.append(await peer.head())
+                await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
 async def test_no_form_of_request_leads_a_recorder_to_another_upstream(tmp_path: Path) -> None:
-    async with listening("127.0.0.1") as real, listening("127.0.0.2") as evil:
-        upstream = f"http://127.0.0.1:{real.port}"
-        async with recorder(upstream, tmp_path) as proxy:
-            for form in FORMS:
-                port = int(proxy.url.rpartition(":")[2])
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(form.replace("EVIL", EVIL.format(port=evil.port)).encode())
+    noting, lured = Noting(), Noting()
+    async with (
+        raw_origin(noting) as real,
+        raw_origin(lured, "127.0.0.2") as evil,
+        recorder(real.url, tmp_path) as proxy,
+    ):
+        for form in FORMS:
+            async with connected(proxy.url) as peer:
+                await peer.send(form.replace("EVIL", EVIL.format(port=evil.port)).encode())
                 with contextlib.suppress(TimeoutError, ConnectionError):
                     async with asyncio.timeout(0.5):
-                        await reader.read(64)
-                writer.close()
-        assert evil.connected == 0, evil.heads
-        assert real.connected > 0
-        hosts = {line for head in real.heads for line in head.split(b"\r\n") if line.lower().startswith(b"host:")}
+                        await peer.reader.read(64)
+        assert evil.connections == 0, lured.heads
+        assert real.connections > 0
+        hosts = {line for head in noting.heads for line in head.split(b"\r\n") if line.lower().startswith(b"host:")}
         assert hosts == {f"Host: 127.0.0.1:{real.port}".encode()}
 
 
