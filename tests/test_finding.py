@@ -556,6 +556,8 @@ HOSTILE = [
     *("token=a&", "token%3Da%26", "Cookie: a=b; ", "$2a$", "data:image/png;base64,", "identified by '"),
     *("token: |\n a\n", 'token: ["', "{{cpproxy:a:1}}", "Authorization: Digest a=b, ", "PuTTY-User-Key-File-2: "),
     'form-data; name="password"\r\n\r\n',
+    "-----BEGIN PRIVATE KEY-----\nMIIabc+/\n-----END PRIVATE KEY-----\n",
+    "-----BEGIN CERTIFICATE-----\nMIIabc+/\n-----END CERTIFICATE-----\n",
 ]  # fmt: skip
 
 

@@ -216,6 +216,11 @@ def test_what_was_cut_off_of_a_private_key_is_one_all_the_same() -> None:
     assert find.value == "-----BEGIN PRIVATE KEY-----\nMIIabc\nde"
 
 
+def test_a_block_that_was_cut_off_ends_where_the_next_begins() -> None:
+    cut = "-----BEGIN CERTIFICATE-----\nMIIabc\n"
+    assert [find.value for find in FINDER.find_in_text(f"{cut}{KEY}\n{KEY}")] == [KEY, KEY]
+
+
 def test_a_key_of_putty() -> None:
     lines = f"Encryption: none\nPrivate-Lines: 1\n{'Ab1' * 14}\nPrivate-MAC: {'0a' * 32}"
     key = f"PuTTY-User-Key-File-3: ssh-ed25519\n{lines}"

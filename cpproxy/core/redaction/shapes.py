@@ -305,7 +305,8 @@ BLOCK = "-----begin "
 """What stands in lower case where a block of PEM or OpenPGP begins."""
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----")
-_BLOCK_REST = re.compile(r"(?:[A-Za-z0-9+/=:,. \t\r\n-]|\\[nrt/])*+")
+# Up to the next line of five hyphens that says END or BEGIN: no block reaches into the one behind it.
+_BLOCK_REST = re.compile(r"(?:[A-Za-z0-9+/=:,. \t\r\n]++|-(?!----(?:END|BEGIN) )|\\[nrt/])*+")
 _BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{1,64}-----")
 _SECRET_BLOCK = re.compile(r".*PRIVATE KEY(?: BLOCK)?|OpenVPN Static key V1|PGP MESSAGE", re.IGNORECASE)
 
@@ -317,7 +318,7 @@ def find_block(text: str, at: int) -> tuple[Shaped, bool] | None:
         return None
     rest = _BLOCK_REST.match(text, begin.end())
     last = rest.end() if rest else begin.end()
-    end = _BLOCK_END.match(text, max(text.find("-----END ", begin.end(), last + 9), 0))
+    end = _BLOCK_END.match(text, last)
     return Shaped(at, end.end() if end else last, "private-key"), bool(_SECRET_BLOCK.fullmatch(begin[1]))
 
 
