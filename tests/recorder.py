@@ -93,6 +93,7 @@ async def recorder(
     previous: Cassette | None = None,
     edit: Callable[[Upstream], None] | None = None,
     redact: Redact = DEFAULT.redact,
+    token: str = "",
 ) -> AsyncIterator[RunningRecorder]:
     """A recorder of `upstream` on a free port; its ledger lies in `folder`."""
     run = Run(f"run-{next(_NUMBERS)}", Mode.RECORD, time.time())
@@ -103,7 +104,7 @@ async def recorder(
         edit(client)
     recording = Recording(Recorded("2026-01-01T00:00:00Z", upstream), RouteTable(routes), redactor, previous)
     mode = Recorder(client, recording, limit=limit, cassette="tests/recorded")
-    front = Front(mode, _Sessions(), _NoAdmin(), redactor)
+    front = Front(mode, _Sessions(), _NoAdmin(), redactor, token=token)
     running = RunningRecorder(mode, recording, journal, front, client)
     running.url = await front.bind("127.0.0.1", 0)
     await front.open(journal)

@@ -263,7 +263,14 @@ class _Session:
         limit, public = config.record.body_limit, self._public
         self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=public)
         admin = Admin(self._desk, public=public, token=self._token)
-        front = Front(self.recorder, self._desk.tally, admin, self._settings.redactor, state_path=config.state.path)
+        front = Front(
+            self.recorder,
+            self._desk.tally,
+            admin,
+            self._settings.redactor,
+            state_path=config.state.path,
+            token=self._token,
+        )
         return _Front(self, Proxy(front, self._desk), upstream)
 
     def save(self) -> Path:

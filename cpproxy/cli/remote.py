@@ -97,7 +97,7 @@ class Remote:
     def _exchange(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"}
         if token := read_token():
-            headers["Authorization"] = f"Bearer {token}"
+            headers["X-Cpproxy-Token"] = token  # a recorder that it is no question for strips it
         try:
             with contextlib.closing(self._class(self._address, timeout=seconds)) as connection:
                 connection.request(method, self._base + path, body, headers)

@@ -83,7 +83,8 @@ def replay(
 
     def make() -> Proxy:
         admin = Admin(desk, public=public, token=token)
-        return Proxy(Front(mode, desk.tally, admin, settings.redactor, state_path=settings.config.state.path), desk)
+        state = settings.config.state.path
+        return Proxy(Front(mode, desk.tally, admin, settings.redactor, state_path=state, token=token), desk)
 
     def banner(url: str) -> str:
         what = f"{_count(len(served), 'interaction')} from {_count(len(cassettes), 'cassette')}"

@@ -1,6 +1,5 @@
 """The admin paths below `/__cpproxy/`: what scripts and the command line ask a running proxy. They are never calls."""
 
-import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -34,6 +33,7 @@ from cpproxy.errors import CpproxyError, GoneError, TakenError, UnknownError, Us
 from cpproxy.front.exchange import Exchange, write_document
 from cpproxy.front.reach import find_public
 from cpproxy.front.server import STATE
+from cpproxy.front.token import Token
 
 _LOG = logging.getLogger("cpproxy.front")
 _OPEN = frozenset({STATE, "/health", "/ready"})
@@ -102,7 +102,7 @@ class Admin:
     def __init__(self, desk: Desk, *, public: Public | None = None, token: str = "") -> None:
         self._desk = desk
         self._public = public
-        self._token = token.encode()
+        self._token = Token(token)
         self._paths: dict[str, dict[str, _Handler]] = {
             STATE: {"GET": self._counters},
             "/health": {"GET": self._health},
@@ -126,8 +126,8 @@ class Admin:
 
     async def answer(self, exchange: Exchange, path: str) -> web.StreamResponse:
         """The answer for `path`, which follows the admin prefix or is `STATE`."""
-        if self._token and path not in _OPEN and not self._may_ask(exchange):
-            reason = "the admin paths ask for a token: Authorization: Bearer TOKEN, that of CPPROXY_ADMIN_TOKEN"
+        if self._token and path not in _OPEN and not self._token.is_shown(exchange.message.raw_headers):
+            reason = "the admin paths ask for a token: X-Cpproxy-Token: TOKEN, that of CPPROXY_ADMIN_TOKEN"
             response = _refuse(exchange.redactor, 401, reason)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
@@ -151,12 +151,6 @@ class Admin:
         except Exception as error:  # noqa: BLE001 (what goes wrong here is no call: it gets an answer and no row)
             return _explain(exchange.redactor, error, wrong=404 if kind == "/call/" else 400)
         return answer if isinstance(answer, web.StreamResponse) else _respond(exchange.redactor, 200, answer)
-
-    def _may_ask(self, exchange: Exchange) -> bool:
-        """Whether the asker shows the token."""
-        scheme, _, shown = exchange.http.headers.get("Authorization", "").partition(" ")
-        token = shown.strip().encode("utf-8", "surrogateescape")
-        return scheme.lower() == "bearer" and hmac.compare_digest(token, self._token)
 
     async def _health(self, _: Exchange) -> object:
         return {"status": "ok"}

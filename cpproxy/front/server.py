@@ -36,6 +36,7 @@ from cpproxy.core.runs import DEFAULT_SESSION, is_session
 from cpproxy.errors import CpproxyError, GoneError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
 from cpproxy.front.parser import RequestParser
+from cpproxy.front.token import TOKEN_HEADER, Token, is_nearly_admin
 
 SESSION_PREFIX = "/s/"
 STATE = "stub-state"
@@ -186,10 +187,13 @@ class Front:
 
     First `bind` finds the address, then `open` takes the journal, which names it, and accepts calls. `failed` is a
     future that ends with the error after which nothing can be answered any more: a ledger that cannot be written.
-    `state_path` is the config's path for the counters.
+    `state_path` is the config's path for the counters. `token` is that of the admin paths: a call of another kind that
+    carries it is refused.
     """
 
-    def __init__(self, mode: Mode, tally: Tally, admin: Admin, redactor: Redactor, *, state_path: str = "") -> None:
+    def __init__(
+        self, mode: Mode, tally: Tally, admin: Admin, redactor: Redactor, *, state_path: str = "", token: str = ""
+    ) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.redactor = redactor
         self._mode = mode
@@ -197,6 +201,7 @@ class Front:
         self._tally = tally
         self._admin = admin
         self._state_path = state_path
+        self._token = Token(token)
         self._seq = 0
         self._cleansed = redactor.known.version
         self._next_cleansing = 0.0
@@ -267,6 +272,8 @@ class Front:
             return await self._administer(exchange, target[len(ADMIN_PREFIX) :].partition("?")[0])
         if self._state_path and target.startswith(self._state_path) and target.partition("?")[0] == self._state_path:
             return await self._administer(exchange, STATE)
+        if problem := self._check_call(exchange):
+            return await self._turn_away(exchange, 400, problem)
         session = exchange.session = exchange.session or DEFAULT_SESSION
         try:
             self._tally.enter(session, exchange)
@@ -276,6 +283,19 @@ class Front:
             return await self._answer(exchange)
         finally:
             self._tally.leave(session, exchange)
+
+    def _check_call(self, exchange: Exchange) -> str:
+        """What is wrong with a call that is not the admin's, or nothing; what is for the admin alone is taken out."""
+        if is_nearly_admin(exchange.target):
+            return (
+                f"the target is nearly one of cpproxy's own, which nobody else is to see; those begin with "
+                f"{ADMIN_PREFIX}/ or {SESSION_PREFIX}NAME{ADMIN_PREFIX}/, spelled just so"
+            )
+        if "X-Cpproxy-Token" in exchange.message.headers:
+            exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != TOKEN_HEADER)
+        if self._token.is_carried(exchange.target, exchange.headers):
+            return "the call carries the proxy's admin token, which is for the admin paths alone"
+        return ""
 
     async def _turn_away(self, exchange: Exchange, status: int, problem: str) -> web.StreamResponse:
         """Refuses a call that no session takes; it stands on the ledger as one of the default session."""
