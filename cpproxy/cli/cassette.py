@@ -101,8 +101,7 @@ def show(
         listed = list_identities(_load(settings, name), name, head)
         output.write(report.list_identities(listed, format))
         return Exit.CLEAN
-    read = cassettes.read(settings.cassettes, name)
-    read = mask_all(read, settings.redactor)
+    read = mask_all(cassettes.read(settings.cassettes, name), settings.redactor)
     chosen = read.interactions if interaction_id is None else (_find(read, name, interaction_id),)
     if format == "json":
         output.write(report.show_json(read if interaction_id is None else chosen[0]))

@@ -6,7 +6,7 @@ import datetime
 import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cpproxy.core.cassette import CassetteOf
     from cpproxy.core.redaction.redacted import RedactedInteraction
     from cpproxy.files.drafts import Draft
+    from cpproxy.files.scanning import Hit, Spot
     from cpproxy.front.record import Recorder
     from cpproxy.front.upstream import Origin, Upstream
 
@@ -39,6 +40,7 @@ STALL_SECONDS = 120.0
 
 SAVE_SECONDS = 2.0
 _TOLD = 5  # hits of the scan that are named
+_UNSEEN = "unnamed"  # the role of what the scan alone has seen
 
 
 @click.command(cls=TakesCommand)
@@ -281,39 +283,59 @@ class _Session:
         """Makes the cassette, or leaves it aside because of a `problem`; where it is `judged`, the verdict's code."""
         from cpproxy.cli.proxy import conclude  # noqa: PLC0415 (as above)
 
-        with self._scanner:
-            if len(self.recording):
-                self._save_for_good(problem)
+        try:
+            with self._scanner:
+                if len(self.recording):
+                    self._save_for_good(problem)
+        except CpproxyError as error:
+            self._desk.end(str(error))  # what the scan has seen leaves the ledger, too
+            raise
         return conclude(self._desk, judged=judged, quiet=self._settings.verbosity < 0)
 
     def _save_for_good(self, problem: str) -> None:
         cassette = self.recording.cassette(problem)
-        self._look_through(cassette)
+        if hits := self._look_through(cassette):
+            self._refuse(hits)
         path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
         self._note(path, len(cassette.interactions), cassette.incomplete)
         if problem:
             kept = f"; {self._name} is as it was" if self._draft.previous else ""
             _say(f"the recording is incomplete, and is left in {path}{kept}")
 
-    def _look_through(self, cassette: "CassetteOf[RedactedInteraction]") -> None:
-        """A second pair of eyes: SecretError, and nothing is left of the recording, where a secret is seen in it."""
+    def _look_through(self, cassette: "CassetteOf[RedactedInteraction]") -> "tuple[Hit, ...]":
+        """A second pair of eyes. What it takes for a secret is known as one from now on."""
         from cpproxy.files.scanning.exemptions import read_exemptions  # noqa: PLC0415 (as above)
 
-        known = self._settings.redactor.known.values()
-        allowed = read_exemptions(self._settings.config.redact)
+        redactor = self._settings.redactor
+        exempt = read_exemptions(self._settings.config.redact)
+
+        def allowed(spot: "Spot") -> bool:
+            if exempt(spot):
+                return True
+            redactor.keep(spot.value, _UNSEEN)
+            return False
+
         try:
-            hits = self._scanner.scan(self._draft.spell(cassette), known, allowed)
+            return self._scanner.scan(self._draft.spell(cassette), redactor.known.values(), allowed)
         except CpproxyError:
             self._draft.discard()
             raise
-        if hits:
+
+    def _refuse(self, hits: "tuple[Hit, ...]") -> NoReturn:
+        """SecretError. What was recorded is left aside without what was seen, or not at all where that does not help."""
+        first = ", ".join(f"{hit.where} ({hit.rule})" for hit in hits[:_TOLD])
+        more = f", and {len(hits) - _TOLD} more" if len(hits) > _TOLD else ""
+        seen = f"a secret may stand in it at {first}{more}"
+        without = self.recording.cassette(seen)
+        if self._look_through(without):
             self._draft.discard()
-            first = ", ".join(f"{hit.where} ({hit.rule})" for hit in hits[:_TOLD])
-            more = f", and {len(hits) - _TOLD} more" if len(hits) > _TOLD else ""
-            raise SecretError(
-                f"what was recorded is not kept: a secret may stand in it at {first}{more}; name such places in "
-                "`secrets` of [redact] in the config, or in `not_secrets` if they are none, and record again"
-            )
+            kept = "it is not kept"
+        else:
+            kept = f"it is left, without what was seen, in {self._draft.save(without)}"
+        raise SecretError(
+            f"what was recorded is no cassette: {seen}; {kept}; name such places in `secrets` of [redact] in the "
+            "config, or in `not_secrets` if they are none, and record again"
+        )
 
     def _note(self, path: Path, interactions: int, incomplete: str) -> None:
         import hashlib  # noqa: PLC0415 (as above)

@@ -16,22 +16,27 @@ PUTS_NOTHING_IN = (
     "from cpproxy.core.redaction import exchanges; exchanges.edit = lambda interaction, editor: interaction"
 )
 FORGETS = "from cpproxy.core.redaction.known import Known; Known.find = lambda self, text, since=0: []"
+DRAFT = ".recording.json.recording"
 PROGRAM = "import sys; {bug}; from cpproxy.cli import main; sys.exit(main.run(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize(
-    ("bug", "kind", "wanted"),
+    ("bug", "kind", "wanted", "kept"),
     [
-        pytest.param(FINDS_NOTHING, "base62 key", ["named: member of an answer"], id="a name is not seen"),
-        pytest.param(FINDS_NOTHING, "GitHub token", ["anywhere: console"], id="a shape is not seen"),
+        pytest.param(FINDS_NOTHING, "base62 key", ["named: member of an answer"], True, id="a name is not seen"),
+        pytest.param(FINDS_NOTHING, "GitHub token", ["anywhere: console"], True, id="a shape is not seen"),
         pytest.param(
-            PUTS_NOTHING_IN, "base62 key", ["named: header", "named: member"], id="nothing is put in its place"
+            PUTS_NOTHING_IN, "base62 key", ["named: header", "named: member"], False, id="nothing is put in its place"
         ),
-        pytest.param(FORGETS, "password", ["anywhere: console", "named: Bearer"], id="what is known is forgotten"),
-        pytest.param(FORGETS, "password", ["encoded: base64 one byte in", "named: Bearer"], id="in base64, too"),
+        pytest.param(
+            FORGETS, "password", ["anywhere: console", "named: Bearer"], False, id="what is known is forgotten"
+        ),
+        pytest.param(FORGETS, "password", ["encoded: base64 one byte in", "named: Bearer"], False, id="in base64, too"),
     ],
 )
-def test_a_redactor_that_is_blind_makes_no_cassette(bug: str, kind: str, wanted: list[str], tmp_path: Path) -> None:
+def test_a_redactor_that_is_blind_makes_no_cassette(
+    bug: str, kind: str, wanted: list[str], kept: bool, tmp_path: Path
+) -> None:
     value = next(one for one in kinds.KINDS if one.name == kind).draw(Random(bug))
     every = {"named": places.NAMED, "anywhere": places.ANYWHERE, "encoded": places.ENCODED}
     chosen = [every[group][name] for group, _, name in (one.partition(": ") for one in wanted)]
@@ -41,10 +46,13 @@ def test_a_redactor_that_is_blind_makes_no_cassette(bug: str, kind: str, wanted:
         with running_program([sys.executable, "-c", PROGRAM.format(bug=bug), *arguments], cwd=tmp_path) as proxy:
             ask_all(proxy.url, plants, at_once=1)
             assert proxy.stop() == 4, proxy.describe()
-    assert "what was recorded is not kept: a secret may stand in it at $.interactions[" in proxy.stderr
+    assert "what was recorded is no cassette: a secret may stand in it at $.interactions[" in proxy.stderr
     assert len(proxy.stderr.strip().splitlines()) == 1
-    assert [name for name, _ in files(tmp_path / "cassettes")] == []
-    assert list(Search([("it", value)]).look("standard error", proxy.stderr.encode())) == []
+    assert [name for name, _ in files(tmp_path / "cassettes")] == ([DRAFT] if kept else [])
+    assert (f"it is left, without what was seen, in cassettes/{DRAFT};" in proxy.stderr) is kept
+    search = Search([("it", value)])
+    assert [hit for name, data in files(tmp_path) for hit in search.look(name, data)] == []
+    assert list(search.look("standard error", proxy.stderr.encode())) == []
 
 
 def test_a_cassette_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
@@ -58,5 +66,5 @@ def test_a_cassette_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
             with running_program([sys.executable, "-c", program, *arguments], cwd=tmp_path) as proxy:
                 ask_all(proxy.url, [asked], at_once=1)
                 assert proxy.stop() == code, proxy.describe()
-    assert [name for name, _ in files(tmp_path / "cassettes")] == ["recording.json"]
+    assert [name for name, _ in files(tmp_path / "cassettes")] == [DRAFT, "recording.json"]
     assert token not in (tmp_path / "cassettes" / "recording.json").read_text()
