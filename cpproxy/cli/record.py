@@ -322,7 +322,7 @@ class _Session:
             raise
 
     def _refuse(self, hits: "tuple[Hit, ...]") -> NoReturn:
-        """SecretError. What was recorded is left aside without what was seen, or not at all where that does not help."""
+        """SecretError. What was recorded is left aside without what was seen, or nowhere where that does not help."""
         first = ", ".join(f"{hit.where} ({hit.rule})" for hit in hits[:_TOLD])
         more = f", and {len(hits) - _TOLD} more" if len(hits) > _TOLD else ""
         seen = f"a secret may stand in it at {first}{more}"
