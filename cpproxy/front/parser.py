@@ -1,19 +1,26 @@
-"""Requests that aiohttp's fast parser refuses and clients send all the same: methods of their own, raw bytes in a path.
+"""What aiohttp's fast parser of requests cannot do: methods of their own, raw bytes in a path, and trailers.
 
 The fast parser knows a fixed list of methods and no byte above 0x7F in a target; aiohttp's other parser, which it keeps
 for where the fast one cannot be built, takes any token and any target, and is as strict about framing.
+
+The fast parser also keeps the last trailer (RFC 9110 section 6.5) of a body in chunks, and makes a header of it for the
+request that comes next. So none comes next: what follows such a body goes to a new parser.
 """
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.http_exceptions import BadHttpMethod, InvalidURLError
-from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
+from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy, RawRequestMessage
 from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestPayloadError
 
 if TYPE_CHECKING:
+    from aiohttp import StreamReader
     from aiohttp.web_protocol import RequestHandler
+
+type _Fed = tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes]
 
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\x00-\x20\x7f]+ HTTP/1\.[01]\r\n")
 
@@ -29,27 +36,25 @@ class _Tolerant(HttpRequestParserPy):
 class RequestParser:
     """A connection's parser: `fast` until a request comes that it refuses, from there on the tolerant one.
 
-    The members are those that aiohttp asks of its own parsers.
+    `final` is the body after which no request is taken any more: in one breath with a body in chunks came what follows,
+    and nobody can tell where that begins, nor whether a trailer went into it. The members are else those that aiohttp
+    asks of its own parsers.
     """
 
-    __slots__ = ("_limits", "_parser", "_protocol", "_tolerant")
+    __slots__ = ("_chunked", "_end", "_limits", "_parser", "_protocol", "_tolerant", "_waiting", "final")
 
     def __init__(self, protocol: "RequestHandler", fast: Any, limits: dict[str, Any]) -> None:  # noqa: ANN401
+        self.final: StreamReader | None = None
         self._protocol = protocol
-        self._parser = fast
         self._limits = limits
+        self._parser = fast
         self._tolerant = False
+        self._chunked: StreamReader | None = None
+        self._end = b""
+        self._waiting = 0
 
-    def feed_data(self, data: bytes) -> Any:  # noqa: ANN401 (aiohttp's own tuple)
-        """The messages that have come whole; raises what aiohttp does."""
-        try:
-            return self._parser.feed_data(data)
-        except (BadHttpMethod, InvalidURLError):
-            # Only what begins with a whole request line is tried again: then the fast parser was at a request's start.
-            if self._tolerant or not _REQUEST_LINE.match(data):
-                raise
-        self._tolerant = True
-        self._parser = _Tolerant(
+    def _make(self, kind: Any) -> Any:  # noqa: ANN401 (aiohttp's parsers have no type in common)
+        return kind(
             self._protocol,
             asyncio.get_running_loop(),
             payload_exception=RequestPayloadError,
@@ -57,7 +62,45 @@ class RequestParser:
             max_msg_queue_size=MAX_MSG_QUEUE_SIZE,
             **self._limits,
         )
-        return self._parser.feed_data(data)
+
+    def feed_data(self, data: bytes) -> "_Fed":
+        """The messages that have come whole; raises what aiohttp does."""
+        if self.final is not None:
+            return (), False, b""
+        if self._chunked is not None and self._chunked.is_eof():
+            self._parser, self._chunked = self._make(HttpRequestParser), None
+        fed = self._feed(data)
+        return fed if self._tolerant else self._end_after_chunks(fed, data)
+
+    def _feed(self, data: bytes) -> "_Fed":
+        try:
+            return cast("_Fed", self._parser.feed_data(data))
+        except (BadHttpMethod, InvalidURLError):
+            # Only what begins with a whole request line is tried again: then the fast parser was at a request's start.
+            if self._tolerant or not _REQUEST_LINE.match(data):
+                raise
+        self._tolerant = True
+        self._parser = self._make(_Tolerant)
+        return cast("_Fed", self._parser.feed_data(data))
+
+    def _end_after_chunks(self, fed: "_Fed", data: bytes) -> "_Fed":
+        """What the fast parser gave, up to a body in chunks; it is `final` unless nothing had come behind it."""
+        messages, upgraded, rest = fed
+        self._waiting += len(messages)
+        self._end = data[-4:] if len(data) >= 4 else (self._end + data)[-4:]
+        taken = 0
+        for message, content in messages:
+            if self._chunked is not None:
+                break
+            taken += 1
+            if message.chunked:
+                self._chunked = content
+        if self._chunked is None or not self._chunked.is_eof():
+            return fed
+        # The beginning of a request does not end with an empty line, and a parser that has no room stops behind a body.
+        if taken < len(messages) or self._end != b"\r\n\r\n" or self._waiting >= MAX_MSG_QUEUE_SIZE:
+            self.final = self._chunked
+        return messages[:taken], upgraded, rest
 
     def feed_eof(self) -> Any:  # noqa: ANN401 (aiohttp's own message)
         """The connection has ended."""
@@ -69,6 +112,7 @@ class RequestParser:
 
     def message_consumed(self) -> None:
         """A request was taken out of the queue."""
+        self._waiting -= 1
         self._parser.message_consumed()
 
     def set_upgraded(self, value: bool) -> None:  # noqa: FBT001 (aiohttp calls it)

@@ -45,6 +45,7 @@ STATE = "stub-state"
 _LOG = logging.getLogger("cpproxy.front")
 _MAX_FIELD = 256 * 1024
 _MAX_HEADERS = 1000
+_BUFFER = 256 * 1024  # bytes of a body that wait for who reads it
 _MALFORMED = {  # the special before the general
     LineTooLong: f"the request line or a header is longer than {_MAX_FIELD} bytes",
     BadHttpMethod: "it does not begin with a method, as HTTP without TLS does",
@@ -143,6 +144,11 @@ class _Connection(RequestHandler):
         """Lets any method and any target pass."""
         self._parser = cast("Any", RequestParser(self, self._parser, limits))
 
+    @property
+    def final(self) -> StreamReader | None:
+        """The body after which the connection takes no other request."""
+        return None if self._parser is None else cast("RequestParser", self._parser).final
+
     def data_received(self, data: bytes) -> None:
         """Takes what came; a body whose framing broke ends with RequestPayloadError, and not never."""
         super().data_received(data)
@@ -150,6 +156,11 @@ class _Connection(RequestHandler):
         if exchange is not None and self._messages and not exchange.content.is_eof():
             # Another message cannot be there before the body's end, but for aiohttp's own word that the parser failed.
             exchange._cancel(RequestPayloadError("broken framing"))  # noqa: SLF001
+        if (final := self.final) is not None:
+            if exchange is not None and exchange.content is final:
+                exchange.keep_alive = False
+            elif not any(content is final for _, content in self._messages):
+                self.close()  # it was answered before it had come whole
 
     def handle_error(
         self, request: object, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -172,13 +183,14 @@ class _Server(web.Server):
             "access_log": None,
             "logger": _LOG,
             "auto_decompress": False,
+            "read_bufsize": _BUFFER,
             **self._limits,
         }
 
     def __call__(self) -> RequestHandler:
         connection = _Connection(self, loop=self._loop, **self._settings)
         connection.front = self._front
-        connection.use_any(self._limits)
+        connection.use_any({"limit": _BUFFER, **self._limits})
         return connection
 
 
@@ -258,7 +270,11 @@ class Front:
         task: "asyncio.Task[None]",
     ) -> Exchange:
         """The exchange for a request whose head has been read."""
-        return Exchange(self, message, content, protocol, writer, task, cast("_Connection", protocol).client)
+        connection = cast("_Connection", protocol)
+        exchange = Exchange(self, message, content, protocol, writer, task, connection.client)
+        if connection.final is content and message.chunked:
+            exchange.keep_alive = False
+        return exchange
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
@@ -334,7 +350,7 @@ class Front:
         response = await self._admin.answer(exchange, path)
         await response.prepare(exchange.http)
         await response.write_eof()
-        return _STAYS if response.keep_alive else _CLOSES
+        return _STAYS if response.keep_alive and exchange.keep_alive else _CLOSES
 
     async def _send_off(self, exchange: Exchange) -> None:
         """Ends a call whose session is being closed, and which was to be cancelled for that."""
