@@ -358,7 +358,7 @@ def test_a_device_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leads out of"):
         cassettes.read(tmp_path, "a")
     with pytest.raises(CassetteError, match="expected a file, found a device"):
-        cassettes._open(Path("/dev/zero"), "zero", tmp_path)
+        cassettes._check(Path("/dev/zero").stat(), "zero")
 
 
 def test_a_missing_cassette_names_the_nearest(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 import contextlib
 import http.server
 import json
+import os
 import signal
 import stat
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -302,7 +303,72 @@ def test_what_was_recorded_replays_without_the_upstream(tmp_path: Path) -> None:
 
 def test_a_cassette_that_cannot_be_saved_ends_the_run(upstream: str, tmp_path: Path) -> None:
     with recording(upstream, tmp_path) as proxy:
-        (tmp_path / "cassettes/.recording.json.recording").mkdir()
+        (tmp_path / "cassettes").rename(tmp_path / "moved")
+        (tmp_path / "cassettes").touch()
         get(f"{proxy.url}/x")
         assert proxy.wait() == 3
         assert "cassettes/.recording.json.recording: $: expected a file that can be written" in proxy.stderr
+
+
+# What stands where a recording is to be: seen at the start, or the recording is kept beside it.
+
+IN_THE_WAY = {
+    "a folder": ("recording.json", Path.mkdir, "recording.json: $: expected a file, found a folder"),
+    "a pipe": ("recording.json", os.mkfifo, "recording.json: $: expected a file, found a named pipe"),
+    "a folder for a draft": (
+        ".recording.json.recording",
+        Path.mkdir,
+        ".recording.json.recording: $: expected a recorder's draft, found a folder",
+    ),
+    "a link for a draft": (
+        ".recording.json.recording",
+        lambda path: path.symlink_to("/etc/passwd"),
+        ".recording.json.recording: $: expected a recorder's draft, found a link",
+    ),
+    "a folder for a lock": (
+        ".recording.json.lock",
+        Path.mkdir,
+        ".recording.json.lock: $: expected a recorder's lock, found a folder",
+    ),
+    "a link for a lock": (
+        ".recording.json.lock",
+        lambda path: path.symlink_to(path.parent.parent / "made"),
+        ".recording.json.lock: $: expected a recorder's lock, found a link",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "make", "expected"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_what_stands_in_the_way_of_a_recording_is_seen_before_it_begins(
+    name: str, make: Callable[[Path], None], expected: str, upstream: str, tmp_path: Path
+) -> None:
+    (tmp_path / "cassettes").mkdir()
+    make(tmp_path / "cassettes" / name)
+    done = finish(["record", "--upstream", upstream, "--", "touch", "begun"], cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (3, f"cpproxy: error: cassettes/{expected}\n")
+    assert not (tmp_path / "begun").exists()
+    assert not (tmp_path / "made").exists()
+    assert [path.name for path in (tmp_path / "cassettes").iterdir()] == [name]
+
+
+def test_a_recording_whose_name_was_taken_by_a_folder_is_kept_beside_it(upstream: str, tmp_path: Path) -> None:
+    script = f"{CURL} && mkdir cassettes/recording.json cassettes/.recording.json.recording"
+    done = finish(["record", "--upstream", upstream, "--", "sh", "-c", script], cwd=tmp_path)
+    assert done.returncode == 3
+    draft = "cassettes/.recording.json.recording.1"
+    told = done.stderr.splitlines(keepends=True)[1]
+    assert told.startswith("cpproxy: error: cassettes/recording.json: $: expected a file that can be written: ")
+    assert told.endswith(f"; the recording is left in {draft}: move it to where it can stay\n")
+    kept = json.loads((tmp_path / draft).read_text())
+    assert [one["request"]["target"] for one in kept["interactions"]] == ["/x"]
+    assert kept["incomplete"] == "it could not be saved as recording"
+    assert stat.S_IMODE((tmp_path / draft).stat().st_mode) == 0o600
+
+
+def test_a_recording_whose_folder_was_made_a_link_stays_within(upstream: str, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    script = f"{CURL} && mv cassettes/in cassettes/was && ln -s ../outside cassettes/in"
+    done = finish(["record", "--upstream", upstream, "--cassette", "in/x", "--", "sh", "-c", script], cwd=tmp_path)
+    assert done.returncode == 2
+    assert "leads out of cassettes" in done.stderr
+    assert list((tmp_path / "outside").iterdir()) == []

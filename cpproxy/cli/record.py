@@ -297,7 +297,7 @@ class _Session:
         if hits := self._look_through(cassette):
             self._refuse(hits)
         path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
-        self._note(path, len(cassette.interactions), cassette.incomplete)
+        self._note(len(cassette.interactions), cassette.incomplete)
         if problem:
             kept = f"; {self._name} is as it was" if self._draft.previous else ""
             _say(f"the recording is incomplete, and is left in {path}{kept}")
@@ -337,13 +337,10 @@ class _Session:
             "config, or in `not_secrets` if they are none, and record again"
         )
 
-    def _note(self, path: Path, interactions: int, incomplete: str) -> None:
-        import hashlib  # noqa: PLC0415 (as above)
+    def _note(self, interactions: int, incomplete: str) -> None:
+        from cpproxy.core.runs import CassetteSaved  # noqa: PLC0415 (as above)
 
-        from cpproxy.core.runs import CassetteSaved  # noqa: PLC0415
-
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self._desk.note(CassetteSaved(time.time(), self._name, interactions, digest, incomplete))
+        self._desk.note(CassetteSaved(time.time(), self._name, interactions, self._draft.sha256, incomplete))
 
 
 def _say(message: str) -> None:

@@ -5,6 +5,7 @@ both directions: what cannot be read again is not written.
 """
 
 import codecs
+import contextlib
 import difflib
 import hashlib
 import os
@@ -25,6 +26,8 @@ from cpproxy.core import validity
 from cpproxy.core.cassette import Cassette, CassetteOf, Interaction
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.errors import CassetteError, UsageError
+from cpproxy.files import fence
+from cpproxy.files.fence import Spot
 
 SUFFIX = ".json"
 SIZE_LIMIT = 512 * 1024 * 1024
@@ -33,6 +36,7 @@ SIZE_LIMIT = 512 * 1024 * 1024
 _PART_LIMIT = 200  # bytes of a name between slashes; file systems take 255, and a temporary file's is longer
 _UNFIT = re.compile(r"[\s\"'\\\x00-\x1f\x7f\ud800-\udfff]")  # `find | xargs sha256sum` would trip over them
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc")  # letters and symbols that show nothing
 _LIKE_SLASHES = frozenset(
     "\u2044\u2215\u2216\u29f5\u29f8\u29f9\u2571\u2572\u1735\u3033\u30ce\u4e36\u4e3f\u05f3\u2027\u00b7"
 )
@@ -47,6 +51,7 @@ _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a link",
 }
 _EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  -\n"  # of a folder without cassettes
 
@@ -102,7 +107,8 @@ def names(folder: Path) -> tuple[str, ...]:
     """
     found: list[bytes] = []
     try:
-        for parent, folders, files in os.walk(os.fsencode(folder), onerror=_raise):
+        # By its descriptor: a folder that becomes a link meanwhile is not entered.
+        for parent, folders, files, _ in os.fwalk(os.path.join(os.fsencode(folder), b"."), onerror=_raise):  # noqa: PTH118 - as below
             below = os.path.relpath(parent, os.fsencode(folder))
             found.extend(
                 os.path.normpath(os.path.join(below, entry))  # noqa: PTH118 - paths are bytes here
@@ -131,13 +137,34 @@ def choose(folder: Path, chosen: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 
 def locate(folder: Path, name: str) -> Path:
-    """The file of the cassette of that name, which need not exist. UsageError for a name that leaves the folder."""
+    """Where the cassette of that name would be, to be told and not to be opened. UsageError for what is no name."""
     if fault := _find_fault(name):
         raise UsageError(f"cassette {name!a}: expected a name that {fault}, such as harness/boot")
-    path = folder / f"{name}{SUFFIX}"
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise UsageError(f"cassette {name}: {_show(path)} leads out of {_show(folder)}: put the file itself there")
-    return path
+    return folder / f"{name}{SUFFIX}"
+
+
+@contextlib.contextmanager
+def reach(folder: Path, name: str, *, make: bool = False) -> Iterator[Spot]:
+    """The place of a cassette's file, to write it or what lies beside it; with `make` its folders are made.
+
+    UsageError for what is no name, and where a link leads out of the folder; OSError where there is no way to it.
+    """
+    locate(folder, name)
+    path = f"{name}{SUFFIX}"
+    with _kept_within(folder, name):
+        with fence.reach(folder, path, follow=True, make=make):
+            pass  # what is replaced is the link itself, but one that leads out is somebody's mistake
+        with fence.reach(folder, path, make=make) as spot:
+            yield spot
+
+
+@contextlib.contextmanager
+def _kept_within(folder: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except fence.OutsideError:
+        where = _show(folder / f"{name}{SUFFIX}")
+        raise UsageError(f"cassette {name}: {where} leads out of {_show(folder)}: put the file itself there") from None
 
 
 def load(folder: Path, name: str) -> Loaded:
@@ -145,9 +172,8 @@ def load(folder: Path, name: str) -> Loaded:
 
     CassetteError says file, path and what was expected; UsageError is for a name that leaves the folder.
     """
-    path = locate(folder, name)
-    where = _show(path)
-    data = _read(path, where, folder)
+    where = _show(locate(folder, name))
+    data = _read(folder, name)
     head = _decode(data, where)
     if problem := validity.check_head(head):
         raise CassetteError(where, f"${problem.path}", problem.expected)
@@ -172,9 +198,8 @@ def read(folder: Path, name: str) -> Cassette:
 
 def read_text(folder: Path, name: str) -> str:
     """The file as it stands. Raises as `load` does, but does not look whether it is a cassette."""
-    path = locate(folder, name)
-    where = _show(path)
-    data = _read(path, where, folder)
+    where = _show(locate(folder, name))
+    data = _read(folder, name)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -195,32 +220,27 @@ def render(interaction: RedactedInteraction) -> Rendered:
 
 
 def write(
-    folder: Path,
-    name: str,
-    cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw],
-    *,
-    into: Path | None = None,
+    folder: Path, name: str, cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw]
 ) -> Path:
-    """Replace the cassette of that name by this one, whole or not at all, and give its file; or the file `into`.
+    """Replace the cassette of that name by this one, whole or not at all, and give its file.
 
-    Interactions may have been rendered before, so that a recorder renders each once, or be as `load` gave them. A
-    cassette may be read by whom its folder lets read it; the file `into` is for its owner alone.
+    Interactions may have been rendered before, so that a recorder renders each once, or be as `load` gave them. It may
+    be read by whom its folder lets read it.
     CassetteError if the file cannot be written, or could not be read again.
     """
-    path = into or locate(folder, name)
-    if problem := validity.check_head(cassette):
-        raise CassetteError(_show(path), f"${problem.path}", problem.expected)
+    path = locate(folder, name)
+    data = assemble(cassette, _show(path))
     try:
-        _replace(path, assemble(cassette), private=into is not None)
+        with reach(folder, name, make=True) as spot:
+            replace(spot, data, private=False)
     except OSError as error:
-        raise CassetteError(_show(path), "$", f"expected a file that can be written: {error.strerror}") from None
+        raise CassetteError(_show(path), "$", f"expected a file that can be written: {error.strerror}") from error
     return path
 
 
 def file_digest(folder: Path, name: str) -> str:
     """The SHA-256 of a cassette's file, in hex. Raises as `load` does, but does not look into the file."""
-    path = locate(folder, name)
-    with _open(path, _show(path), folder) as file:
+    with _open(folder, name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -236,8 +256,10 @@ def combine_digests(digests: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256((lines or _EMPTY).encode()).hexdigest()
 
 
-def assemble(cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw]) -> bytes:
-    """The bytes of a cassette's file."""
+def assemble(cassette: CassetteOf[RedactedInteraction] | CassetteOf[Rendered] | CassetteOf[Raw], where: str) -> bytes:
+    """The bytes of a cassette's file, `where`. CassetteError if it could not be read again."""
+    if problem := validity.check_head(cassette):
+        raise CassetteError(where, f"${problem.path}", problem.expected)
     members: dict[str, object] = {"cpproxy": cassette.cpproxy, "recorded": cassette.recorded}
     for member in ("incomplete", "identities", "not_identities", "placeholders"):
         if value := getattr(cassette, member):
@@ -270,56 +292,67 @@ def _join(found: re.Match[bytes]) -> bytes:
     return line if len(elements) == 2 or len(line) <= _LINE else found[0]
 
 
-def _replace(path: Path, data: bytes, *, private: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+def replace(spot: Spot, data: bytes, *, private: bool) -> None:
+    """Puts these bytes in the place of the file there, whole or not at all; OSError when that cannot be done.
+
+    A file that is `private` is for its owner alone; another has the mode of the one that it replaces.
+    """
+    temporary = spot.beside(f".{spot.name}.{secrets.token_hex(4)}.tmp")
     try:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
-        )
+        descriptor = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
         with os.fdopen(descriptor, "wb") as file:
-            if not private and path.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            before = None if private else spot.status()
+            if before is not None and stat.S_ISREG(before.st_mode):
+                os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.move(spot.name)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        temporary.remove()
         raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    spot.keep()
 
 
-def _open(path: Path, where: str, folder: Path) -> BufferedReader:
-    """The file, opened for reading: a regular one, of a size that can be read."""
+def _open(folder: Path, name: str) -> BufferedReader:
+    """A cassette's file, opened for reading: a regular one, of a size that can be read."""
+    path = locate(folder, name)
+    where = _show(path)
     try:
-        # Without O_NONBLOCK a named pipe would make us wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with _kept_within(folder, name), fence.reach(folder, f"{name}{SUFFIX}", follow=True) as spot:
+            # Without O_NONBLOCK a named pipe would make us wait for its writer.
+            descriptor = spot.open(os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         raise CassetteError(where, "$", _describe_missing(path, folder)) from None
     except OSError as error:
         raise CassetteError(where, "$", f"expected a file that can be read: {error.strerror}") from None
-    status = os.fstat(descriptor)
-    problem = ""
-    if not stat.S_ISREG(status.st_mode):
-        problem = f"expected a file, found {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}"
-    elif status.st_size > SIZE_LIMIT:
-        problem = f"expected a file of at most {SIZE_LIMIT} bytes, found {status.st_size}"
-    if problem:
+    try:
+        _check(os.fstat(descriptor), where)
+    except CassetteError:
         os.close(descriptor)
-        raise CassetteError(where, "$", problem)
+        raise
     return os.fdopen(descriptor, "rb")
 
 
-def _read(path: Path, where: str, folder: Path) -> bytes:
-    with _open(path, where, folder) as file:
+def _check(status: os.stat_result, where: str) -> None:
+    """CassetteError for what is no file, or a file that is too large to be read."""
+    if not stat.S_ISREG(status.st_mode):
+        raise CassetteError(where, "$", f"expected a file, found {describe(status)}")
+    if status.st_size > SIZE_LIMIT:
+        raise CassetteError(where, "$", f"expected a file of at most {SIZE_LIMIT} bytes, found {status.st_size}")
+
+
+def describe(status: os.stat_result) -> str:
+    """What stands where a file was expected."""
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+
+
+def _read(folder: Path, name: str) -> bytes:
+    with _open(folder, name) as file:
         try:
             return file.read()
         except OSError as error:
+            where = _show(locate(folder, name))
             raise CassetteError(where, "$", f"expected a file that can be read: {error.strerror}") from None
 
 
@@ -404,7 +437,7 @@ def _find_fault(name: str) -> str | None:
 def _is_deceptive(name: str) -> bool:
     """Whether a name holds what is shown as something else: wide dots, fraction slashes, marks of direction."""
     return unicodedata.normalize("NFKC", name) != name or any(
-        unicodedata.category(one) in _INVISIBLE or one in _LIKE_SLASHES for one in name
+        unicodedata.category(one) in _INVISIBLE or one in _LIKE_SLASHES or one in _BLANK for one in name
     )
 
 

@@ -7,8 +7,11 @@ came to a bad end, is never written over.
 
 import contextlib
 import fcntl
+import hashlib
 import itertools
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +22,7 @@ from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.errors import CassetteError, UsageError
 from cpproxy.files import cassettes
 from cpproxy.files.cassettes import Rendered
+from cpproxy.files.fence import Spot
 
 UNDER_WAY = "the recording has not come to its end"
 
@@ -26,7 +30,8 @@ UNDER_WAY = "the recording has not come to its end"
 class Draft:
     """One recorder's hold on one cassette. `previous` is what the cassette was before, or None.
 
-    `left` is a draft that an earlier recorder had left beside it, moved out of the way, or None.
+    `left` is a draft that an earlier recorder had left beside it, moved out of the way, or None. `sha256` is the digest
+    of what was written last, in hex.
     """
 
     def __init__(self, folder: Path, name: str, lock: int) -> None:
@@ -35,47 +40,70 @@ class Draft:
         self._lock = lock
         self._path = cassettes.locate(folder, name)
         self._rendered: dict[str, tuple[RedactedInteraction, Rendered]] = {}
-        self.previous = cassettes.read(folder, name) if os.path.lexists(self._path) else None
-        self._file = _beside(self._path, "recording")
-        self.left = _set_aside(self._file)
+        self.sha256 = ""
+        with _explained(self._path), cassettes.reach(folder, name) as spot:
+            _check_replaceable(self._path, spot)
+            self.previous = cassettes.read(folder, name) if spot.status() else None
+            self._file = _ending(spot.name, "recording")
+            left = _set_aside(spot.beside(self._file), self._path)
+        self.left = self._path.with_name(left) if left else None
 
     @classmethod
     def open(cls, folder: Path, name: str) -> Self:
         """Takes the cassette for this process.
 
         UsageError when another one records into it, or for a name that leaves the folder; CassetteError when what is
-        there is no cassette, or the folder cannot be written.
+        there is no cassette or cannot be replaced, or the folder cannot be written.
         """
-        path = cassettes.locate(folder, name)
-        lock = _take_lock(_beside(path, "lock"), name)
+        lock = _take_lock(folder, name)
         try:
             return cls(folder, name, lock)
         except BaseException:
-            _release(_beside(path, "lock"), lock)
+            _release(folder, name, lock)
             raise
 
     def save(self, cassette: CassetteOf[RedactedInteraction]) -> Path:
         """Writes what there is so far, whole or not at all, and gives the file. CassetteError when it cannot."""
         marked = structs.replace(cassette, incomplete=cassette.incomplete or UNDER_WAY)
-        return cassettes.write(self._folder, self._name, self._render(marked), into=self._file)
+        data = self.spell(marked)
+        with _explained(self._path.with_name(self._file)), cassettes.reach(self._folder, self._name, make=True) as spot:
+            status = spot.beside(self._file).status()
+            if status is not None and stat.S_ISDIR(status.st_mode):  # somebody made one there meanwhile
+                self._file = next(_free(spot.beside(self._file)))
+            cassettes.replace(spot.beside(self._file), data, private=True)
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        return self._path.with_name(self._file)
 
     def publish(self, cassette: CassetteOf[RedactedInteraction]) -> Path:
-        """Makes it the cassette of its name, and gives the file. CassetteError when that cannot be done."""
-        path = cassettes.write(self._folder, self._name, self._render(cassette))
-        self._file.unlink(missing_ok=True)
-        return path
+        """Makes it the cassette of its name, and gives the file.
+
+        CassetteError when that cannot be done; it says where the recording is kept then.
+        """
+        data = self.spell(cassette)
+        try:
+            with _explained(self._path), cassettes.reach(self._folder, self._name, make=True) as spot:
+                cassettes.replace(spot, data, private=False)
+        except (CassetteError, UsageError) as error:
+            kept = self.save(structs.replace(cassette, incomplete=f"it could not be saved as {self._name}"))
+            raise CassetteError(
+                str(self._path), "$", f"{_reason(error)}; the recording is left in {kept}: move it to where it can stay"
+            ) from error
+        self.discard()
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        return self._path
 
     def spell(self, cassette: CassetteOf[RedactedInteraction]) -> bytes:
         """The bytes that a file of this cassette would hold."""
-        return cassettes.assemble(self._render(cassette))
+        return cassettes.assemble(self._render(cassette), str(self._path))
 
     def discard(self) -> None:
         """Leaves nothing of what was recorded."""
-        self._file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, UsageError), cassettes.reach(self._folder, self._name) as spot:
+            spot.beside(self._file).remove()
 
     def close(self) -> None:
         """Lets others record into the cassette."""
-        _release(_beside(self._path, "lock"), self._lock)
+        _release(self._folder, self._name, self._lock)
 
     def _render(self, cassette: CassetteOf[RedactedInteraction]) -> CassetteOf[Rendered]:
         pieces = []
@@ -94,27 +122,71 @@ class Draft:
         )
 
 
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(f".{path.name}.{ending}")
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CassetteError(str(path), "$", f"expected a file that can be written: {error.strerror}") from error
 
 
-def _set_aside(draft: Path) -> Path | None:
-    if not draft.exists():
-        return None
-    for number in itertools.count(1):
-        aside = draft.with_name(f"{draft.name}.{number}")
+def _reason(error: CassetteError | UsageError) -> str:
+    return error.expected if isinstance(error, CassetteError) else str(error)
+
+
+def _ending(name: str, ending: str) -> str:
+    return f".{name}.{ending}"
+
+
+def _check_replaceable(path: Path, spot: Spot) -> None:
+    """CassetteError for what stands where the cassette is to be, and could not be replaced by it when all is done."""
+    status = spot.status()
+    if status is None or stat.S_ISLNK(status.st_mode):
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise CassetteError(str(path), "$", f"expected a file, found {cassettes.describe(status)}")
+    folder = os.fstat(spot.folder)
+    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in {0, status.st_uid, folder.st_uid}:
+        raise CassetteError(str(path), "$", "expected a file that can be replaced: it is another user's (mode +t)")
+
+
+def _free(draft: Spot) -> Iterator[str]:
+    """Names beside a draft's that nothing has yet."""
+    return (
+        name for name in (f"{draft.name}.{number}" for number in itertools.count(1)) if not draft.beside(name).status()
+    )
+
+
+def _set_aside(draft: Spot, path: Path) -> str:
+    """The new name of a draft that was left, if there is one. CassetteError for what stands in its way and is none."""
+    status = draft.status()
+    if status is None:
+        return ""
+    if not stat.S_ISREG(status.st_mode):
+        raise CassetteError(
+            str(path.with_name(draft.name)), "$", f"expected a recorder's draft, found {cassettes.describe(status)}"
+        )
+    for aside in _free(draft):
         with contextlib.suppress(FileExistsError):
-            os.link(draft, aside)
-            draft.unlink()
+            draft.link(aside)
+            draft.remove()
             return aside
-    return None
+    return ""
 
 
-def _take_lock(path: Path, name: str) -> int:
+def _take_lock(folder: Path, name: str) -> int:
+    path = cassettes.locate(folder, name)
     while True:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with cassettes.reach(folder, name, make=True) as spot:
+                place = spot.beside(_ending(spot.name, "lock"))
+                status = place.status()
+                if status is not None and not stat.S_ISREG(status.st_mode):
+                    found = cassettes.describe(status)
+                    raise CassetteError(
+                        str(path.with_name(place.name)), "$", f"expected a recorder's lock, found {found}"
+                    )
+                lock = place.open(os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise CassetteError(str(path.parent), "$", f"expected a folder to record into: {error.strerror}") from None
         try:
@@ -124,12 +196,21 @@ def _take_lock(path: Path, name: str) -> int:
             raise UsageError(
                 f"cassette {name}: another recorder is at work on it; wait for its end, or choose another --cassette"
             ) from None
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock), path.stat()):
-                return lock
+        if _is_there(folder, name, lock):
+            return lock
         os.close(lock)  # its holder removed it between our opening and our locking it
 
 
-def _release(path: Path, lock: int) -> None:
-    path.unlink(missing_ok=True)
+def _is_there(folder: Path, name: str, lock: int) -> bool:
+    """Whether the lock is still the one of that name."""
+    with contextlib.suppress(OSError), cassettes.reach(folder, name) as spot:
+        status = spot.beside(_ending(spot.name, "lock")).status()
+        return status is not None and os.path.samestat(os.fstat(lock), status)
+    return False
+
+
+def _release(folder: Path, name: str, lock: int) -> None:
+    if _is_there(folder, name, lock):
+        with contextlib.suppress(OSError, UsageError), cassettes.reach(folder, name) as spot:
+            spot.beside(_ending(spot.name, "lock")).remove()
     os.close(lock)
