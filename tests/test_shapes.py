@@ -129,6 +129,21 @@ def test_a_shape_is_known_wherever_it_stands(kind: str, place: str) -> None:
     assert finds[0].reason is Reason.SHAPED
 
 
+@pytest.mark.parametrize("kind", TOKENS)
+def test_the_byte_that_tells_a_tokens_length_hides_none(kind: str) -> None:
+    token = TOKENS[kind]()
+    length = chr(len(token)) if len(token) < 128 else chr(128 + len(token) % 128) + chr(len(token) // 128)
+    finds = FINDER.find_in_text(f"\n{length}{token}*\x03abc")
+    assert any(token in find.value and find.reason is Reason.SHAPED for find in finds)
+
+
+@pytest.mark.parametrize("before", ["8", "k", "A"])
+def test_what_begins_as_no_word_does_is_known_behind_a_letter(before: str) -> None:
+    for token in (f"sk-proj-{draw(120, URLSAFE)}", f"sk-{draw(20)}T3BlbkFJ{draw(20)}", f"gsk_{draw(52)}"):
+        (find,) = FINDER.find_in_text(f"x {before}{token}")
+        assert (find.value, find.reason) == (token, Reason.SHAPED)
+
+
 @pytest.mark.parametrize(
     "token",
     ["T0ABCDEF1/B0ABCDEF2/3fJk29QmZx81LpWv7TnB0q1a", "123456789012345678/" + "aB3_" * 17],
@@ -234,6 +249,7 @@ def test_a_key_of_putty() -> None:
         CERTIFICATE.replace("CERTIFICATE", "PUBLIC KEY"),
         json.dumps({"ca": CERTIFICATE}),
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl bob@example.com",
+        "task-proj-2cb66397-abda-4b62-9b81-dc34bc7d1037 and disk-admin-of-the-machine-that-holds-all-of-them",
         "the-task-sk-1 of disk-and-mask-abcdefghijk",
         "sk-learn-is-a-library-of-many-things",
         "SKIP ASIA-PACIFIC-SOUTHEAST ASIAPACIFICREGION",

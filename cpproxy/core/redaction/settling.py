@@ -33,7 +33,8 @@ class Find(NamedTuple):
 def settle(text: str, finds: list[Find], neutral: list[Span]) -> list[Find]:
     """The finds in order, none over another: of two the surer stays whole, then the wider, then the one of less depth.
 
-    What of the other is beside it stays as a find of its own, so that no part of a secret is left.
+    What of the other is beside it stays as a find of its own, so that no part of a secret is left; but not a letter or
+    two of a token that nothing names, since they say nothing.
     """
     if len(finds) == 1 and not neutral:
         return finds if finds[0].start < finds[0].end else []
@@ -43,7 +44,7 @@ def settle(text: str, finds: list[Find], neutral: list[Span]) -> list[Find]:
         for start, end in _free(find.start, find.end, starts, ends):
             if (start, end) == (find.start, find.end):
                 settled.append(find)
-            elif any(one.isalnum() for one in read(text[start:end]).text):
+            elif sum(one.isalnum() for one in read(text[start:end]).text) > (2 if find.reason is Reason.RANDOM else 0):
                 settled.append(find._replace(start=start, end=end, value=text[start:end]))
             else:
                 continue

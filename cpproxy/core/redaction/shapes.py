@@ -31,7 +31,8 @@ class Shaped(NamedTuple):
 class Shape:
     """One shape; `apart` if no letter or digit may stand before it; `check` looks at what fits.
 
-    A beginning stands in the shape at one of the places `back`.
+    A beginning stands in the shape at one of the places `back`. What tells a length, as the byte before a string does
+    in Protocol Buffers, CBOR and MessagePack, may be a letter.
     """
 
     role: str
@@ -45,16 +46,25 @@ class Shape:
         """The secret of this shape whose beginning stands at a place, or up to where there is none."""
         for back in self.back:
             start = at - back
-            if start < 0 or (self.apart and start and text[start - 1] in _ALNUM):
+            if start < 0:
+                continue
+            if self.apart and start and text[start - 1] in _ALNUM:
+                end = start + ord(text[start - 1])
+                measured = self.pattern.match(text, start, end)
+                if measured and measured.end() == end and self.check(measured[0]):
+                    return Shaped(*self._span(measured), self.role)
                 continue
             found = self.pattern.match(text, start, start + _REACH)
             if found and found.end() == start + _REACH:
                 found = self.pattern.match(text, start)
             if found and found.end() > at:
                 if self.check(found[0][:_REACH]):
-                    return Shaped(*found.span("secret" if "secret" in self.pattern.groupindex else 0), self.role)
+                    return Shaped(*self._span(found), self.role)
                 return found.end()
         return at
+
+    def _span(self, found: re.Match[str]) -> tuple[int, int]:
+        return found.span("secret" if "secret" in self.pattern.groupindex else 0)
 
 
 def _shape(
@@ -89,20 +99,17 @@ _W = r"[A-Za-z0-9]"
 _U = r"[A-Za-z0-9_-]"
 _END = r"(?![A-Za-z0-9])"
 
-_PART = r"[A-Za-z0-9_-]"
-
 SHAPES = (
     # Tokens of standards: JWS and JWE in compact form (RFC 7515, 7516), and PASETO.
     _shape(
         "jwt",
         "eyj eya ewo",
-        rf"(?<![A-Za-z0-9_-])[eE][yYwW]{_PART}{{8,}}\.{_PART}*+\.{_PART}*+(?:\.{_PART}*+\.{_PART}*+)?=*",
-        apart=False,
+        rf"[eE][yYwW]{_U}{{8,}}\.{_U}*+\.{_U}*+(?:\.{_U}*+\.{_U}*+)?=*",
     ),
     _shape(
         "paseto",
         "v1.local. v1.public. v2.local. v2.public. v3.local. v3.public. v4.local. v4.public.",
-        rf"[vV]\d\.(?:local|public)\.{_PART}{{16,}}(?:\.{_PART}+)?",
+        rf"[vV]\d\.(?:local|public)\.{_U}{{16,}}(?:\.{_U}+)?",
     ),
     # Keys in text form.
     _shape("age-key", "age-secret-key-1", rf"(?i:AGE-SECRET-KEY-1){_W}{{20,}}", apart=False),
@@ -233,13 +240,26 @@ SHAPES = (
     _shape("postman-key", "pmak-", rf"PMAK-{_U}{{30,}}", apart=False),
     # Models.
     _shape("anthropic-key", "sk-ant-", rf"sk-ant-{_U}{{16,}}", apart=False),
-    _shape("openai-key", "sk-", r"sk-(?!ant-)[A-Za-z0-9_-]{16,}", check=_tail_mixed),
-    _shape("huggingface-token", "hf_ api_org_", rf"(?:hf|api_org)_{_W}{{24,}}"),
-    _shape("groq-key", "gsk_", rf"gsk_{_W}{{24,}}"),
-    _shape("xai-key", "xai-", rf"xai-{_W}{{40,}}"),
+    _shape(
+        "openai-key",
+        "sk-proj- sk-svcacct- sk-admin- sk-none- sk-or-v1-",
+        r"sk-(?:proj|svcacct|admin|None|or-v1)-[A-Za-z0-9_-]{40,}",
+        apart=False,
+        check=_tail_mixed,
+    ),
+    _shape("openai-key", "t3blbkfj", rf"sk-{_W}{{20}}T3BlbkFJ{_W}{{20}}", apart=False, back=(23,)),
+    _shape(
+        "openai-key",
+        "sk-",
+        r"sk-(?!ant-|(?:proj|svcacct|admin|None|or-v1)-[A-Za-z0-9_-]{40})[A-Za-z0-9_-]{16,}",
+        check=_tail_mixed,
+    ),
+    _shape("huggingface-token", "hf_ api_org_", rf"(?:hf|api_org)_{_W}{{24,}}", apart=False, check=_tail_mixed),
+    _shape("groq-key", "gsk_", rf"gsk_{_W}{{24,}}", apart=False, check=_tail_mixed),
+    _shape("xai-key", "xai-", rf"xai-{_W}{{40,}}", apart=False, check=_tail_mixed),
     _shape("replicate-token", "r8_", rf"r8_{_W}{{30,}}"),
-    _shape("perplexity-key", "pplx-", rf"pplx-{_W}{{32,}}"),
-    _shape("tavily-key", "tvly-", rf"tvly-{_U}{{24,}}"),
+    _shape("perplexity-key", "pplx-", rf"pplx-{_W}{{32,}}", apart=False, check=_tail_mixed),
+    _shape("tavily-key", "tvly-", rf"tvly-{_U}{{24,}}", apart=False, check=_tail_mixed),
     # Infrastructure.
     _shape("vault-token", "hvs. hvb. hvr.", rf"hv[sbr]\.{_U}{{16,}}"),
     _shape("terraform-token", ".atlasv1.", rf"{_W}{{14}}\.atlasv1\.[A-Za-z0-9_=-]{{40,}}", apart=False, back=(14,)),
@@ -257,12 +277,12 @@ SHAPES = (
     _shape("newrelic-key", "nrak- nrii- nrjs- nrra-", r"NR(?:AK|II|JS|RA)-[A-Za-z0-9_-]{16,}"),
     _shape("newrelic-key", "nral", r"[0-9a-f]{36}(?:[0-9A-Fa-f]{0,4})NRAL(?![A-Za-z0-9])", apart=False, back=(36, 40)),
     _shape("dynatrace-token", "dt0", rf"dt0[a-z]\d\d\.{_W}{{24}}\.{_W}{{64}}"),
-    _shape("posthog-key", "phx_ phc_", rf"ph[xc]_{_W}{{32,}}"),
+    _shape("posthog-key", "phx_ phc_", rf"ph[xc]_{_W}{{32,}}", apart=False, check=_tail_mixed),
     _shape("linear-key", "lin_api_ lin_oauth_", rf"lin_(?:api|oauth)_{_W}{{32,}}", apart=False),
     _shape("notion-token", "secret_ ntn_", rf"(?:secret|ntn)_{_W}{{40,}}"),
-    _shape("figma-token", "figd_ figu_", rf"fig[du]_{_U}{{32,}}"),
-    _shape("typeform-token", "tfp_", rf"tfp_{_U}{{40,}}"),
-    _shape("netlify-token", "nfp_ nfc_ nfo_ nfu_", rf"nf[pcou]_{_W}{{30,}}"),
+    _shape("figma-token", "figd_ figu_", rf"fig[du]_{_U}{{32,}}", apart=False, check=_tail_mixed),
+    _shape("typeform-token", "tfp_", rf"tfp_{_U}{{40,}}", apart=False, check=_tail_mixed),
+    _shape("netlify-token", "nfp_ nfc_ nfo_ nfu_", rf"nf[pcou]_{_W}{{30,}}", apart=False, check=_tail_mixed),
     _shape("vercel-token", "vcp_ vci_ vca_ vck_", rf"vc[piak]_{_W}{{24,}}"),
     _shape("contentful-token", "cfpat-", rf"CFPAT-{_U}{{32,}}"),
     _shape(
