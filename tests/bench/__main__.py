@@ -2,7 +2,7 @@
 
     python -m tests.bench                         everything; about ten minutes
     python -m tests.bench --quick                 a few short rounds: to see that it works, not to quote
-    python -m tests.bench --only replay,start     some of replay, bindings, matching, start, memory, record
+    python -m tests.bench --only replay,start     some of replay, bindings, matching, start, memory, record, redaction
     python -m tests.bench --json FILE             the same numbers, every round of them, as JSON too
     python -m tests.bench --ratio [--least 1.2] [--most 1.3]
                                                   for a pipeline: replay to the plain application, and calls whose ids
@@ -46,6 +46,7 @@ from tests.bench.memory import measure_memory
 from tests.bench.peers import list_peers
 from tests.bench.plan import Plan, Section
 from tests.bench.record import measure_record
+from tests.bench.redaction import measure_redaction
 from tests.bench.replay import RATIO_SIZE, measure_ratio, measure_replay
 from tests.bench.report import build_json, render_markdown
 from tests.bench.servers import BenchError, Cpus, choose_cpus
@@ -59,6 +60,7 @@ MEASUREMENTS: dict[str, Callable[[Plan], Section]] = {
     "start": measure_start,
     "memory": measure_memory,
     "record": measure_record,
+    "redaction": measure_redaction,
 }
 
 

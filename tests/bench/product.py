@@ -1,14 +1,17 @@
 """cpproxy as a server under measurement: its cassette, its config, its commands, and proof that it did its work."""
 
 import contextlib
+import shutil
 import sqlite3
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from msgspec import Raw
 
 from cpproxy.core import cassette
+from cpproxy.core.redaction.markers import MARKER
 from cpproxy.files import cassettes
 from cpproxy.ledger.database import Ledger
 from tests import vouch
@@ -28,15 +31,17 @@ repeat = "last"
 
 _BARE = """
 import sys
-from cpproxy.cli import main
+import msgspec
+from cpproxy.cli import main, record
 from cpproxy.core import recording
 from cpproxy.core.redaction.redactor import Redactor
 recording.mark = lambda interaction, redactor: interaction
 recording.settle = lambda interaction, redactor, *, since: interaction
 Redactor.learn_headers = lambda self, headers: None
 Redactor.call = lambda self, call: call
-Redactor.document = lambda self, body: __import__("msgspec").UNSET
+Redactor.document = lambda self, body: msgspec.UNSET
 Redactor.target = Redactor.text = lambda self, text: text
+record._Session._look_through = lambda self, cassette: None
 sys.exit(main.run(sys.argv[1:]))
 """
 """The recorder without what redacts: to measure what that costs, and for nothing else."""
@@ -57,6 +62,10 @@ class Record:
 
     launch: Launch
     cassettes: Path
+
+    def remove(self) -> None:
+        """Remove all that it wrote: recordings of large answers are large."""
+        shutil.rmtree(self.launch.folder)
 
 
 def find_command() -> Path:
@@ -122,8 +131,11 @@ def check_ledger(replay: Replay, answered: int) -> None:
         raise BenchError(f"{NAME}: {answered} calls were answered, on the ledger are {held}")
 
 
-def check_cassette(record: Record, answered: int) -> None:
-    """BenchError unless the cassette holds at least as many interactions as were answered."""
-    held = len(cassettes.load(record.cassettes, CASSETTE).head.interactions)
-    if held < answered:
-        raise BenchError(f"cpproxy record: {answered} calls were answered, {held} are in the cassette")
+def check_cassette(record: Record, answered: int, *, secrets: int = 0) -> None:
+    """BenchError unless the cassette holds all calls that were answered, each but the first with so many secrets."""
+    interactions = cassettes.load(record.cassettes, CASSETTE).head.interactions
+    if len(interactions) < answered:
+        raise BenchError(f"cpproxy record: {answered} calls were answered, {len(interactions)} are in the cassette")
+    bare = sum(msgspec.json.encode(one).count(MARKER.encode()) < secrets for one in interactions[1:])
+    if bare:
+        raise BenchError(f"cpproxy record: {bare} of {answered} interactions have less than {secrets} placeholders")

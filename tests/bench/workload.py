@@ -13,6 +13,17 @@ from pathlib import Path
 JSON_TYPE = "application/json"
 HOST = "127.0.0.1"
 
+_REPORT = (
+    "done = function(summary, latency, requests)",
+    "  local errors = summary.errors",
+    "  io.write(string.format(",
+    """    '\\n{"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"timeouts":%d,"p99":%d}\\n',""",
+    "    summary.requests, summary.duration, errors.status, errors.connect + errors.read + errors.write,",
+    "    errors.timeout, latency:percentile(99)))",
+    "end",
+)
+"""What prints one line of JSON when a script of wrk ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -80,13 +91,7 @@ def write_wrk_script(path: Path, exchanges: tuple[Exchange, ...]) -> None:
         f"  at = at % {len(shuffled)} + 1",
         "  return requests[at]",
         "end",
-        "done = function(summary, latency, requests)",
-        "  local errors = summary.errors",
-        "  io.write(string.format(",
-        """    '\\n{"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"timeouts":%d,"p99":%d}\\n',""",
-        "    summary.requests, summary.duration, errors.status, errors.connect + errors.read + errors.write,",
-        "    errors.timeout, latency:percentile(99)))",
-        "end",
+        *_REPORT,
     ]
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -96,3 +101,30 @@ def _as_lua(exchange: Exchange) -> str:
         return f"wrk.format('{exchange.method}', '{exchange.target}')"
     headers = f"{{['Content-Type'] = '{JSON_TYPE}'}}"
     return f"wrk.format('{exchange.method}', '{exchange.target}', {headers}, [==[{exchange.body.decode()}]==])"
+
+
+def write_fresh_wrk_script(path: Path, target: str) -> None:
+    """A Lua script for wrk as `write_wrk_script` makes it, but that no call comes twice.
+
+    Each has a bearer token and a session cookie of its own, and an id in its query; half are POSTs with a small body.
+    """
+    lines = [
+        "local function chance(count)",
+        "  local made = {}",
+        "  for at = 1, count do made[at] = string.format('%08x', math.random(0, 4294967295)) end",
+        "  return table.concat(made)",
+        "end",
+        "init = function(args) math.randomseed(tonumber(tostring({}):sub(8), 16) + os.time()) end",
+        "local at = 0",
+        "request = function()",
+        "  at = at + 1",
+        "  local headers = {Authorization = 'Bearer ' .. chance(5), Cookie = 'session=' .. chance(4)}",
+        f"  local target = '{target}?item=item-' .. at",
+        "  if at % 2 == 0 then return wrk.format('GET', target, headers) end",
+        f"  headers['Content-Type'] = '{JSON_TYPE}'",
+        """  local body = '{"item":"item-' .. at .. '","state":"wanted","labels":["bench"],"enabled":true}'""",
+        "  return wrk.format('POST', target, headers, body)",
+        "end",
+        *_REPORT,
+    ]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
