@@ -47,8 +47,9 @@ class _Mirror(http.server.BaseHTTPRequestHandler):
             while self.rfile.readline() != b"\r\n":
                 pass
         seen = json.dumps({"target": self.path, "body": body.decode(), "headers": self.headers.items()}).encode()
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
-        self.wfile.write(b"%x\r\n%s\r\n0\r\nX-Late: sham-late\r\nSet-Cookie: a=sham-late\r\n\r\n" % (len(seen), seen))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        late = b"0\r\nX-Late: sham-late\r\nSet-Cookie: a=sham-late\r\n\r\n"
+        self.wfile.write(b"%s%x\r\n%s\r\n%s" % (head, len(seen), seen, late))
 
     do_GET = do_POST = _answer  # noqa: N815 (the names that the server asks for)
 
