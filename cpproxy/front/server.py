@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -54,6 +55,7 @@ _MALFORMED = {  # the special before the general
     PayloadEncodingError: "its body is not framed as its headers say",
     BadHttpMessage: "its headers cannot be read, lack Host, contradict each other, or are too many",
 }
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _REST = 10  # times as long as it took is waited before the ledger is cleansed again
 _AT_ONCE = 0.001  # seconds; aiohttp takes 0 for no limit
 
@@ -278,9 +280,9 @@ class Front:
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
-        exchange.target = _origin_form(exchange.target)
+        problem = self._read_target(exchange)
         self.redactor.learn_headers(exchange.headers)
-        problem = _check_target(exchange) or _choose_session(exchange)
+        problem = problem or _choose_session(exchange)
         if problem:
             return await self._turn_away(exchange, 400, problem)
         target = exchange.target
@@ -312,6 +314,26 @@ class Front:
         if self._token.is_carried(exchange.target, exchange.headers):
             return "the call carries the proxy's admin token, which is for the admin paths alone"
         return ""
+
+    def _read_target(self, exchange: Exchange) -> str:
+        """Makes a path with its query of a call's target, or HOST:PORT; what is wrong with it comes back, or nothing.
+
+        No name or password of a user stays in it or in `Host`, and of what it cannot be, nothing at all.
+        """
+        target, host = exchange.target, exchange.host
+        authority = ""
+        if exchange.method == "CONNECT":
+            authority, target = target, target.rpartition("@")[2]
+            problem = "" if _AUTHORITY.fullmatch(target) else "the target of CONNECT is no HOST:PORT"
+        else:
+            authority, target = _split_authority(target)
+            problem = "" if target[:1] == "/" or target == "*" else "the target is no path, nor a URL of http or https"
+        for text in (authority, host):
+            if "@" in text:
+                self.redactor.learn_authority(text)
+        exchange.host = host.rpartition("@")[2]
+        exchange.target = "" if problem else target
+        return problem
 
     async def _turn_away(self, exchange: Exchange, status: int, problem: str) -> web.StreamResponse:
         """Refuses a call that no session takes; it stands on the ledger as one of the default session."""
@@ -475,22 +497,13 @@ def _describe_malformed(error: BaseException | None) -> str:
     return next((words for kind, words in _MALFORMED.items() if isinstance(error, kind)), "it is not HTTP/1.1")
 
 
-def _origin_form(target: str) -> str:
-    """The target as a path with its query; of an absolute form, without its authority (RFC 9112 section 3.2.2)."""
-    if target.startswith("/"):
-        return target
-    if target.lower().startswith(("http://", "https://")):
-        authority = urlsplit(target).netloc
-        rest = target[target.index("//") + 2 + len(authority) :]
-        return rest if rest.startswith("/") else f"/{rest}"
-    return target
-
-
-def _check_target(exchange: Exchange) -> str:
-    """What is wrong with the target of a call, or nothing."""
-    if exchange.target.startswith("/") or exchange.target == "*" or exchange.method == "CONNECT":
-        return ""
-    return "the target is no path, nor a URL of http or https"
+def _split_authority(target: str) -> tuple[str, str]:
+    """The authority of a target in the absolute form, and its path with the query (RFC 9112 section 3.2.2)."""
+    if target.startswith("/") or not target.lower().startswith(("http://", "https://")):
+        return "", target
+    authority = urlsplit(target).netloc
+    rest = target[target.index("//") + 2 + len(authority) :]
+    return authority, rest if rest.startswith("/") else f"/{rest}"
 
 
 def _choose_session(exchange: Exchange) -> str:

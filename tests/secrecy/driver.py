@@ -3,9 +3,9 @@
 import http.client
 import http.server
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import override
@@ -69,12 +69,12 @@ def show_late(plants: Sequence[Plant]) -> list[Plant]:
 
 class _Upstream(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    answers: dict[str, Call]
+    find: Callable[[str], Call]
 
     def _answer(self) -> None:
         size = int(self.headers.get("Content-Length", 0))
         self.rfile.read(size)
-        call = self.answers[self.path.split("/")[2]]
+        call = type(self).find(self.path)
         self.send_response(call.status)
         for name, value in call.told:
             self.send_header(name, value)
@@ -91,7 +91,7 @@ class _Upstream(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _answer  # noqa: N815 (the names that the server asks for)
+    do_GET = do_POST = do_OPTIONS = _answer  # noqa: N815 (the names that the server asks for)
 
     @override
     def log_message(self, format: str, *args: object) -> None:
@@ -99,14 +99,20 @@ class _Upstream(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def upstream(plants: Sequence[Plant]) -> Iterator[str]:
-    """An upstream that answers each plant's call as it says."""
-    handler = type("Handler", (_Upstream,), {"answers": {str(one.number): one.call for one in plants}})
+def upstream_of(find: Callable[[str], Call]) -> Iterator[str]:
+    """An upstream that answers what was found for a target."""
+    handler = type("Handler", (_Upstream,), {"find": staticmethod(find)})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def upstream(plants: Sequence[Plant]) -> AbstractContextManager[str]:
+    """An upstream that answers each plant's call as it says."""
+    answers = {str(one.number): one.call for one in plants}
+    return upstream_of(lambda target: answers[target.split("/")[2]])
 
 
 @dataclass(frozen=True)

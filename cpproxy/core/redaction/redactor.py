@@ -77,6 +77,10 @@ class Redactor:
         """Keeps in mind what the credential headers of a call show."""
         self._learn(headers)
 
+    def learn_authority(self, authority: str) -> None:
+        """Keeps in mind the password in an authority, `USER:PASSWORD@HOST:PORT` (RFC 3986 section 3.2)."""
+        self.learn(_surer(self.finder.find_in_text(f"//{authority}")))
+
     def _learn_headers(self, headers: Headers) -> None:
         for name, value in as_text(headers):
             place = f"header:{name}"

@@ -22,9 +22,9 @@ class Standing(NamedTuple):
     reason: int
 
 
-_AUTHORITY = re.compile(r"://([^/?#\s\"'<>\\,;)]{1,2048})")
+_AUTHORITY = re.compile(r"//([^/?#\s\"'<>\\,;)]{1,2048})")
 _LOOSE = re.compile(
-    r"://([^\s\"'<>\\@:/?#]{0,128}):(?!\d+/)([^\s\"'<>\\@]{1,128})@(?=[\w.-]+(?::\d+)?(?:[/?#\s\"'<>\\]|\Z))"
+    r"//([^\s\"'<>\\@:/?#]{0,128}):(?!\d+/)([^\s\"'<>\\@]{1,128})@(?=[\w.-]+(?::\d+)?(?:[/?#\s\"'<>\\]|\Z))"
 )
 
 
@@ -113,7 +113,7 @@ def _read_putty(text: str, at: int) -> Iterator[Standing]:
 
 
 READERS: Mapping[str, Callable[[str, int], Iterator[Standing]]] = {
-    "://": _read_userinfo,
+    "//": _read_userinfo,
     "bearer ": _read_bearer,
     "basic ": _read_basic,
     "--user": _read_user,
