@@ -1,0 +1,1 @@
+"""Compose files: read, interpolated, extended and merged as compose does it, without starting anything."""
