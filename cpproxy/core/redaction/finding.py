@@ -267,6 +267,8 @@ class Finder:
             return
         begin, finish = found
         level.named_until = finish
+        if text[max(0, begin - 3) : begin] == "://":
+            return  # a user or a host
         name = text[begin:finish]
         place = f"{level.kind or 'form'}:{name}" if level.kind != "path" and level.is_form else ""
         if self._policy.judge(name, place) is not Verdict.SECRET:

@@ -42,8 +42,35 @@ def _read_userinfo(text: str, at: int) -> Iterator[Standing]:
     user, colon, password = found[1][:last].partition(":")
     if colon and not is_void(password, "password"):
         yield Standing(start + len(user) + 1, start + last, unquote(password), "userinfo", 1)
-    if is_random(user) or (len(user) >= 12 and not colon and not is_wordlike(user)):
+        lone = False
+    else:
+        lone = not colon or password.lower() in _NO_PASSWORDS
+    if is_random(user) or (lone and _is_token(user, text[max(0, at - 6) : at].lower(), given=bool(password))):
         yield Standing(start, start + len(user), unquote(user), "userinfo", 1)
+
+
+# What stands behind a token where a password would: GitHub's, that of several trackers, and nothing.
+_NO_PASSWORDS = frozenset(["", "x-oauth-basic", "api_token", "apitoken", "api-token", "x", "unused"])
+_SEPARATED = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)+")
+_SHORTEST_USER = 8
+_LONGEST_USER = 12
+
+
+def _is_token(user: str, scheme: str, *, given: bool) -> bool:
+    """Whether a user without a password is a token: a word where what stands for the password says so, or a long one.
+
+    `scheme` is the end of the URL's; in those of the web a user alone is rarely one, in others a login as any.
+    """
+    if is_void(user, "password"):
+        return False
+    if given:
+        return True
+    if len(user) >= _LONGEST_USER and not is_wordlike(user):
+        return True
+    if not scheme.endswith(("http:", "https:")) or _SEPARATED.fullmatch(user):
+        return False
+    mixed = any(one.isdigit() for one in user) and any(one.isalpha() for one in user)
+    return len(user) >= (_SHORTEST_USER if mixed or not is_wordlike(user) else _LONGEST_USER)
 
 
 _BEARER = re.compile(r"bearer[ \t]+(?P<token>[A-Za-z0-9._~+/:|-]{6,}={0,2})(?![A-Za-z0-9=\"])", re.IGNORECASE)
