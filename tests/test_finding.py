@@ -66,6 +66,8 @@ JSON: list[Case] = [
     ('{"Authorization":"Basic dXNlcjpwdw=="}', ["dXNlcjpwdw=="]),
     ('{"args":["--api-key","x1","-v"]}', ["x1"]),
     ('{"log":"login ok token=abc123; user=bob\\n"}', ["abc123"]),
+    ('{"pass":"boarding","author_session":"x1y2","session_count":"a1","token_type":"a1"}', []),
+    ('{"error":"password: incorrect"}', []),
     ('{"error":"invalid token: signature is invalid","hint":"password: must be at least 8 characters"}', []),
     ('{"required":["password","username"],"type":"password"}', []),
     ('{"url":"postgres://bob:hunter2@db:5432/x?sslmode=require"}', ["hunter2"]),
@@ -155,6 +157,9 @@ CONNECTIONS: list[Case] = [
     ("see http://h:8080/path/@user/x", []),
     ("https://h/o?sv=1&sig=abc%2Fdef%3D&se=2", ["abc/def="]),
     ("wss://h/s?access_token=abc&x=1 was closed", ["abc"]),
+    ('Link: <https://h/x?page=2&sig=V1a2>; rel="next", <https://h/y?sig=W1b2>; rel=prev', ["V1a2", "W1b2"]),
+    ("<https://h/x?sig=V1a2>,<https://h/y?sig=W1b2>", ["V1a2", "W1b2"]),
+    ("PASSWORD=a1>b2", ["a1>b2"]),
 ]
 MARKUP: list[Case] = [
     (
@@ -164,6 +169,7 @@ MARKUP: list[Case] = [
     ('<ns:password type="a">x&amp;y</ns:password>', ["x&y"]),
     ("<token><![CDATA[a<b]]></token>", ["a<b"]),
     ("<token/><a>b</a>", []),
+    ("<a href=/x?token=abc1>go</a>", ["abc1"]),
     ("<credentials><user>bob</user><q>x1</q></credentials><q>y2</q>", ["x1"]),
     ('<add key="Password" value="x1"/>', ["x1"]),
     ('<input type="hidden" name="csrf_token" value="abc&quot;d"/>', ['abc"d']),
@@ -295,6 +301,7 @@ def test_the_secrets_of_a_target(target: str, expected: list[str]) -> None:
         ("Authorization", "Bearer abc", ["abc"], "authorization"),
         ("authorization", "Basic dXNlcjpwdzE=", ["dXNlcjpwdzE="], "authorization"),
         ("Proxy-Authorization", "abc def ghi", ["abc def ghi"], "proxy-authorization"),
+        ("Authorization", "Bearer p@ss word!", ["p@ss word!"], "authorization"),
         ("Authorization", "Bearer", [], ""),
         ("Authorization", "", [], ""),
         ("Cookie", "a=b1; sid=xyz123; n=1; empty=", ["b1", "xyz123"], "a"),

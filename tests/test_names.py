@@ -35,6 +35,7 @@ token_type session_count expires_in max_tokens prompt_tokens total_tokens cached
 token_limit tokenExpiresAt token_uri auth_uri authorization_endpoint auth_provider_x509_cert_url authType pass_rate
 password_policy secret_name secretName secret_arn key_id private_key_id AccessKeyId AWS_ACCESS_KEY_ID session_state
 X-RateLimit-Remaining-Tokens Access-Control-Allow-Credentials credential_source cookie_domain cookies_enabled
+has_session author_session speaker_sessions boarding_pass token_standard cookie_consent
 has_password Signature-Input cookieConsentVersion
 """)
 OTHERS = words("""

@@ -37,13 +37,17 @@ def test_what_is_one_however_short(value: str) -> None:
         ("password", "123456", False),
         ("password", "12345", True),
         ("token", "123456", True),
+        ("pass", "boarding", True),
+        ("db_pass", "boarding1", False),
+        ("password", "boarding", False),
+        ("session", "Keynote", True),
         ("PWD", "/root", True),
         ("password", "/root", False),
         ("SecretId", "MyDatabaseSecret", True),
         ("secret_id", "84896a0c-1347-aa90-a4f6-aca8b7558780", False),
     ],
 )
-def test_digits_are_a_secret_only_where_people_type_them(name: str, value: str, void: bool) -> None:
+def test_it_depends_on_the_name_whether_digits_and_some_words_are_a_secret(name: str, value: str, void: bool) -> None:
     assert is_void(value, name) is void
 
 

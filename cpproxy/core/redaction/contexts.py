@@ -76,6 +76,7 @@ _LINE_START = re.compile(r"[ \t>*<|$#+-]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG
 _LINE_BACK = re.compile(r"[^\r\n\"'`]*+")
 _LONGEST_PHRASE = 400
 _MOST_TRIMMED = 8
+_LONGEST_TAG = 2000
 _TRAILING = ".,;:!?"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _SCHEME = re.compile(
@@ -164,7 +165,7 @@ def _read_bare(
         return
     scheme = _SCHEME.match(text, at)
     found = (_BARE_JSON if in_json else _BARE).match(text, at)
-    value = _trimmed(text, at, found.end() if found else at, begin)
+    value = _trimmed(text, at, _within_angles(text, begin, at, found.end() if found else at), begin)
     if not scheme and not parameter and (sign == "=" or joint["after"]) and _starts_line(text, begin):
         line = _read_line(text, name, at, value.end, begin, in_json=in_json)
         if line is not None:
@@ -186,6 +187,15 @@ def _read_bare(
         yield value._replace(text=read_parameter(value.text, plus=before != ";"))
     else:
         yield value
+
+
+def _within_angles(text: str, begin: int, at: int, end: int) -> int:
+    """Where a bare value ends that stands in angle brackets: `<https://h/?sig=x>; rel=next`, `<a href=/?sig=x>`."""
+    close = text.find(">", at, end)
+    if close < 0:
+        return end
+    open_ = text.rfind("<", max(0, begin - _LONGEST_TAG), begin)
+    return close if open_ >= 0 and text.find(">", open_, begin) < 0 else end
 
 
 def _read_line(text: str, name: str, at: int, end: int, begin: int, *, in_json: bool) -> Value | None:

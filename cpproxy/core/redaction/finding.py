@@ -33,8 +33,10 @@ __all__ = ["Find", "Finder", "Reason"]
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\Z)(\s*+:)?', re.DOTALL)
 _MARKER = re.compile(re.escape(MARKER) + r"[^{}]*+\}\}")
 _SCHEMED = re.compile(
-    r"(?:bearer|basic|token|negotiate|ntlm|digest|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S+\Z)", re.IGNORECASE
+    r"(?:bearer|basic|negotiate|ntlm|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S)|(?:token|digest) +(?=\S+\Z)",
+    re.IGNORECASE,
 )
+"""A scheme and what follows it: of those that are words as well, one word alone."""
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _PARAMETER = re.compile(r"[^&]+")
 _ESCAPES = "\\%&\x1b"
@@ -307,14 +309,14 @@ class Finder:
         """Adds a value whose name says that it is a secret, without what of it is none; false if all of it is none."""
         words = words_of(container or name)
         text = value.text
+        found = _SCHEMED.match(text)
         if words[-1:] == ("authorization",):
-            scheme = split_scheme("authorization", text)[0]
+            scheme = split_scheme("authorization", text)[0] or (found[0] if found else "")
         elif "=" in text and is_cookie(container or name):
             self._crumbs(level, value, only_first=words[0] == "set")
             return True
         else:
-            found = None if place.startswith("header:") else _SCHEMED.match(text)
-            scheme = found[0] if found else ""
+            scheme = found[0] if found and not place.startswith("header:") else ""
         if scheme and level.text.startswith(scheme, value.start):
             value = Value(value.start + len(scheme), value.end, text[len(scheme) :])
         if self._is_void(value.text, name, place):

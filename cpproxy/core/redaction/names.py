@@ -74,6 +74,17 @@ _PAIRS = frozenset(
         ("sas", "uri"),
     }
 )
+# What people go to, and hold at a gate: `author_session`, `boarding_pass`.
+_GATHERINGS = _words(
+    "author breakout keynote lightning panel plenary poster speaker study talk training tutorial workshop"
+)
+_ADMISSIONS = _words("boarding bus day lounge season ski train")
+_EVENTS = frozenset(
+    {
+        *((kind, event) for kind in _GATHERINGS for event in ("session", "sessions")),
+        *((kind, "pass") for kind in _ADMISSIONS),
+    }
+)
 # The same run together: `authtoken`, `PHPSESSID`, `mysqlpass`.
 _ENDINGS = (
     "token",
@@ -101,20 +112,21 @@ _RUN_TOGETHER = re.compile(
 )
 # `token_type`, `X-RateLimit-Remaining-Tokens`, `Access-Control-Allow-Credentials` speak about a secret and hold none.
 _ABOUT_LAST = _words(
-    "about action address age alg algo algorithm algorithms arn at attempts audience available balance bucket budget "
-    "by caption category changed class comment complexity config configured cost count counts created date decimals "
-    "default deleted description digits directory dir disabled display domain duration email enabled endpoint "
-    "endpoints error errors exists expiration expire expired expires expiry family field fields file filename filter "
-    "flow format formats grant granted group groups handler help hint host icon id ids index info input issuer issued "
-    "kind label labels language last len length level lifetime limit link list location manager mechanism mechanisms "
-    "message messages meta metadata method methods minimum mode model modified module name names namespace notice "
-    "number offset operation options order owner param parameter parameters params parser path paths period "
-    "placeholder plan plugin policies policy port position prefix price prompt provider providers quota rate ratio "
-    "reason ref reference region regex remaining requested required requirement requirements reset resource result "
-    "retries role roles rotated rotation rule rules schema scope scopes service settings size source spec specs stage "
-    "stages start state stats status store strategy strength style suffix support supported symbol system tag tags "
-    "target template text time timeout times timestamp title total ttl type types updated uri uris url urls usage "
-    "used user username validation validity verified version versions vendor visible warning window zone"
+    "about action address age alg algo algorithm algorithms arn at attempts audience available balance banner bucket "
+    "budget by caption category changed class comment complexity config configured consent cost count counts created "
+    "date decimals default deleted description digits dir directory disabled display domain duration email enabled "
+    "endpoint endpoints engine error errors exists expiration expire expired expires expiry family field fields file "
+    "filename filter flow format formats grant granted group groups handler help hint holder holders host icon id ids "
+    "index info input issued issuer kind label labels language last len length level lifetime limit link list "
+    "location manager mechanism mechanisms message messages meta metadata method methods minimum mode model modified "
+    "module name names namespace notice number offset operation options order owner param parameter parameters params "
+    "parser path paths period placeholder plan plugin policies policy port position prefix price prompt provider "
+    "providers quota rate ratio reason ref reference regex region remaining requested required requirement "
+    "requirements reset resource result retries role roles rotated rotation rule rules schema scope scopes service "
+    "settings size source spec specs stage stages standard start state stats status store strategy strength style "
+    "suffix supply support supported symbol system tag tags target template text time timeout times timestamp title "
+    "total ttl type types updated uri uris url urls usage usd used user username validation validity vendor verified "
+    "version versions visible warning window zone"
 )
 _ABOUT_ANYWHERE = _words(
     "average avg cached completion consumed control generated invalid limit limits max maximum min num per prompt "
@@ -249,11 +261,13 @@ def _speaks_of_secret(words: Words) -> bool:
 
 def _is_about(words: Words) -> bool:
     last = words[-1]
-    if words[-2:] in _PAIRS or last in _SECRET_LAST:
-        return not _ABOUT_ANYWHERE.isdisjoint(words)
-    return (
-        last in _ABOUT_LAST or not _ABOUT_ANYWHERE.isdisjoint(words) or (len(words) == 2 and words[0] in {"is", "has"})
-    )
+    if (
+        words[-2:] in _EVENTS
+        or not _ABOUT_ANYWHERE.isdisjoint(words)
+        or (len(words) == 2 and words[0] in {"is", "has"})
+    ):
+        return True
+    return last in _ABOUT_LAST and words[-2:] not in _PAIRS and last not in _SECRET_LAST
 
 
 def _continues(words: Words) -> bool:

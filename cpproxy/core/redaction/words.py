@@ -44,6 +44,12 @@ _COMMON = frozenset(
         "invalid",
         "expired",
         "revoked",
+        "incorrect",
+        "malformed",
+        "mismatch",
+        "rejected",
+        "accepted",
+        "wrong",
         "pending",
         "deleted",
         "success",
@@ -248,15 +254,22 @@ _TYPED = {
     "pwd": 6,
 }
 _LONG_NUMBER = 20
+# What is said of a pass at a gate and of a session people sit in, neither of which lets anybody log in.
+_ORDINARY: dict[str, frozenset[str]] = {
+    "pass": frozenset(
+        {"annual", "backstage", "boarding", "business", "bus", "day", "economy", "lounge", "season", "ski"}
+    ),
+    "session": frozenset({"afternoon", "evening", "keynote", "morning", "panel", "plenary", "poster", "workshop"}),
+}
 
 
 def is_void(value: str, name: str = "") -> bool:
     """Whether a value is no secret even under the name of one: nothing, a number, a common word, a template, a mask."""
     text = value.strip().strip("\"'")
-    if len(text) < 2 or text.lower() in _COMMON:
+    if len(text) < 2 or text.lower() in _COMMON or text.lower() in _ORDINARY.get(_last_word(name), ()):
         return True
     if _NUMBER.fullmatch(text):
-        return not (text.isdecimal() and len(text) >= _least_digits(name))
+        return not (text.isdecimal() and len(text) >= _TYPED.get(_last_word(name), _LONG_NUMBER))
     return (
         bool(_MASK.fullmatch(text) or _TEMPLATE.fullmatch(text) or _PUBLIC_KEY.match(text))
         or text.startswith(("arn:", "{{cpproxy:="))
@@ -273,9 +286,9 @@ def _names_a_place(text: str, words: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _least_digits(name: str) -> int:
-    words = [word for word in words_of(name) if not word.isdecimal()]
-    return _TYPED.get(words[-1], _LONG_NUMBER) if words else _LONG_NUMBER
+def _last_word(name: str) -> str:
+    """The last word of a name that is no number, or nothing."""
+    return next((word for word in reversed(words_of(name)) if not word.isdecimal()), "")
 
 
 def is_plain_url(text: str) -> bool:
