@@ -179,6 +179,18 @@ def test_nothing_of_a_secret_is_held_while_a_recording_goes_on() -> None:
     assert not any(secret in held for secret in (TOKEN, OTHER, 'a\\"b', "c+1"))
 
 
+def test_a_header_whose_name_holds_a_secret_is_left_out() -> None:
+    named = [("X-Api-Key", TOKEN), (f"X-{TOKEN}", "1"), (CHANCE, "2"), (f"ghp_{'a1B2' * 9}", "3"), ("Accept", "*/*")]
+    (one,) = redact(interaction(headers=named, answer=[(TOKEN.upper(), "4"), (TOKEN, "5")]))
+    assert one.request.headers == (("X-Api-Key", "{{cpproxy:x-api-key:1}}"), ("Accept", "*/*"))
+    assert one.response.headers == ()
+
+
+def test_a_header_whose_name_is_learnt_late_is_left_out() -> None:
+    first, _ = redact(interaction(headers=[(TOKEN, "1")]), interaction(headers=[("X-Api-Key", TOKEN)], name="x-2"))
+    assert first.request.headers == ()
+
+
 def test_what_has_no_secret_is_the_very_same_object() -> None:
     redactor = Redactor()
     redactor.known.learn(TOKEN, "x", Reason.NAMED)

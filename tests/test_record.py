@@ -74,7 +74,7 @@ async def test_puts_the_base_path_before_the_target(tmp_path: Path) -> None:
         assert proxy.interactions()[0].request.target == "/cp?x"
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "PROPFIND", "M-SEARCH", "FOO", "get", "Bar-1"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "PROPFIND", "M-SEARCH", "FOO", "get", "Bar"])
 async def test_passes_any_method_on(method: str, tmp_path: Path) -> None:
     script = Answering()
     async with raw_origin(script) as origin, recorder(origin.url, tmp_path) as proxy:

@@ -149,8 +149,9 @@ class Recording:
         apart any more.
         """
         for place in _places_of_marker(arrival, asked, answered):
+            shown = self._redactor.target(arrival.target)
             raise UpstreamError(
-                f"{place} of {arrival.method} {arrival.target} ({arrival.id}) holds {MARKER!r}, which marks secrets in "
+                f"{place} of {arrival.method} {shown} ({arrival.id}) holds {MARKER!r}, which marks secrets in "
                 "cassettes: this cannot be recorded"
             )
         own = [known for known in (asked.front, self._upstream) if known]

@@ -7,6 +7,7 @@ journal in one write, and the answers of that turn follow it.
 import asyncio
 import contextlib
 import functools
+import http
 import logging
 import re
 import socket
@@ -55,6 +56,8 @@ _MALFORMED = {  # the special before the general
     PayloadEncodingError: "its body is not framed as its headers say",
     BadHttpMessage: "its headers cannot be read, lack Host, contradict each other, or are too many",
 }
+_METHODS = frozenset(http.HTTPMethod)
+_METHOD = re.compile(r"(?=.{1,24}\Z)(?:[A-Z]+(?:-[A-Z]+)*|[A-Z]?[a-z]+(?:-[a-z]+)*)")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _REST = 10  # times as long as it took is waited before the ledger is cleansed again
 _AT_ONCE = 0.001  # seconds; aiohttp takes 0 for no limit
@@ -280,9 +283,8 @@ class Front:
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
-        problem = self._read_target(exchange)
         self.redactor.learn_headers(exchange.headers)
-        problem = problem or _choose_session(exchange)
+        problem = self._check_method(exchange) or self._read_target(exchange) or _choose_session(exchange)
         if problem:
             return await self._turn_away(exchange, 400, problem)
         target = exchange.target
@@ -314,6 +316,16 @@ class Front:
         if self._token.is_carried(exchange.target, exchange.headers):
             return "the call carries the proxy's admin token, which is for the admin paths alone"
         return ""
+
+    def _check_method(self, exchange: Exchange) -> str:
+        """Says what is wrong with a call's method, or nothing. One that is no word may be a token: it is not kept."""
+        method = exchange.method
+        if method in _METHODS:
+            return ""
+        if _METHOD.fullmatch(method) and all(self.redactor.text(one) == one for one in (method, method.lower())):
+            return ""
+        exchange.method = exchange.target = exchange.host = ""
+        return "the method is no word of one case, as PURGE is"
 
     def _read_target(self, exchange: Exchange) -> str:
         """Makes a path with its query of a call's target, or HOST:PORT; what is wrong with it comes back, or nothing.

@@ -1,4 +1,4 @@
-"""Whatever the form of a request's target, no secret of it is written; what it cannot be is not written at all."""
+"""Whatever the form of a request's head, no secret of it is written; what it cannot be is not written at all."""
 
 import json
 from collections.abc import Iterator
@@ -40,19 +40,33 @@ FORMS = (
     "GET /x?{}",
     "GET /x??token={}",
     "GET /x?a=1;token={}",
+    "{} /x",
+    "sk_live_{} /x",
+    "GET-{} /x",
+)
+HEADERS = (
+    "Host: user:{}@host",
+    "{}: 1",
+    "X-{}: 1",
+    "X-Api-Key-{}: 1",
+    "sk_live_{}: 1",
+    "Token-{}: 1",
+    "Cookie: {}=1; b=2",
 )
 
 
 def _calls(secrets: list[str]) -> Iterator[bytes]:
     for form, secret in zip(FORMS, secrets, strict=False):
         yield f"{form.format(secret)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
-    yield f"GET /x HTTP/1.1\r\nHost: user:{secrets[-1]}@host\r\nConnection: close\r\n\r\n".encode()
+    for form, secret in zip(HEADERS, secrets[len(FORMS) :], strict=True):
+        host = "" if form.startswith("Host") else "Host: a\r\n"
+        yield f"GET /x HTTP/1.1\r\n{host}{form.format(secret)}\r\nConnection: close\r\n\r\n".encode()
 
 
 @pytest.mark.parametrize("mode", ["record", "replay"])
-def test_no_secret_of_a_target_is_written(tmp_path: Path, mode: str) -> None:
+def test_no_secret_of_a_head_is_written(tmp_path: Path, mode: str) -> None:
     random = SystemRandom()
-    secrets = [kinds.some(random, kinds.WORD, 20) for _ in range(len(FORMS) + 1)]
+    secrets = [kinds.some(random, kinds.WORD, 20) for _ in range(len(FORMS) + len(HEADERS))]
     if mode == "replay":
         write(tmp_path / "cassettes", "planted", interaction("GET /x", b"x"))
     with upstream_of(lambda _: Call(pieces=[b"fine"])) as url:
@@ -62,9 +76,9 @@ def test_no_secret_of_a_target_is_written(tmp_path: Path, mode: str) -> None:
             found = list(ask_admin(proxy.url))
             assert proxy.stop() == 0
             found += [("output", proxy.stdout.encode()), ("errors", proxy.stderr.encode())]
-    found += [(f"answer to {form}", answer) for form, answer in zip(FORMS, answers, strict=False)]
+    found += [(f"answer to {form}", answer) for form, answer in zip((*FORMS, *HEADERS), answers, strict=True)]
     assert all(answer.startswith(b"HTTP/1.1 ") for answer in answers)
-    search = Search(zip((*FORMS, "Host"), secrets, strict=True))
+    search = Search(zip((*FORMS, *HEADERS), secrets, strict=True))
     hits = survivors(search, [*found, *files(tmp_path), *outputs(tmp_path)])
     assert not hits, "\n".join(hits[:40])
 
@@ -77,3 +91,12 @@ def test_the_rest_of_a_target_is_written(tmp_path: Path) -> None:
     rows = json.loads(finish(["calls", "--format", "json"], cwd=tmp_path).stdout)
     shown = [tuple((row.get("call") or row)[name] for name in ("method", "target", "host")) for row in rows]
     assert shown == [("CONNECT", "host:443", "f:1"), ("", "", ""), ("GET", "/x", "f:1"), ("", "", "")]
+
+
+@pytest.mark.parametrize("method", ["PURGE", "purge", "Purge", "M-SEARCH", "VERSION-CONTROL", "UPDATEREDIRECTREF"])
+def test_a_method_of_its_own_is_written(tmp_path: Path, method: str) -> None:
+    write(tmp_path / "cassettes", "one", interaction(f"{method} /x", b"x"))
+    with running(["replay", "--listen", "127.0.0.1:0"], cwd=tmp_path) as proxy:
+        assert raw.get(proxy.url, "/x", method=method)[0].startswith(b"HTTP/1.1 200 ")
+    (row,) = json.loads(finish(["calls", "--format", "json"], cwd=tmp_path).stdout)
+    assert (row.get("call") or row)["method"] == method

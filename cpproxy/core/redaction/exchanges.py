@@ -51,7 +51,8 @@ class Part:
 def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
     """The interaction with provisional placeholders for all secrets that are known once it has been looked at.
 
-    A body that is no text, and has a secret in it, is left out: nothing could take the secret's place there.
+    A body that is no text, and has a secret in it, is left out, and so is a header whose name has one: nothing could
+    take the secret's place there.
     """
     parts = list_parts(interaction)
     learnt = [redactor.learn(_find(part, redactor.finder)) for part in parts]
@@ -99,19 +100,20 @@ def _put(
     interaction: Interaction, parts: list[Part], learnt: list[list[Standing]], redactor: Redactor, *, since: int
 ) -> Interaction:
     """The interaction with provisional placeholders: for what was learnt in each part, and what is known."""
-    found = [[*ours, *known] for ours, known in zip(learnt, _look(parts, redactor.known, since), strict=True)]
+    texts = [part.text for part in parts]
+    found = [[*ours, *known] for ours, known in zip(learnt, _look(texts, redactor.known, since), strict=True)]
     if not any(found):
         return interaction
     edits = iter([[Edit(o.start, o.end, _provisional(o, redactor)) for o in choose(standings)] for standings in found])
     return edit(interaction, lambda _: next(edits))
 
 
-def _look(parts: list[Part], known: Known, since: int) -> list[list[Standing]]:
-    """Where known secrets stand in each part: all are searched at once, since most hold none."""
-    found: list[list[Standing]] = [[] for _ in parts]
-    standings = known.find(_BETWEEN.join(part.text for part in parts), since=since)
+def _look(texts: list[str], known: Known, since: int) -> list[list[Standing]]:
+    """Where known secrets stand in each text: all are searched at once, since most hold none."""
+    found: list[list[Standing]] = [[] for _ in texts]
+    standings = known.find(_BETWEEN.join(texts), since=since)
     if standings:
-        starts = [0, *accumulate(len(part.text) + len(_BETWEEN) for part in parts)]
+        starts = [0, *accumulate(len(text) + len(_BETWEEN) for text in texts)]
         for one in standings:
             at = bisect_right(starts, one.start) - 1
             found[at].append(one._replace(start=one.start - starts[at], end=one.end - starts[at]))
@@ -215,14 +217,33 @@ def _resize(text: str, chunks: tuple[tuple[int, int], ...], edits: Sequence[Edit
 
 
 def _leave_out(interaction: Interaction, redactor: Redactor, *, since: int) -> Interaction:
-    """The interaction without those bodies that are no text and hold a secret."""
+    """The interaction without those bodies that are no text and hold a secret, and headers whose names hold one."""
     asked, told = interaction.request, interaction.response
     if _holds_secret(asked.body, redactor, since):
-        interaction = structs.replace(interaction, request=structs.replace(asked, body=_unstored(asked.body)))
+        asked = structs.replace(asked, body=_unstored(asked.body))
     if _holds_secret(told.body, redactor, since):
-        response = structs.replace(told, body=_unstored(told.body), chunks=())
-        interaction = structs.replace(interaction, response=response)
-    return interaction
+        told = structs.replace(told, body=_unstored(told.body), chunks=())
+    credentials = interaction.credentials
+    if names := _names_with_secrets(asked.headers + told.headers, redactor, since):
+        asked = structs.replace(asked, headers=tuple(pair for pair in asked.headers if pair[0].lower() not in names))
+        told = structs.replace(told, headers=tuple(pair for pair in told.headers if pair[0].lower() not in names))
+        credentials = tuple(one for one in credentials if one.header not in names)
+    if asked is interaction.request and told is interaction.response:
+        return interaction
+    return structs.replace(interaction, request=asked, response=told, credentials=credentials)
+
+
+def _names_with_secrets(headers: tuple[tuple[str, str], ...], redactor: Redactor, since: int) -> set[str]:
+    """Those of the headers' names, in lower case, that hold a secret."""
+    names = list(dict.fromkeys(name for name, _ in headers))
+    found = {name.lower() for name, known in zip(names, _look(names, redactor.known, since), strict=True) if known}
+    if not since:
+        for name in names:
+            finds = [find for find in redactor.finder.find_in_value(name, "") if find.reason is not Reason.NAMED]
+            if finds:
+                redactor.learn(find for find in finds if find.reason is Reason.SHAPED)
+                found.add(name.lower())
+    return found
 
 
 def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int) -> bool:
