@@ -2,12 +2,14 @@ import base64
 import gzip
 import itertools
 import json
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cpproxy.core.redaction.encodings import may_nest, unpack
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.known import Known, Standing, choose
 
@@ -153,3 +155,53 @@ def test_what_is_chosen_covers_all_and_overlaps_nowhere(spans: list[tuple[int, i
     assert all(one.end <= other.start for one, other in itertools.pairwise(chosen))
     covered = {at for one in chosen for at in range(one.start, one.end)}
     assert covered == {at for one in found for at in range(one.start, one.end)}
+
+
+PIECES = st.text(alphabet="ab1-_+/.%&;=: \"'\\\u00e4{},@~", min_size=0, max_size=14)
+VALUES = st.lists(st.text(alphabet='abc123-_+/.%: "\\\u00e4', min_size=8, max_size=24), min_size=1, max_size=5)
+DRESSED = st.sampled_from(list(ENCODINGS.values()))
+
+
+@given(VALUES, st.lists(st.tuples(PIECES, st.integers(0, 4), DRESSED, PIECES), min_size=1, max_size=4))
+def test_what_was_looked_through_before_hides_no_value_that_is_learnt_later(
+    values: list[str], told: list[tuple[str, int, Callable[[str], str], str]]
+) -> None:
+    texts = [f"{before}{dress(values[at % len(values)])}{after}" for before, at, dress, after in told]
+    known, versions = Known(), [0]
+    for value in values:
+        for text in texts * 3:  # what is met again is remembered
+            known.find(text)
+        known.learn(value, "token", Reason.NAMED)
+        versions.append(known.version)
+        fresh = knowing(*values[: len(versions) - 1])
+        for text in texts:
+            assert known.find(text) == fresh.find(text)
+            for since in versions:
+                late = fresh.find(text, since=since)
+                assert known.find(text, since=since) == late
+
+
+@given(st.binary(max_size=60), st.binary(max_size=2))
+def test_what_may_hold_another_encoding_is_told_from_all_else(data: bytes, before: bytes) -> None:
+    for run in (base64.b64encode(before + data).decode(), base64.b64encode(gzip.compress(data)).decode()):
+        assert may_nest(run.encode()) or not unpack(run)
+        assert may_nest(run.encode()) or len(run) < 24 or not data.isascii() or before
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["p a:s s=w;d", "a,b c,d e,f", "((x)) [[y]]", "\u00e4 \u00f6 \u00fc \u00df \u00e4", "a|b|c|d|e|f"],
+    ids=range(5),
+)
+def test_a_value_of_which_no_eight_bytes_stand_together_is_found(value: str) -> None:
+    known = knowing(value)
+    for text in (value, f"x{value}y", json.dumps({"a": f"b{value}"}), in_base64(value, b"1")):
+        assert value not in left(known, text)
+        assert known.find(text)
+
+
+def test_thousands_of_one_kind_are_told_apart() -> None:
+    values = [f"postgresql://tenant:{number:08}@db.internal.example:5432/tenant" for number in range(2000)]
+    known = knowing(*values)
+    for number in (0, 999, 1999):
+        assert [known.secrets[one.secret].value for one in known.find(f"<{values[number]}>")] == [values[number]]

@@ -32,6 +32,7 @@ from cpproxy.core.redaction.exchanges import Numbering, mark, settle
 from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
+from cpproxy.core.spellings import as_slug
 from cpproxy.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ MOST_CHUNKS = 65536
 
 _LONGEST_SLUG = 80  # characters
 _ORDINAL = re.compile(r"(.*)-(\d+)", re.DOTALL)
-_NOT_WORD = re.compile(r"[^a-z0-9_]+")
 _NEW_EACH_RUN = re.compile(
     r"""
     [0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}     # UUID
@@ -137,7 +137,7 @@ class Recording:
         """Gives a call its place; to be asked in the order of arrival."""
         route = self._routes.find(method, target.partition("?")[0])
         shown = self._redactor.target(target).partition("?")[0]
-        slug = _slug(method, shown) if route is None or not route.settings.name else _word(route.name)
+        slug = _slug(method, shown) if route is None or not route.settings.name else as_slug(route.name)
         self._ordinals[slug] += 1
         self._arrived += 1
         return Arrival(self._arrived, f"{slug}-{self._ordinals[slug]}", route, method, target, start)
@@ -257,21 +257,17 @@ def _tokenise(body: Body | UnsetType, known: Addresses) -> Body | UnsetType:
 
 def _slug(method: str, path: str) -> str:
     segments = (
-        "_" if MASK in segment or MARKER in segment or _NEW_EACH_RUN.fullmatch(segment) else _word(segment)
+        "_" if MASK in segment or MARKER in segment or _NEW_EACH_RUN.fullmatch(segment) else as_slug(segment)
         for segment in path.split("/")
         if segment
     )
     slug = ""
-    for word in filter(None, (_word(method), *segments)):
+    for word in filter(None, (as_slug(method), *segments)):
         longer = f"{slug}-{word}" if slug else word
         if len(longer) > _LONGEST_SLUG:  # no part of a segment: a secret that is learnt later would not be found in it
             break
         slug = longer
     return slug or "_"
-
-
-def _word(text: str) -> str:
-    return _NOT_WORD.sub("-", text.lower()).strip("-")
 
 
 def _places_of_marker(arrival: Arrival, asked: Asked, answered: Answered) -> Iterator[str]:

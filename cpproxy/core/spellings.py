@@ -62,6 +62,12 @@ KINDS = frozenset(_WRITTEN)
 """The letters that stand for a way to escape."""
 
 
+_NOT_SLUG = re.compile(r"[^a-z0-9_]+")
+
+ESCAPING = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#;[" + _BEGINNINGS)
+"""The characters of which escapes are made: where one of them is escaped itself, reading it may make another escape."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """A text with its escapes read; `steps` lead back to it, each as places behind escapes, here and one step back."""
@@ -111,6 +117,18 @@ def read_once(text: str, kind: str = "") -> Plain | None:
         return None
     made.append(text[at:])
     return Plain("".join(made), ((here, back),))
+
+
+def find_escaped(text: str) -> set[str]:
+    """The characters for which the outermost escapes of a text stand."""
+    if not any(one in text for one in _BEGINNINGS):
+        return set()
+    return {_read(one)[0] for one in set(_SPELLED.findall(text))}
+
+
+def as_slug(text: str) -> str:
+    """A text as it stands in the id of an interaction: small letters, digits and `_`, a hyphen for all else."""
+    return _NOT_SLUG.sub("-", text.lower()).strip("-")
 
 
 def find_open(text: str) -> int:

@@ -4,13 +4,12 @@ An id may be as random as a key. What it is then is told by what stands around i
 whose path it is a part of, a file's ending.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from cpproxy.core.redaction.encodings import decode_base64
 from cpproxy.core.redaction.names import Verdict
 from cpproxy.core.redaction.randomness import SHORTEST, find_evidence, is_random, is_wordlike
 
@@ -218,12 +217,10 @@ def decode_text(run: str, least: int = 20) -> str:
     """The text of which a run of letters is the base64, in either alphabet, or nothing."""
     if len(run) < least or not _BASE64.fullmatch(run):
         return ""
-    bare = run.rstrip("=")
-    if len(bare) % 4 == 1:
+    if len(run.rstrip("=")) % 4 == 1:
         return ""
     try:
-        data = base64.b64decode(bare.replace("-", "+").replace("_", "/") + "=" * (-len(bare) % 4))
-        text = data.decode()
-    except (binascii.Error, UnicodeDecodeError):
+        text = decode_base64(run).decode()
+    except UnicodeDecodeError:
         return ""
     return text if text.isprintable() or all(one.isprintable() or one in "\n\r\t" for one in text) else ""

@@ -19,8 +19,9 @@ from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction, Placeholder, RecordedRequest, RecordedResponse
 from cpproxy.core.messages import resize
 from cpproxy.core.redaction.edits import Edit, apply
+from cpproxy.core.redaction.encodings import PIECE
 from cpproxy.core.redaction.finding import Find, Finder, Reason
-from cpproxy.core.redaction.known import PIECE, Known, Standing, Words, choose
+from cpproxy.core.redaction.known import Known, Standing, Words, choose
 from cpproxy.core.redaction.markers import PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor

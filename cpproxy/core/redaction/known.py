@@ -5,24 +5,21 @@ looked for everywhere: as it is, under escapes, in hex, and within base64 wherev
 secret where it was found and nowhere else; so is a token that looks made and has no name, since it looks so anywhere.
 """
 
-import base64
-import contextlib
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import ahocorasick
 
+from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, unpack
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.markers import make_role
-from cpproxy.core.redaction.words import is_common
-from cpproxy.core.spellings import LEVELS, Plain, read, read_once
+from cpproxy.core.redaction.windows import Later, Windows
+from cpproxy.core.redaction.words import SHORTEST_KNOWN, is_common
+from cpproxy.core.spellings import ESCAPING, LEVELS, Plain, find_escaped, read_once
 from cpproxy.errors import UsageError
-
-SHORTEST = 8
-"""Characters of the shortest value that is looked for everywhere."""
 
 MOST = 100_000
 """How many secrets are known at once: memory is bounded."""
@@ -32,15 +29,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _BASE64_BEFORE = re.compile(r"[A-Za-z0-9+/_-]*\Z")
 _SEGMENT = re.compile(r"[A-Za-z0-9+_-]*={0,2}")
 _NESTED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_INNER = re.compile(rb"[A-Za-z0-9+/_-]{12}")  # what may be base64 once more
-_STANDARD = str.maketrans("-_", "+/")
+_CODED = "+/-_="  # the characters of base64 beside letters and digits
 _DEEPEST = 3  # encodings one within another
-_NOT_WORD = re.compile(r"[^a-z0-9_]+")
-PIECE = 1024
-"""Characters of what is looked for at once: a machine for words of a million ends the process."""
-
-_MOST_PIECES = 64
 _LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
+_MOST_LATE = 50_000
+"""Of how many forms a machine is made for those that were learnt late; with more of them, all are looked for."""
 
 
 @dataclass(slots=True)
@@ -69,6 +62,15 @@ class Standing(NamedTuple):
     run: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """What finds the secrets that are looked for since one version, of those that were known at another."""
+
+    since: int
+    version: int
+    windows: Windows | Later
+
+
 class Known:
     """All secrets that were met. `version` changes whenever there is more to look for."""
 
@@ -76,7 +78,13 @@ class Known:
         self.secrets: list[Secret] = []
         self.version = 0
         self._index: dict[str, int] = {}
+        self._windows = Windows()
+        self._counts = [0]  # how many windows there were at each version
         self._machines = _Machines()
+        self._characters = set(ESCAPING).union(_CODED)
+        """Those that may be a part of a known value, of its encodings or of an escape."""
+        self._late: _Late | None = None
+        self._list_forms = lru_cache(maxsize=256)(list_forms)
 
     def values(self) -> Iterator[str]:
         """Those that are looked for everywhere."""
@@ -93,12 +101,16 @@ class Known:
         secret = self.secrets[index]
         if reason < secret.reason:
             secret.role, secret.reason = make_role(role), reason
-        if not secret.since and secret.reason is not Reason.RANDOM and len(value) >= SHORTEST and not is_common(value):
-            self._machines.add(
-                index,
-                {piece for form in _spell(value) for piece in _cut(form)},
-                coded={code for piece in _cut(value) for code in _encode(piece)},
-            )
+        if (
+            not secret.since
+            and secret.reason is not Reason.RANDOM
+            and len(value) >= SHORTEST_KNOWN
+            and not is_common(value)
+        ):
+            forms = self._forms(value)
+            self._characters.update(*(form.text for form in forms if not form.coded))
+            self._machines.add(index, [form.text for form in self._windows.add(index, forms)])
+            self._counts.append(len(self._windows))
             secret.since = self.version + 1
             self.version += 1  # last: a thread that has seen it finds the value, too
         return index
@@ -108,9 +120,25 @@ class Known:
 
         With `since` only those that are looked for since a later version.
         """
-        if not self.version:
+        if since >= self.version:
             return []
-        found = list(self._look(text, since))
+        if since and ((late := self._late) is None or late.version != self.version or late.since > since):
+            self.prepare(since)
+        return self._find(text, since, self._late if since else None)
+
+    def prepare(self, since: int) -> "_Late":
+        """Makes ready to find what is looked for since that version, in many texts, at that of `version`."""
+        version = self.version
+        first, last = self._counts[since], self._counts[version]
+        windows = self._windows.since(first, last) if last - first <= _MOST_LATE else self._windows
+        self._late = late = _Late(since, version, windows)
+        return late
+
+    def _find(self, text: str, since: int, late: "_Late | None") -> list[Standing]:
+        windows = late.windows if late else self._windows
+        found = list(self._look(text, since, windows))
+        if self._characters.isdisjoint(find_escaped(text)):
+            return choose(found)  # no escape can be a part of what is looked for
         plain = Plain(text)
         for _ in range(LEVELS):  # on each level, since what ends one escape may begin another
             step = read_once(plain.text)
@@ -119,42 +147,48 @@ class Known:
             plain = Plain(step.text, plain.steps + step.steps)
             found += [
                 one._replace(start=plain.origin(one.start), end=plain.origin(one.end))
-                for one in self._look(plain.text, since)
+                for one in self._look(plain.text, since, windows)
             ]
         return choose(found)
 
-    def _look(self, text: str, since: int, deepest: int = _DEEPEST) -> Iterator[Standing]:
-        for first, last, index, coded in self._machines.find(text):
-            if self.secrets[index].since <= since:
-                continue
-            if not coded:
+    def _look(self, text: str, since: int, windows: "Windows | Later", deepest: int = _DEEPEST) -> Iterator[Standing]:
+        met = windows.find(text.encode("utf-8", "surrogatepass"))
+        for window in met.windows:
+            for index in self._windows.owners(window):
+                if self.secrets[index].since > since:
+                    yield from self._locate(text, index, window)
+        for first, last, index in self._machines.find(text):
+            if self.secrets[index].since > since:
                 yield Standing(first, last, index)
-                continue
-            is_hex = _HEX.fullmatch(text, first, last) is not None
-            start, end = (first, last) if is_hex else _around(text, first, last)
-            yield Standing(start, end, index, run=text[start:end])
-        if deepest:
-            yield from self._look_within(text, since, deepest - 1)
+        if deepest and met.nested:
+            yield from self._look_within(text, since, windows, deepest - 1)
 
-    def _look_within(self, text: str, since: int, deepest: int) -> Iterator[Standing]:
+    def _locate(self, text: str, index: int, window: bytes) -> Iterator[Standing]:
+        """Where a value stands in a text, in its forms that have a window."""
+        for form in self._forms(self.secrets[index].value):
+            if window not in form.data:
+                continue
+            first = text.find(form.text)
+            while first >= 0:
+                last = first + len(form.text)
+                if form.coded:
+                    is_hex = _HEX.fullmatch(text, first, last) is not None
+                    start, end = (first, last) if is_hex else _around(text, first, last)
+                    yield Standing(start, end, index, run=text[start:end])
+                else:
+                    yield Standing(first, last, index)
+                first = text.find(form.text, first + 1)
+
+    def _forms(self, value: str) -> list[Form]:
+        """The forms of a value; those of values that came up just now are remembered."""
+        return self._list_forms(value) if len(value) <= PIECE else list_forms(value)
+
+    def _look_within(self, text: str, since: int, windows: "Windows | Later", deepest: int) -> Iterator[Standing]:
         """What stands in base64 that holds another encoding: gzip, or base64 once more."""
         for found in _NESTED.finditer(text):
-            inner = _unpack(found[0])
-            if inner and (within := next(self._look(inner, since, deepest), None)):
+            inner = unpack(found[0])
+            if inner and (within := next(self._look(inner, since, windows, deepest), None)):
                 yield Standing(found.start(), found.end(), within.secret, run=found[0])
-
-
-def _unpack(coded: str) -> str:
-    """The text within base64 that is itself encoded, or nothing."""
-    try:
-        data = base64.b64decode(coded.translate(_STANDARD).rstrip("=") + "=" * (-len(coded.rstrip("=")) % 4))
-    except ValueError:
-        return ""
-    if data.startswith(b"\x1f\x8b"):
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(wbits=31).decompress(data, _LONGEST_RUN).decode("latin-1")
-        return ""
-    return data.decode() if data.isascii() and _INNER.search(data) else ""
 
 
 def _around(text: str, start: int, end: int) -> tuple[int, int]:
@@ -190,41 +224,6 @@ def _goes_on(last: Standing, one: Standing) -> bool:
     return one.start < last.end or (one.secret == last.secret and last.end - last.start >= PIECE)
 
 
-def _spell(value: str) -> set[str]:
-    """A value as it stands in a text, and as it stands there once all escapes are read, what looked like one in it too.
-
-    In URLs each byte is escaped for itself, and read as a character; in forms a space is a plus.
-    """
-    forms = {value, read(value).text}
-    for one in tuple(forms) if not value.isascii() else ():
-        forms.add(one.encode("utf-8", "surrogatepass").decode("latin-1"))
-        with contextlib.suppress(UnicodeError):  # headers are read as latin-1, whatever they are
-            forms.add(one.encode("latin-1").decode())
-    forms |= {one.replace(" ", "+") for one in forms if " " in one}
-    forms.add(_NOT_WORD.sub("-", value.lower()).strip("-"))  # as it stands in the id of an interaction
-    return {value, *(one for one in forms if len(one) >= SHORTEST and not is_common(one))}
-
-
-def _cut(value: str) -> list[str]:
-    """The pieces of a value that are looked for: what is long, as a key is, is found piece by piece."""
-    if len(value) <= PIECE:
-        return [value]
-    value = value[: PIECE * _MOST_PIECES]
-    return [*(value[at : at + PIECE] for at in range(0, len(value) - PIECE, PIECE)), value[-PIECE:]]
-
-
-def _encode(value: str) -> set[str]:
-    """The encodings of a value in which another text may hold it: hex, and base64 at each offset (RFC 4648)."""
-    data = value.encode("utf-8", "surrogateescape")
-    forms = {data.hex(), data.hex().upper()}
-    for offset in range(3):
-        # The first and last characters depend on what stands around the value, too.
-        coded = base64.b64encode(b"\0" * offset + data).decode().rstrip("=")
-        kept = coded[(0, 2, 3)[offset] : len(coded) - bool((offset + len(data)) % 3)]
-        forms |= {kept, kept.replace("+", "-").replace("/", "_")}
-    return forms
-
-
 class Words:
     """Finds which of many words stand in a text."""
 
@@ -240,26 +239,31 @@ class Words:
 
 
 class _Machines:
-    """Finds many words in one pass. New words cost little: machines of equal size are merged, as digits are carried."""
+    """Finds the few forms that have no window, all of them in one pass.
+
+    New words cost little: machines of equal size are merged, as digits are carried.
+    """
 
     def __init__(self) -> None:
-        self._words: list[dict[str, tuple[int, bool]]] = []
+        self._words: list[dict[str, int]] = []
         self._machines: tuple[ahocorasick.Automaton, ...] = ()
 
-    def add(self, index: int, words: Iterable[str], *, coded: Iterable[str]) -> None:
-        """Looks for these words, and for the `coded` ones, too."""
-        fresh = dict.fromkeys(coded, (index, True)) | dict.fromkeys(words, (index, False))
+    def add(self, index: int, words: Iterable[str]) -> None:
+        """Looks for these words."""
+        fresh = dict.fromkeys(words, index)
+        if not fresh:
+            return
         while self._words and len(self._words[-1]) <= 2 * len(fresh):
             fresh = self._words.pop() | fresh
         machine = ahocorasick.Automaton()
-        for word, (known, is_coded) in fresh.items():
-            machine.add_word(word, (len(word), known, is_coded))
+        for word, known in fresh.items():
+            machine.add_word(word, (len(word), known))
         machine.make_automaton()
         self._words.append(fresh)
         self._machines = (*self._machines[: len(self._words) - 1], machine)  # at once: another thread may be looking
 
-    def find(self, text: str) -> Iterator[tuple[int, int, int, bool]]:
-        """Start, end and index of each word that stands in a text, and whether it is a coded one."""
+    def find(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """Start, end and index of each word that stands in a text."""
         for machine in self._machines:
-            for last, (length, index, coded) in machine.iter(text):
-                yield last + 1 - length, last + 1, index, coded
+            for last, (length, index) in machine.iter(text):
+                yield last + 1 - length, last + 1, index
