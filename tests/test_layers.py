@@ -47,6 +47,7 @@ PURE = {
     "msgspec",
     "operator",
     "re",
+    "shlex",
     "string",
     "struct",
     "textwrap",

@@ -41,6 +41,7 @@ COMMANDS = {
     "status": Entry("cpproxy.cli.status", "status", "Show what a running proxy serves and has seen."),
     "calls": Entry("cpproxy.cli.calls", "calls", "List calls and what became of each."),
     "call": Entry("cpproxy.cli.calls", "call", "Show one call in full."),
+    "doctor": Entry("cpproxy.cli.doctor", "doctor", "Say what in a compose project leads clients astray."),
     "cassette": Entry("cpproxy.cli.cassette", "cassette", "List, show, check and compare cassettes."),
 }
 

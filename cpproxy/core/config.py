@@ -39,12 +39,23 @@ class Repeat(StrEnum):
     LAST = "last"
 
 
+NO_CALL = "none"
+"""The `default` of a route that is not called at all where none of its variables is set."""
+
+
 class RouteSettings(Section, frozen=True):
-    """`[[routes]]`: one route of the control plane; see `cpproxy.core.routes` for what `match` may hold."""
+    """`[[routes]]`: one route of the control plane; see `cpproxy.core.routes` for what `match` may hold.
+
+    `env` are the variables that route a client here, in the order in which it reads them, and `default` is where it
+    calls if none is set: a base URL, or `none`; empty where that is not known. `credentials` are the variables that
+    hold what the call has to show.
+    """
 
     match: str
     name: str = ""
     env: tuple[str, ...] = ()
+    default: str = ""
+    credentials: tuple[str, ...] = ()
     required: bool | tuple[str, ...] = False
     counter: str = ""
     ignore: tuple[str, ...] = ()

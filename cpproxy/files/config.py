@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cpproxy.core import jsonpath
-from cpproxy.core.config import ADMIN_PREFIX, DEFAULT, Config, ReplaySettings, RouteSettings
+from cpproxy.core.config import ADMIN_PREFIX, DEFAULT, NO_CALL, Config, ReplaySettings, RouteSettings
 from cpproxy.core.routes import Place, Template, When
 from cpproxy.errors import UsageError
 
@@ -164,9 +164,12 @@ def _find_route_problems(route: RouteSettings) -> Problems:
     for index, name in enumerate(route.compare):
         if not _HEADER.fullmatch(name):
             yield f"compare[{index}]", f"expected the name of a header, not {name!r}"
-    for index, name in enumerate(route.env):
-        if not _VARIABLE.fullmatch(name):
-            yield f"env[{index}]", f"expected the name of an environment variable, not {name!r}"
+    for key, names in (("env", route.env), ("credentials", route.credentials)):
+        for index, name in enumerate(names):
+            if not _VARIABLE.fullmatch(name):
+                yield f"{key}[{index}]", f"expected the name of an environment variable, not {name!r}"
+    if route.default not in {"", NO_CALL} and not _is_base_url(route.default):
+        yield "default", f"expected where the call goes without a variable, as in https://cp.example, or {NO_CALL!r}"
     if route.when:
         yield from _try("when", When.parse, route.when)
 

@@ -12,6 +12,7 @@ import msgspec
 from cpproxy.core.runs import Mode
 from cpproxy.core.verdict import Finding, Verdict
 from cpproxy.report.terminal import Paint, columns, escape, shows_colour
+from cpproxy.report.texts import count, github_data, github_property, markdown
 
 
 class Form(StrEnum):
@@ -51,13 +52,13 @@ def render_for(stream: TextIO, verdict: Verdict, form: Form, *, quiet: bool = Fa
 
 def summarise(verdict: Verdict) -> str:
     """The verdict in one line: how it ended, how many calls, what became of them, what was played."""
-    outcomes = ", ".join(f"{count} {name}" for name, count in verdict.outcomes.items())
-    what = f"run {verdict.run}: {_count(verdict.calls, 'call')}{f' ({outcomes})' if outcomes else ''}"
+    outcomes = ", ".join(f"{number} {name}" for name, number in verdict.outcomes.items())
+    what = f"run {verdict.run}: {count(verdict.calls, 'call')}{f' ({outcomes})' if outcomes else ''}"
     if verdict.mode is Mode.REPLAY:
-        what += f", {verdict.played} of {_count(verdict.recorded, 'interaction')} played"
+        what += f", {verdict.played} of {count(verdict.recorded, 'interaction')} played"
     tolerated = f", {len(verdict.exempted)} exempted" if verdict.exempted else ""
-    warned = f", {_count(len(verdict.warnings), 'warning')}" if verdict.warnings else ""
-    end = "clean" if not verdict.exit else _count(len(verdict.findings), "finding")
+    warned = f", {count(len(verdict.warnings), 'warning')}" if verdict.warnings else ""
+    end = "clean" if not verdict.exit else count(len(verdict.findings), "finding")
     return f"{end}{warned}{tolerated}; {what}; misroutes: {verdict.misroutes}"
 
 
@@ -100,7 +101,7 @@ def _known(one: Finding) -> str:
 def as_github(verdict: Verdict) -> str:
     """Workflow commands that GitHub shows as annotations, and one plain line."""
     lines = [
-        f"::{command} title={_github_property(f'cpproxy {one.kind}')}::{_github_data(_known(one))}"
+        f"::{command} title={github_property(f'cpproxy {one.kind}')}::{github_data(_known(one))}"
         for command, findings in (
             ("error", verdict.findings),
             ("warning", verdict.warnings),
@@ -111,16 +112,7 @@ def as_github(verdict: Verdict) -> str:
     return "\n".join([*lines, f"cpproxy: {escape(summarise(verdict))}"]) + "\n"
 
 
-def _github_data(text: str) -> str:
-    return escape(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
-
-
-def _github_property(text: str) -> str:
-    return _github_data(text).replace(":", "%3A").replace(",", "%2C")
-
-
 _WHOLE_RUN = "the whole run"
-_SIGNS = frozenset("\\*_[]<>|#~!&")
 
 
 def as_junit(verdict: Verdict) -> str:
@@ -167,28 +159,13 @@ def _paragraphs(findings: Sequence[Finding]) -> str:
 
 def as_markdown(verdict: Verdict) -> str:
     """A heading, a list of findings each, for a job's summary or a comment."""
-    parts = [f"### cpproxy: {_markdown(summarise(verdict))}", ""]
+    parts = [f"### cpproxy: {markdown(summarise(verdict))}", ""]
     for title, findings in (
         ("Findings", verdict.findings),
         ("Warnings", verdict.warnings),
         ("Exempted", verdict.exempted),
     ):
         if findings:
-            items = (f"- **{_markdown(one.kind.value)}** {_markdown(_known(one))}" for one in findings)
+            items = (f"- **{markdown(one.kind.value)}** {markdown(_known(one))}" for one in findings)
             parts += [f"**{title}**", "", *items, ""]
     return "\n".join(parts)
-
-
-def _markdown(text: str) -> str:
-    """Text outside of code with what Markdown and HTML would read as a sign escaped; code stays as it is."""
-    pieces = escape(text).split("`")
-    if len(pieces) % 2 == 0:  # a backtick that closes nothing is none
-        pieces[-2:] = [f"{pieces[-2]}'{pieces[-1]}"]
-    return "".join(
-        f"`{piece}`" if index % 2 else "".join(f"\\{char}" if char in _SIGNS else char for char in piece)
-        for index, piece in enumerate(pieces)
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -58,12 +58,12 @@ class HealthCheck:
     disabled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Service:
-    """A service. `command` and `entrypoint` are words; `ports` are those in the container that it names.
+    """A service, equal to itself alone. `command` and `entrypoint` are words.
 
-    `hosts` are the names that it resolves by itself (`extra_hosts`), `links` other services by the names that it has
-    for them.
+    `ports` are those in the container that it names, `published` those of the machine that lead to it; `hosts` are the
+    names that it resolves by itself (`extra_hosts`), `links` other services by the names that it has for them.
     """
 
     name: str

@@ -1,0 +1,127 @@
+"""Which services run cpproxy, as far as command, image and config tell, and what of them can be reached where."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cpproxy.core.config import Config
+from cpproxy.core.runs import Mode
+from cpproxy.core.wiring.project import Project, Service
+from cpproxy.errors import UsageError
+
+DEFAULT_PORT = 9090
+_LOOPBACK = ("127.", "localhost", "[::1]")
+_PROGRAM = "cpproxy"
+_COMMANDS = frozenset({*Mode, "verify", "scenario", "wait", "status", "calls", "call", "cassette", "canary", "ca"})
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A service that stands for the control plane.
+
+    `mode` is what its command says, None where nothing shows that it is cpproxy at all; `certain` says that it is, or
+    was named. `ports` are those at which it may listen, and `sinks` those of its trap's that are known.
+    """
+
+    service: Service
+    mode: Mode | None
+    certain: bool
+    ports: frozenset[int]
+    listen: str = ""
+    trapped: bool | None = None
+    """Whether it starts a trap; None where its command is not to be seen."""
+    sinks: frozenset[int] = frozenset()
+
+    @property
+    def port(self) -> int:
+        """The port that clients are to be told."""
+        return DEFAULT_PORT if DEFAULT_PORT in self.ports else min(self.ports)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it listens where no other container can reach it."""
+        return self.listen.startswith(_LOOPBACK) and not self.service.network_mode
+
+
+def find_fronts(project: Project, config: Config, named: Sequence[str]) -> tuple[Front, ...]:
+    """The services that were named, else those whose command runs the proxy, and the one that the config names.
+
+    The one that clients are to be told comes first. UsageError for a name that is no service's.
+    """
+    check_names(project, named, "--front")
+    found = [_make(one, config, name in named) for name, one in project.services.items()]
+    if named:
+        return tuple(front for front in found if front.service.name in named)
+    host, _ = front_address(config)
+    fronts = [one for one in found if one.mode or any(name == host for _, name in one.service.names())]
+    return tuple(sorted(fronts, key=lambda one: not any(name == host for _, name in one.service.names())))
+
+
+def check_names(project: Project, named: Sequence[str], flag: str) -> None:
+    """UsageError for a name that is no service's."""
+    for name in named:
+        if name not in project.services:
+            why = f"expected one of {', '.join(project.services)}"
+            if name in project.inactive:
+                why = f"it is of the profile {', '.join(project.inactive[name])}: choose that with --profile"
+            raise UsageError(f"{flag} {name}: {why}")
+
+
+def front_address(config: Config) -> tuple[str, int]:
+    """Host and port of the config's `front_url`; empty and 0 without one."""
+    parts = urlsplit(config.cp.front_url)
+    return (parts.hostname or ""), (parts.port or (443 if parts.scheme == "https" else 80)) if parts.hostname else 0
+
+
+def _make(service: Service, config: Config, named: bool) -> Front:  # noqa: FBT001 - a fact, not a flag
+    words = tuple(_flatten((*service.entrypoint, *service.command)))
+    mode = _mode(service, words)
+    host, port = front_address(config)
+    listen = next(iter(_values(words, "--listen")), "") if mode else ""
+    listen = listen or (service.environment["CPPROXY_LISTEN"].value or "" if service.is_set("CPPROXY_LISTEN") else "")
+    own = listen.rpartition(":")[2]
+    if own.isdecimal() and int(own):
+        ports = frozenset({int(own)})
+    else:
+        meant = port if any(name == host for _, name in service.names()) else DEFAULT_PORT
+        ports = frozenset({meant, *service.ports})
+    sinks = (value.rpartition(":")[2] for value in _values(words, "--trap-sink"))
+    return Front(
+        service,
+        mode,
+        certain=named or mode is not None,
+        ports=ports,
+        listen=listen,
+        trapped=any(word.startswith("--trap") for word in words) if mode else None,
+        sinks=frozenset(int(one) for one in sinks if one.isdecimal() and mode),
+    )
+
+
+def _flatten(words: Sequence[str]) -> Iterator[str]:
+    """The words of a command, those that a shell is given among them."""
+    for word in words:
+        if " " not in word:
+            yield word
+            continue
+        try:
+            yield from shlex.split(word)
+        except ValueError:  # quotes that are not closed
+            yield from word.split()
+
+
+def _mode(service: Service, words: Sequence[str]) -> Mode | None:
+    """What a command makes of cpproxy: `cpproxy replay …`, or `replay …` where the image is cpproxy's."""
+    at = next((index for index, word in enumerate(words) if word.rpartition("/")[2] == _PROGRAM), None)
+    if at is None and _PROGRAM not in service.image and _PROGRAM not in service.build:
+        return None
+    command = next((word for word in words[at or 0 :] if word in _COMMANDS), "")
+    return Mode(command) if command in set(Mode) else None
+
+
+def _values(words: Sequence[str], flag: str) -> Iterator[str]:
+    for index, word in enumerate(words):
+        if word == flag and index + 1 < len(words):
+            yield words[index + 1]
+        elif word.startswith(f"{flag}="):
+            yield word.partition("=")[2]

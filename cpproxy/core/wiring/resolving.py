@@ -1,0 +1,115 @@
+"""What a name comes to for one service: another service, itself, or something outside of the project."""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cpproxy.core.wiring.project import Network, Project, Service
+
+HOST = "host.docker.internal"
+"""The name of the machine that runs the containers, as some engines have it."""
+
+_HOST_GATEWAY = "host-gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a name comes to: `services` in the networks that both are in; `how` it is found.
+
+    `own` says that it is the service itself, `host` the machine that runs it.
+    """
+
+    services: tuple[Service, ...] = ()
+    how: str = ""
+    own: bool = False
+    host: bool = False
+    elsewhere: tuple[Service, ...] = ()
+    """Services of that name that are in no network with it."""
+
+
+def networked(project: Project, service: Service) -> Service:
+    """The service whose networks this one uses: itself, or the one that its `network_mode` names."""
+    seen = {service.name}
+    while service.network_mode.startswith("service:"):
+        other = project.services.get(service.network_mode.partition(":")[2])
+        if other is None or other.name in seen:
+            break
+        seen.add(other.name)
+        service = other
+    return service
+
+
+def networks_of(project: Project, service: Service) -> list[Network]:
+    """The networks that a service is in."""
+    return [project.networks[name] for name in networked(project, service).networks]
+
+
+def resolve(project: Project, service: Service, host: str) -> Found:
+    """What `host` comes to for a service: by its own hosts file, then by the project's networks."""
+    host = host.lower()
+    base = networked(project, service)
+    if is_loopback(host):
+        return Found(services=(base,), own=True, host=base.network_mode == "host", how="loopback")
+    addresses = base.hosts.get(host) or service.hosts.get(host)
+    if addresses:
+        outside = _HOST_GATEWAY in addresses
+        return Found(tuple(_at(project, base, addresses)), "extra_hosts", host=outside)
+    if _is_address(host):
+        return Found(tuple(_at(project, base, (host,))), "address")
+    if host in base.links and (linked := project.services.get(base.links[host])):
+        return Found((linked,), "links")
+    here = [one for one in project.services.values() if any(name == host for _, name in one.names())]
+    shared = tuple(one for one in here if any(net in base.networks and name == host for net, name in one.names()))
+    if not shared and host == HOST:
+        return Found(how="host", host=True)
+    return Found(shared, "alias", elsewhere=() if shared else tuple(here))
+
+
+def at_address(project: Project, service: Service, addresses: Sequence[str]) -> tuple[Service, ...]:
+    """The services that have one of these addresses in a network of this one's."""
+    return tuple(_at(project, networked(project, service), addresses))
+
+
+def _at(project: Project, base: Service, addresses: Sequence[str]) -> Iterator[Service]:
+    wanted = {_canonical(one) for one in addresses}
+    for one in project.services.values():
+        own = {_canonical(a) for net, there in one.networks.items() if net in base.networks for a in there.addresses}
+        if own & wanted:
+            yield one
+
+
+def _canonical(address: str) -> str:
+    try:
+        return str(ipaddress.ip_address(address.strip("[]")))
+    except ValueError:
+        return address
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is the machine, or the container, that asks."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    return _is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback
+
+
+def no_proxy_covers(listed: str, host: str) -> bool:
+    """Whether a client that reads this `NO_PROXY` calls `host` directly: by name, by domain, by address or network."""
+    for part in (one.strip().lower() for one in listed.split(",")):
+        name = part.rpartition(":")[0] if part.count(":") == 1 else part
+        if part == "*" or (name and (host == name.lstrip("*").lstrip(".") or host.endswith(f".{name.lstrip('*.')}"))):
+            return True
+        if "/" in part and _is_address(host):
+            try:
+                if ipaddress.ip_address(host) in ipaddress.ip_network(part, strict=False):
+                    return True
+            except ValueError:
+                continue
+    return False

@@ -1,0 +1,189 @@
+"""Where a client's variables lead: to the front, elsewhere, or nowhere since they are not set."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from cpproxy.core.config import Config
+from cpproxy.core.routes import Route, RouteTable
+from cpproxy.core.runs import is_session
+from cpproxy.core.steering import Steered, group, plane_hosts
+from cpproxy.core.wiring import words
+from cpproxy.core.wiring.fronts import Front, front_address
+from cpproxy.core.wiring.override import Override
+from cpproxy.core.wiring.project import Project, Service
+from cpproxy.core.wiring.remarks import About, Level, Remark, remark
+from cpproxy.core.wiring.resolving import Found, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What all checks look at. `show` takes secrets out of a value; `supplied` are variables that answers hand out."""
+
+    project: Project
+    config: Config
+    fronts: tuple[Front, ...]
+    show: Callable[[str], str]
+    supplied: Mapping[str, str]
+    override: Override
+
+    @property
+    def url(self) -> str:
+        """Where clients should find the front; a shape of it where that is not known."""
+        if self.config.cp.front_url:
+            return self.config.cp.front_url
+        return f"http://{self.fronts[0].service.name}:{self.fronts[0].port}" if self.fronts else "the front's URL"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a front that variables can be compared with."""
+        return bool(self.fronts or self.config.cp.front_url)
+
+
+def check_variables(scene: Scene, client: Service) -> Iterator[Remark]:
+    """What the client's variables come to, each group of calls by the first variable that is set."""
+    groups = group(RouteTable(scene.config.routes).routes)
+    used: dict[str, list[Steered]] = {}
+    unset: list[Steered] = []
+    for one in groups:
+        variable = next((name for name in one.variables if client.is_set(name)), "")
+        if variable:
+            used.setdefault(variable, []).append(one)
+        else:
+            unset.append(one)
+    right: list[str] = []
+    for variable, led in used.items():
+        found = _judge(scene, client, variable, led)
+        right += [variable] if found.level is Level.RIGHT else []
+        yield found
+    for one in sorted(unset, key=lambda one: len(one.variables)):  # so that one line may mend several
+        yield _judge_unset(scene, client, one, {name: used[name] for name in right})
+    yield from _check_credentials(scene, client)
+
+
+def _judge_unset(scene: Scene, client: Service, one: Steered, right: Mapping[str, Sequence[Steered]]) -> Remark:
+    named = [(name, client.environment[name]) for name in one.variables if name in client.environment]
+    states = "; ".join(words.describe_state(name, setting) for name, setting in named)
+    states = f" ({states})" if states else ""
+    place = named[0][1].place if named else client.place
+    if one.is_silent:
+        required = any(_requires(route, client.name) for route in one.routes)
+        if required:
+            scene.override.set(client.name, "environment", one.variables[0], value=scene.url)
+        text = words.silent_variable(one, states, scene.url, required=required)
+        return remark(Level.FINDING if required else Level.NOTE, About.VARIABLE, text, client.name, place)
+    if not any(scene.override.has(client.name, "environment", name) for name in one.variables):
+        scene.override.set(client.name, "environment", one.variables[0], value=scene.url)
+    other = "".join(
+        words.other_variable(name, client.environment[name].place, groups) for name, groups in right.items()
+    )
+    text = words.unset_variable(one, states, other, scene.url)
+    return remark(Level.FINDING, About.VARIABLE, text, client.name, place)
+
+
+def _requires(route: Route, client: str) -> bool:
+    required = route.settings.required
+    return required is True or (isinstance(required, tuple) and client in required)
+
+
+def _judge(scene: Scene, client: Service, variable: str, led: Sequence[Steered]) -> Remark:
+    setting = client.environment[variable]
+    url = _parse(setting.value or "")
+    if url is None:
+        wrong, text = True, words.no_url(variable, led, scene.url)
+    else:
+        port = f":{url.port}" if url.port else ""
+        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+        shown = scene.show(f"{url.scheme}://{host}{port}{url.path}")
+        wrong, why = _compare(scene, client, url)
+        said = words.wrong_variable(variable, shown, led, why, scene.url)
+        text = said if wrong else words.right_variable(variable, shown, led, why)
+    if wrong:
+        scene.override.set(client.name, "environment", variable, value=scene.url)
+    level = Level.FINDING if wrong else Level.RIGHT if scene.is_known else Level.NOTE
+    return remark(level, About.VARIABLE, text, client.name, setting.place)
+
+
+def _parse(value: str) -> SplitResult | None:
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return None
+    return url if url.scheme in {"http", "https"} and url.hostname and port != 0 else None
+
+
+def _compare(scene: Scene, client: Service, url: SplitResult) -> tuple[bool, str]:
+    """Whether a URL leads elsewhere than to the front, and what is to be said of it."""
+    host = (url.hostname or "").lower()
+    port = url.port or (443 if url.scheme == "https" else 80)
+    found = resolve(scene.project, client, host)
+    front = next((one for one in scene.fronts if _is_at(one, found, port)), None)
+    if front is not None:
+        return _compare_with(front, found, url, port)
+    if (host, port) == front_address(scene.config) and not found.elsewhere and not found.services:
+        wrong = _find_wrong_path(url)
+        return bool(wrong), wrong or "where the config says that the front is"
+    return (True, _name_elsewhere(scene, found, host)) if scene.is_known else (False, "and no front is known")
+
+
+def _is_at(front: Front, found: Found, port: int) -> bool:
+    if found.host:
+        return port in front.service.published or front.service.network_mode == "host"
+    return any(one.name == front.service.name for one in found.services)
+
+
+def _compare_with(front: Front, found: Found, url: SplitResult, port: int) -> tuple[bool, str]:
+    name = front.service.name
+    if url.scheme == "https":
+        return True, f"{name} speaks http:// alone"
+    if not found.host and port not in front.ports:
+        ports = " or ".join(map(str, sorted(front.ports)))
+        return True, f"{name} listens on port {ports}"
+    wrong = _find_wrong_path(url)
+    session = f", session {url.path.split('/')[2]}" if url.path.startswith("/s/") else ""
+    return bool(wrong), wrong or f"the front{session}"
+
+
+def _find_wrong_path(url: SplitResult) -> str:
+    """Why a client that joins base and path does not get where it should; empty where it does."""
+    if url.query or url.fragment:
+        return "a base has no query, since the path is put after it"
+    if url.path.endswith("/"):
+        return "a base has no slash at its end, since a path that begins with one is put after it"
+    if not url.path:
+        return ""
+    parts = url.path.split("/")
+    if len(parts) == 3 and parts[1] == "s" and is_session(parts[2]):
+        return ""
+    return "a base has no path but that of a session, /s/NAME"
+
+
+def _name_elsewhere(scene: Scene, found: Found, host: str) -> str:
+    if found.elsewhere:
+        return f"{found.elsewhere[0].name} is in no network with it"
+    if found.own:
+        return "that is the container itself"
+    if found.services:
+        return f"that is {found.services[0].name}, which is not the front"
+    if host in plane_hosts(scene.config):
+        return "that is the control plane itself, past the front"
+    return "that is not the front"
+
+
+def _check_credentials(scene: Scene, client: Service) -> Iterator[Remark]:
+    wanted: dict[str, list[Route]] = {}
+    for route in RouteTable(scene.config.routes).routes:
+        for variable in route.settings.credentials:
+            wanted.setdefault(variable, []).append(route)
+    for variable, routes in wanted.items():
+        if client.is_set(variable):
+            continue
+        setting = client.environment.get(variable)
+        place = setting.place if setting else client.place
+        if source := scene.supplied.get(variable):
+            yield remark(Level.RIGHT, About.CREDENTIAL, words.supplied(variable, source), client.name, place)
+        else:
+            scene.override.set(client.name, "environment", variable, value="dummy")
+            text = words.missing_credential(variable, routes)
+            yield remark(Level.FINDING, About.CREDENTIAL, text, client.name, place)

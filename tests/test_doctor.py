@@ -1,0 +1,424 @@
+"""`cpproxy doctor`: the incident's wiring and its like, found in compose files before anything runs."""
+
+import json
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cpproxy.cli.main import run
+from cpproxy.core.wiring.remarks import About, Diagnosis, Level, Remark
+from cpproxy.errors import Exit
+from tests.processes import CPPROXY, clean_environment
+
+ROOT = Path(__file__).parents[1]
+
+INCIDENT = """
+services:
+  cp-stub:
+    build: ./cp-stub
+    expose: ["9090"]
+  tenant-alpha:
+    build: ./tenant
+    environment:
+      ADMIN_TOKEN: dummy
+      CP_UPSTREAM_URL: http://cp-stub:9090
+    depends_on: [cp-stub]
+"""
+
+TRAP = " --trap --trap-sink 0.0.0.0:443 --trap-sink=0.0.0.0:80 --trap-dns 0.0.0.0:53"
+GOOD = """
+services:
+  cp-stub:
+    image: cpproxy
+    command: cpproxy replay --listen 0.0.0.0:9090{TRAP}
+    healthcheck: {test: [CMD, cpproxy, wait, --url, "http://127.0.0.1:9090"]}
+    networks:
+      inside: {ipv4_address: 10.9.0.2, aliases: [api.moleculesai.app, staging-api.moleculesai.app]}
+  tenant-alpha:
+    image: tenant
+    environment:
+      ADMIN_TOKEN: dummy
+      MOLECULE_CP_URL: http://cp-stub:9090
+      CP_UPSTREAM_URL: http://cp-stub:9090/s/alpha
+    depends_on: {cp-stub: {condition: service_healthy}}
+    networks: [inside]
+networks:
+  inside: {internal: true}
+""".replace("{TRAP}", TRAP)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(clean_environment().keys() ^ {}):
+        if name.startswith(("CPPROXY", "COMPOSE")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "cpproxy.toml", tmp_path)
+
+
+def doctor(
+    capsys: pytest.CaptureFixture[str], text: str, *more: str, code: int | None = None, cassettes: Path | None = None
+) -> Diagnosis:
+    """What the doctor says of a compose file, as a program reads it."""
+    Path("compose.yml").write_text(text)
+    folder = ["--cassettes", str(cassettes or ROOT / "cassettes")]
+    ended = run([*folder, "doctor", *(more or ("compose.yml",)), "--format", "json"])
+    out = capsys.readouterr()
+    assert code is None or ended == code, out
+    return msgspec.json.decode(out.out, type=Diagnosis)
+
+
+def findings(diagnosis: Diagnosis, about: About | None = None) -> list[Remark]:
+    return [one for one in diagnosis.findings if about in (None, one.about)]
+
+
+def only(diagnosis: Diagnosis, about: About, level: Level = Level.FINDING) -> Remark:
+    (found,) = [one for one in diagnosis.remarks if one.about is about and one.level is level]
+    return found
+
+
+def test_the_incidents_wiring_is_found_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = doctor(capsys, INCIDENT, code=Exit.FINDINGS)
+    config, provision = findings(diagnosis, About.VARIABLE)
+    assert config.text == (
+        "MOLECULE_CP_URL is not set: GET /cp/tenants/config (and 4 more) will go to https://api.moleculesai.app, past "
+        "the front; set it to http://cp-stub:9090. CP_UPSTREAM_URL (compose.yml:10) does lead to the front, but GET "
+        "/cp/auth/tenant-member alone."
+    )
+    assert provision.text.startswith(
+        "CP_PROVISION_URL, then MOLECULE_CP_URL are not set: POST /cp/workspaces/provision (and 4 more) will go to "
+        "https://api.moleculesai.app, past the front; set one of them to http://cp-stub:9090."
+    )
+    assert (config.service, config.file, config.line) == ("tenant-alpha", "compose.yml", 6)
+    (names,) = findings(diagnosis, About.NAMES)
+    assert "reaches the real control plane, and nobody sees it" in names.text
+    assert [one.about for one in findings(diagnosis)] == [About.VARIABLE, About.VARIABLE, About.NAMES]
+    assert diagnosis.lines == (
+        "services:\n  tenant-alpha:\n    environment:\n      MOLECULE_CP_URL: http://cp-stub:9090\n"
+    )
+
+
+def test_a_secret_that_the_recorded_config_hands_out_is_not_missed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    supplied = only(doctor(capsys, INCIDENT), About.CREDENTIAL, Level.RIGHT)
+    assert supplied.text == (
+        "MOLECULE_CP_SHARED_SECRET is not set, and need not be: the recorded answer of GET /cp/tenants/config "
+        "(cassette harness/boot) hands it out."
+    )
+    without = doctor(capsys, INCIDENT, cassettes=tmp_path / "none")
+    assert "no recorded answer hands it out: POST /cp/workspaces/provision" in only(without, About.CREDENTIAL).text
+
+
+def test_the_good_wiring_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = doctor(capsys, GOOD, code=Exit.CLEAN)
+    assert {one.level for one in diagnosis.remarks} == {Level.RIGHT}
+    assert diagnosis.fronts == ("cp-stub",)
+    assert diagnosis.lines == ""
+    assert "session alpha" in " ".join(one.text for one in diagnosis.remarks)
+
+
+WIRINGS = {
+    "the incident's": INCIDENT,
+    "no trap": GOOD.replace(TRAP, "").replace(", aliases: [api.moleculesai.app, staging-api.moleculesai.app]", ""),
+    "aliases without a trap": GOOD.replace(TRAP, ""),
+    "a sink missing": GOOD.replace(" --trap-sink 0.0.0.0:443", ""),
+    "production": GOOD.replace("MOLECULE_CP_URL: http://cp-stub:9090", "CP_PROVISION_URL: https://api.moleculesai.app"),
+    "no order": GOOD.replace("    depends_on: {cp-stub: {condition: service_healthy}}\n", ""),
+    "weak order": GOOD.replace("{cp-stub: {condition: service_healthy}}", "[cp-stub]"),
+    "no health": GOOD.replace("{test: [CMD, cpproxy, wait, --url, ", "{disable: true, test: [CMD, "),
+    "another health": GOOD.replace("cpproxy, wait, --url, ", "curl, -f, ").replace(':9090"]', ':9090/health"]'),
+    "a proxy without NO_PROXY": GOOD.replace("ADMIN_TOKEN: dummy", "HTTP_PROXY: http://cp-stub:8888"),
+}
+
+
+@pytest.mark.parametrize("name", WIRINGS)
+def test_the_lines_to_add_mend_it(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    diagnosis = doctor(capsys, WIRINGS[name], code=Exit.FINDINGS)
+    Path("mended.yml").write_text(diagnosis.lines)
+    mended = doctor(capsys, WIRINGS[name], "compose.yml", "mended.yml")
+    left = [one.text for one in mended.findings]
+    if name == "the incident's":  # nothing shows that its stand-in is cpproxy, so its trap is left to be written
+        assert [one.about for one in mended.findings] == [About.NAMES]
+    else:
+        assert left == []
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+@pytest.mark.parametrize("name", ["the incident's", "no order", "production"])
+def test_what_compose_prints_is_judged_as_its_file_is(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    for folder in ("cp-stub", "tenant"):
+        Path(folder).mkdir()
+    own = doctor(capsys, WIRINGS[name])
+    printed = subprocess.run(
+        ["docker-compose", "-f", "compose.yml", "config"], capture_output=True, check=True, env=clean_environment()
+    )
+    ended = subprocess.run(
+        [*CPPROXY, "--cassettes", ROOT / "cassettes", "doctor", "-", "--format", "json"],
+        input=printed.stdout,
+        capture_output=True,
+        check=False,
+        env=clean_environment(),
+    )
+    assert ended.returncode == Exit.FINDINGS, ended.stderr
+    told = msgspec.json.decode(ended.stdout, type=Diagnosis)
+    assert all(one.file == "-" and one.line for one in told.remarks if one.service)
+
+    def facts(diagnosis: Diagnosis) -> set[tuple[str, str, str]]:
+        return {(one.level, one.about, one.service) for one in diagnosis.remarks}
+
+    assert facts(told) == facts(own)
+
+
+VALUES = {
+    "the front": ("http://cp-stub:9090", True, "the front"),
+    "a session": ("http://cp-stub:9090/s/alpha", True, "session alpha"),
+    "an alias": ("http://api.moleculesai.app:9090", True, "the front"),
+    "its address": ("http://10.9.0.2:9090", True, "the front"),
+    "capitals": ("HTTP://CP-Stub:9090", True, "the front"),
+    "a slash": ("http://cp-stub:9090/", False, "no slash at its end"),
+    "a path": ("http://cp-stub:9090/cp", False, "no path but that of a session"),
+    "no session": ("http://cp-stub:9090/s/", False, "no slash"),
+    "a query": ("http://cp-stub:9090?a=b", False, "no query"),
+    "another port": ("http://cp-stub:9091", False, "listens on port 9090"),
+    "no port": ("http://cp-stub", False, "listens on port 9090"),
+    "TLS": ("https://cp-stub:9090", False, "speaks http:// alone"),
+    "production": ("https://api.moleculesai.app.", False, "not the front"),
+    "staging outside": ("https://other.moleculesai.app", False, "not the front"),
+    "itself": ("http://localhost:9090", False, "the container itself"),
+    "another service": ("http://other:9090", False, "that is other, which is not the front"),
+    "in no common network": ("http://far:9090", False, "far is in no network with it"),
+    "no URL": ("cp-stub:9090", False, "no http:// or https:// URL"),
+    "no host": ("http://:9090", False, "no http:// or https:// URL"),
+    "a bad port": ("http://cp-stub:port", False, "no http:// or https:// URL"),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_variable_is_compared_with_the_front(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    value, right, why = VALUES[name]
+    text = GOOD.replace("MOLECULE_CP_URL: http://cp-stub:9090", f"MOLECULE_CP_URL: {json.dumps(value)}").replace(
+        "\nnetworks:\n  inside:",
+        "\n  other: {image: o, networks: [inside]}\n  far: {image: f, networks: [outside]}\nnetworks:\n  outside: {}\n"
+        "  inside:",
+    )
+    diagnosis = doctor(capsys, text, code=Exit.CLEAN if right else Exit.FINDINGS)
+    (remark,) = [one for one in diagnosis.remarks if one.text.startswith("MOLECULE_CP_URL")]
+    assert remark.level is (Level.RIGHT if right else Level.FINDING)
+    assert why in remark.text
+    assert remark.line == 13
+
+
+@pytest.mark.parametrize(
+    ("environment", "why"),
+    [
+        ("MOLECULE_CP_URL: ${CP_URL}", "(MOLECULE_CP_URL is empty, since CP_URL is not set)"),
+        ("MOLECULE_CP_URL: ''", "(MOLECULE_CP_URL is empty)"),
+        ("MOLECULE_CP_URL:", "(MOLECULE_CP_URL is empty, since it is not set where compose runs)"),
+    ],
+)
+def test_a_variable_that_is_named_and_empty_is_not_set(
+    capsys: pytest.CaptureFixture[str], environment: str, why: str
+) -> None:
+    text = GOOD.replace("MOLECULE_CP_URL: http://cp-stub:9090", environment)
+    found = findings(doctor(capsys, text), About.VARIABLE)
+    assert why in found[0].text
+    assert found[0].line == 13
+
+
+def test_the_first_variable_that_is_set_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace("ADMIN_TOKEN: dummy", "ADMIN_TOKEN: dummy\n      CP_PROVISION_URL: http://elsewhere:1")
+    (found,) = findings(doctor(capsys, text), About.VARIABLE)
+    assert found.text.startswith("CP_PROVISION_URL is http://elsewhere:1: that is not the front.")
+    assert "POST /cp/workspaces/provision" in found.text
+
+
+def test_a_call_that_is_not_made_at_all_is_a_finding_where_it_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace("      CP_UPSTREAM_URL: http://cp-stub:9090/s/alpha\n", "")
+    note = only(doctor(capsys, text, code=Exit.CLEAN), About.VARIABLE, Level.NOTE)
+    assert "GET /cp/auth/tenant-member will not be called at all; set CP_UPSTREAM_URL" in note.text
+    config = Path("cpproxy.toml")
+    config.write_text(config.read_text().replace('default = "none"', 'default = "none"\nrequired = ["tenant-alpha"]'))
+    found = only(doctor(capsys, text, code=Exit.FINDINGS), About.VARIABLE)
+    assert "not be called at all, which the config requires" in found.text
+
+
+NAMES = {
+    "aliases": ("", "", Level.RIGHT, "by alias"),
+    "dns": ("DNS", "    dns: 10.9.0.2\n", Level.RIGHT, "by dns"),
+    "another dns": ("DNS", "    dns: 8.8.8.8\n", Level.FINDING, "nothing leads"),
+    "extra_hosts": (
+        "DNS",
+        "    extra_hosts: ['api.moleculesai.app:10.9.0.2', 'staging-api.moleculesai.app:10.9.0.2']\n",
+        Level.RIGHT,
+        "by extra_hosts",
+    ),
+    "one of two": (
+        "DNS",
+        "    extra_hosts: ['api.moleculesai.app:10.9.0.2']\n",
+        Level.FINDING,
+        "nothing leads staging-api.moleculesai.app to a trap",
+    ),
+    "a link": (
+        "DNS",
+        "    links: ['cp-stub:api.moleculesai.app', 'cp-stub:staging-api.moleculesai.app']\n",
+        Level.RIGHT,
+        "by links",
+    ),
+    "a proxy": (
+        "DNS",
+        "    env_file: [proxy.env]\n",
+        Level.RIGHT,
+        "by HTTPS_PROXY",
+    ),
+    "elsewhere": (
+        "",
+        "    extra_hosts: ['api.moleculesai.app:10.0.0.9', 'staging-api.moleculesai.app:10.0.0.9']\n",
+        Level.NOTE,
+        "which is no trap",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_control_planes_names_are_followed_to_the_trap(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    drop, lines, level, why = NAMES[name]
+    Path("proxy.env").write_text("HTTPS_PROXY=http://cp-stub:8888\nHTTP_PROXY=http://cp-stub:8888\nNO_PROXY=cp-stub\n")
+    text = GOOD.replace("    networks: [inside]\n", f"    networks: [inside]\n{lines}")
+    if drop:
+        text = text.replace(", aliases: [api.moleculesai.app, staging-api.moleculesai.app]", "")
+    diagnosis = doctor(capsys, text)
+    found = [one for one in diagnosis.remarks if one.about is About.NAMES and one.level is level]
+    assert any(why in one.text for one in found), diagnosis.remarks
+
+
+def test_a_way_out_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = doctor(capsys, GOOD.replace("internal: true", "internal: false"), code=Exit.CLEAN)
+    assert "not internal: what the trap does not catch" in only(diagnosis, About.NETWORK, Level.NOTE).text
+    host = GOOD.replace("    networks: [inside]\n", "    network_mode: host\n")
+    assert "it gets out wherever that does" in only(doctor(capsys, host), About.NETWORK, Level.NOTE).text
+    none = GOOD.replace("    networks: [inside]\n", "    network_mode: none\n")
+    assert "it reaches nobody" in only(doctor(capsys, none), About.NETWORK).text
+    beside = GOOD.replace("    networks: [inside]\n", "    network_mode: service:cp-stub\n")
+    assert findings(doctor(capsys, beside.replace("http://cp-stub:9090\n", "http://localhost:9090\n"))) == []
+
+
+def test_a_service_may_wait_for_one_that_waits_for_the_front(capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace("{cp-stub: {condition: service_healthy}}", "[between]").replace(
+        "\nnetworks:\n  inside:",
+        "\n  between: {image: b, networks: [inside], depends_on: {cp-stub: {condition: service_healthy}}}\nnetworks:\n"
+        "  inside:",
+    )
+    assert "by way of between" in only(doctor(capsys, text, code=Exit.CLEAN), About.ORDER, Level.RIGHT).text
+
+
+def test_a_front_that_listens_to_itself_is_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = doctor(capsys, GOOD.replace("--listen 0.0.0.0:9090", "--listen 127.0.0.1:9090"))
+    assert "no other container reaches" in only(diagnosis, About.FRONT).text
+
+
+def test_a_recorder_must_not_take_the_trap_for_its_upstream(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = doctor(capsys, GOOD.replace("cpproxy replay", "cpproxy record"))
+    assert any("would record the trap's refusals" in one.text for one in findings(diagnosis, About.NAMES))
+
+
+def test_nobody_is_judged_who_is_not_known_to_call(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "services: {cp-stub: {image: cpproxy, command: replay}, web: {image: nginx}, db: {image: postgres}}"
+    diagnosis = doctor(capsys, text, code=Exit.FINDINGS)
+    assert [one.about for one in findings(diagnosis)] == [About.CLIENTS]
+    assert "--client web --client db" in findings(diagnosis)[0].text
+    named = doctor(capsys, text, "compose.yml", "--client", "web")
+    assert {one.service for one in findings(named)} == {"web"}
+    assert named.clients == {"web": "named"}
+
+
+def test_a_client_is_known_by_its_image_and_by_being_required(capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace(
+        "\nnetworks:\n  inside:", "\n  tenant-beta: {image: tenant}\n  c: {image: c}\nnetworks:\n  inside:"
+    )
+    config = Path("cpproxy.toml")
+    config.write_text(config.read_text().replace("required = true", 'required = ["c"]'))
+    assert doctor(capsys, text).clients == {
+        "tenant-alpha": "it names MOLECULE_CP_URL",
+        "tenant-beta": "made of the same image as tenant-alpha",
+        "c": "required to call provision",
+    }
+
+
+def test_without_a_front_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("cpproxy.toml").write_text('[[routes]]\nmatch = "GET /a"\nenv = ["A_URL"]\n')
+    text = "services: {stub: {image: stub}, one: {image: one, environment: {A_URL: 'http://stub:80'}}}"
+    diagnosis = doctor(capsys, text, code=Exit.FINDINGS)
+    assert "--front stub" in only(diagnosis, About.FRONT).text
+    named = doctor(capsys, text, "compose.yml", "--front", "stub")
+    assert "listens on port 9090" in only(named, About.VARIABLE).text
+    text = text.replace("image: stub", "image: stub, expose: [80]")
+    assert findings(doctor(capsys, text, "compose.yml", "--front", "stub"), About.VARIABLE) == []
+
+
+def test_a_front_outside_of_the_project_is_taken_from_the_config(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("cpproxy.toml").write_text(
+        '[cp]\nfront_url = "http://host.docker.internal:9090"\n[[routes]]\nmatch = "GET /a"\nenv = ["A_URL"]\n'
+    )
+    text = "services: {one: {image: one, environment: {A_URL: 'http://host.docker.internal:9090'}}}"
+    diagnosis = doctor(capsys, text, code=Exit.CLEAN)
+    assert "where the config says that the front is" in only(diagnosis, About.VARIABLE, Level.RIGHT).text
+
+
+def test_no_value_that_is_a_secret_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    secret, other = secrets.token_hex(16), f"sk_live_{secrets.token_hex(12)}"
+    text = INCIDENT.replace("dummy", f'"{secret}"').replace(
+        "CP_UPSTREAM_URL: http://cp-stub:9090",
+        f"CP_UPSTREAM_URL: http://user:{secret}@elsewhere:9090/{other}?token={secret}\n      CP_PROVISION_URL: {other}",
+    )
+    Path("compose.yml").write_text(text)
+    for form in ("text", "json", "github", "markdown"):
+        assert run(["doctor", "compose.yml", "--format", form]) == Exit.FINDINGS
+        out = "".join(capsys.readouterr())
+        assert secret not in out
+        assert other not in out
+        assert "http://elsewhere:9090" in out
+
+
+def test_each_format_names_file_and_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("compose.yml").write_text(INCIDENT)
+    assert run(["--cassettes", str(ROOT / "cassettes"), "doctor", "compose.yml"]) == Exit.FINDINGS
+    text = capsys.readouterr().out
+    assert "tenant-alpha (client: it names CP_UPSTREAM_URL)" in text
+    assert "  finding: compose.yml:6: MOLECULE_CP_URL is not set" in text
+    assert "    tenant-alpha:\n      environment:\n        MOLECULE_CP_URL: http://cp-stub:9090\n" in text
+    assert text.endswith("cpproxy: 3 findings; front: cp-stub; 1 client: tenant-alpha\n")
+    assert run(["doctor", "compose.yml", "-q"]) == Exit.FINDINGS
+    assert "note:" not in capsys.readouterr().out
+    assert run(["doctor", "compose.yml", "--format", "github"]) == Exit.FINDINGS
+    github = capsys.readouterr().out
+    assert (
+        "::error file=compose.yml,line=6,title=cpproxy variable of tenant-alpha::tenant-alpha: MOLECULE_CP_URL"
+        in github
+    )
+    assert run(["doctor", "compose.yml", "--format", "markdown"]) == Exit.FINDINGS
+    assert "- **finding** compose.yml:6: MOLECULE\\_CP\\_URL is not set" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "problem"),
+    [
+        (["none.yml"], "none.yml: cannot be read"),
+        ([], "no compose file in"),
+        (["compose.yml", "--front", "cp"], "--front cp: expected one of cp-stub, tenant-alpha"),
+        (["compose.yml", "--client", "x"], "--client x: expected one of"),
+        (["compose.yml", "--env-file", "none.env"], "none.env: cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], args: list[str], problem: str) -> None:
+    if args:
+        Path("compose.yml").write_text(INCIDENT)
+    assert run(["doctor", *args]) == Exit.USAGE
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert problem in out.err
+    assert out.err.count("\n") == 1
