@@ -65,6 +65,23 @@ def test_what_was_remembered_is_looked_at_again_once_more_is_known() -> None:
     assert redactor.document(f'["{TOKEN}"]'.encode()) == Raw(b'["***"]')
 
 
+def test_what_was_remembered_is_looked_at_again_once_a_part_of_it_is_known() -> None:
+    redactor = Redactor()
+    value = "Maple-42-x"
+    row = Call(1, 0.5, Outcome.RECORDED, "GET", f"/notes/{value}", 200)
+    document = b'{"note":"see %b"}' % value.encode()
+    for _ in range(3):
+        assert redactor.text(f"see {value}") == f"see {value}"
+        assert redactor.call(row) is row
+        assert redactor.document(document) == Raw(document)
+        redactor.keep("another-Value-7", "token")
+    redactor.keep(value, "token")
+    for _ in range(3):
+        assert redactor.text(f"see {value}") == "see ***"
+        assert redactor.call(row).target == "/notes/***"
+        assert redactor.document(document) == Raw(b'{"note":"see ***"}')
+
+
 def test_a_token_that_nothing_names_is_masked_in_what_quotes_a_call_and_stays_in_what_cpproxy_says_itself() -> None:
     redactor = Redactor()
     assert redactor.text(f"no answer for {CHANCE}") == "no answer for ***"

@@ -44,6 +44,8 @@ _LEVELS = 8
 _SIGNED = re.compile(r"/([A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{8,})(?=/|\Z)")
 """A segment of a path that may be a token of three parts, which names nothing."""
 _CACHED = 512
+_ASKED_AGAIN = 2048
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHORTEST = 5
 
 
@@ -132,13 +134,21 @@ class Finder:
             self._words.add_word(word, (len(word), tuple(acts)))
         self._words.make_automaton()
         self._find_short = lru_cache(maxsize=4096)(self._find_in_value)
+        self._find_again = lru_cache(maxsize=256)(self._find_in_text)
+        self._find_in_targets = lru_cache(maxsize=256)(self._find_in_target)
 
     def find_in_text(self, text: str, *, name: str = "", json: bool = False) -> list[Find]:
         """The secrets in a text of any kind, in order, none of which overlaps another.
 
         `name` is the header, member or parameter under which the whole text stands; `json` says that it is JSON.
         """
-        return self._find(text, name, chances=self._policy.judge(name) is not Verdict.HARMLESS, json=json)
+        found = (
+            self._find_again if len(text) <= _ASKED_AGAIN else self._find_in_text
+        )  # a call's texts are asked for twice
+        return list(found(text, name, json=json))
+
+    def _find_in_text(self, text: str, name: str, *, json: bool) -> tuple[Find, ...]:
+        return tuple(self._find(text, name, chances=self._policy.judge(name) is not Verdict.HARMLESS, json=json))
 
     def find_in_value(self, value: str, name: str, place: str = "") -> list[Find]:
         """The secrets in a whole value: all of it if its name says so, else those that stand in it.
@@ -151,6 +161,9 @@ class Finder:
 
     def find_in_target(self, target: str) -> list[Find]:
         """The secrets in a request's target, or in any URL. What is random in a path is an identity."""
+        return list(self._find_in_targets(target) if len(target) <= _CACHED else self._find_in_target(target))
+
+    def _find_in_target(self, target: str) -> tuple[Find, ...]:
         path, question, query = target.partition("?")
         level = self._scan(_Level(path, "", "path", 0), chances=False)
         level.finds = [_within_segment(find, path) for find in level.finds]
@@ -165,7 +178,7 @@ class Finder:
             start = len(path) + 1
             within = self._scan(_Level(query, "", "query", 0), chances=True)
             level.take(within, start, Plain(query))
-        return settle(target, level.finds, level.neutral)
+        return tuple(settle(target, level.finds, level.neutral))
 
     def also(self, find: Find) -> list[tuple[str, str]]:
         """What else is known with a secret, as pairs of value and role: the password in `Basic …`, parts of a DSN."""
@@ -179,11 +192,17 @@ class Finder:
                 known[password] = "password"
             if schemed := _SCHEMED.match(text):
                 known[text[schemed.end() :].strip()] = find.role
-            if len(text) > _SHORTEST:
+            if len(text) > _SHORTEST and not (text is find.value and self._is_bare(text)):
                 for one in self.find_in_text(text):
                     known.setdefault(one.value, one.role)
         known.pop(find.value, None)
         return [(value, role) for value, role in known.items() if value]
+
+    def _is_bare(self, text: str) -> bool:
+        """Whether nothing can stand in a text but one token, which is all of it."""
+        if not _BARE.fullmatch(text) or next(self._policy.find_patterns(text), None):
+            return False
+        return next(self._words.iter(text.lower()), None) is None
 
     def _find_in_value(self, value: str, name: str, place: str) -> tuple[Find, ...]:
         policy = self._policy

@@ -44,12 +44,11 @@ class Redactor:
         self.policy = Policy(settings)
         self.finder = Finder(self.policy)
         self.known = Known()
-        self._version = 0
-        self._texts: dict[str, RedactedText] = {}
-        self._targets: dict[str, RedactedText] = {}
-        self._messages: dict[str, RedactedText] = {}
-        self._rows: dict[tuple[str, ...], None] = {}
-        self._documents: dict[bytes, RedactedJson | UnsetType] = {}
+        self._texts: _Memory[str, RedactedText] = _Memory(self.known)
+        self._targets: _Memory[str, RedactedText] = _Memory(self.known)
+        self._messages: _Memory[str, RedactedText] = _Memory(self.known)
+        self._rows: _Memory[tuple[str, ...], bool] = _Memory(self.known)
+        self._documents: _Memory[bytes, RedactedJson | UnsetType] = _Memory(self.known)
         self._learn = lru_cache(maxsize=1024)(self._learn_headers)  # clients send the same headers again and again
         for value, role in values:
             if value:
@@ -109,12 +108,13 @@ class Redactor:
         """A request's JSON as the ledger holds it; UNSET for a body that is none, or is too large for a look."""
         if len(body) > LARGEST_DOCUMENT or body.lstrip()[:1] not in {b"{", b"["}:
             return UNSET
-        self._refresh()
         found = self._documents.get(body)
         if found is None:
+            version = self.known.version
             found = self._mask_document(body)
             if len(body) <= _LARGEST_REMEMBERED:
-                _keep(self._documents, body, found)
+                text = "" if isinstance(found, UnsetType) else bytes(found).decode()
+                self._documents.keep(body, found, None if MASK in text else text, version)
         return found
 
     def json(self, raw: bytes) -> RedactedJson:
@@ -127,10 +127,9 @@ class Redactor:
 
     def call(self, call: Call) -> RedactedCall:
         """A row. Its `body` and `details` are redacted already, as is all that cpproxy itself has named."""
-        if self._version != self.known.version:
-            self._refresh()
+        version = self.known.version
         shown = (call.target, call.host, call.reason, call.method, call.session, call.scenario)
-        if shown in self._rows:  # as nearly always: the same calls come again and again
+        if self._rows.get(shown):  # as nearly always: the same calls come again and again
             return cast("RedactedCall", call)
         target, host, reason = self.target(call.target), self.text(call.host), self.text(call.reason)
         method, session, scenario = map(self._said, (call.method, call.session, call.scenario))
@@ -138,8 +137,8 @@ class Redactor:
             call = structs.replace(
                 call, target=target, host=host, reason=reason, method=method, session=session, scenario=scenario
             )
-        elif self._version == self.known.version and len(call.target) + len(call.reason) <= _LARGEST_REMEMBERED:
-            _keep(self._rows, shown, None)
+        elif len(call.target) + len(call.reason) <= _LARGEST_REMEMBERED:
+            self._rows.keep(shown, True, "\n".join(shown), version)  # noqa: FBT003 (the value)
         return cast("RedactedCall", call)
 
     def run(self, run: Run) -> RedactedRun:
@@ -185,26 +184,43 @@ class Redactor:
         found = choose([*learnt, *random, *known])
         return apply(text, (Edit(one.start, one.end, MASK) for one in found)) if found else text
 
-    def _remember(self, held: dict[str, RedactedText], text: str, mask: Callable[[str], str]) -> RedactedText:
-        self._refresh()
+    def _remember(self, held: "_Memory[str, RedactedText]", text: str, mask: Callable[[str], str]) -> RedactedText:
         found = held.get(text)
         if found is None:
+            version = self.known.version
             masked = mask(text)
             found = RedactedText(text if masked == text else masked)
             if len(text) <= _LARGEST_REMEMBERED:
-                self._refresh()
-                _keep(held, text, found)
+                held.keep(text, found, text if masked == text else None, version)
         return found
 
-    def _refresh(self) -> None:
-        """Forgets what was made before there was more to look for."""
-        if self._version != self.known.version:
-            self._version = self.known.version
-            self._texts.clear()
-            self._targets.clear()
-            self._messages.clear()
-            self._rows.clear()
-            self._documents.clear()
+
+class _Memory[K, V]:
+    """What was made of texts, each as long as nothing that was learnt since stands in it."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._made: dict[K, tuple[V, str | None, int]] = {}
+
+    def get(self, key: K) -> V | None:
+        """What was made of it, or None where that may have to be made anew."""
+        made = self._made.get(key)
+        if made is None:
+            return None
+        value, text, version = made
+        now = self._known.version
+        if version == now:
+            return value
+        if text is None or self._known.find(text):
+            return None
+        self._made[key] = value, text, now
+        return value
+
+    def keep(self, key: K, value: V, text: str | None, version: int) -> None:
+        """Keeps what was made with what was known at a version, and the text if nothing was found in it."""
+        if len(self._made) >= _REMEMBERED:
+            self._made.clear()
+        self._made[key] = value, text, version
 
 
 def _document(text: str) -> RedactedJson:
@@ -226,9 +242,3 @@ def _map_texts(value: Any, redact: Callable[[str], RedactedText]) -> Any:  # noq
 def _surer(finds: Iterable[Find], than: Reason = Reason.NAMED) -> list[Find]:
     """Those that a name or a shape gives away; `than` SHAPED: a shape alone."""
     return [find for find in finds if than <= find.reason < Reason.RANDOM]
-
-
-def _keep[K, V](held: dict[K, V], key: K, value: V) -> None:
-    if len(held) >= _REMEMBERED:
-        held.clear()
-    held[key] = value
