@@ -122,7 +122,7 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], R
     # All that is loaded stays: looking for garbage in it would take a third of the time, and again and again later.
     # What a call leaves behind is freed without the collector, so that it may come seldom.
     gc.disable()
-    replayed = Replay(load(), RouteTable(settings.config.routes), settings.config.replay)
+    replayed = Replay(load(), RouteTable(settings.config.routes), settings.config.replay, settings.redactor)
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
     gc.enable()

@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any, assert_never
 
-from msgspec import Struct, structs
+from msgspec import Struct, UnsetType, structs
 
 from cpproxy.core import bodies
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
 from cpproxy.core.messages import Answer, Headers, Request, find_header
+from cpproxy.core.redaction.redacted import RedactedJson
 from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.replay.worlds import Entry
 from cpproxy.front.exchange import INTERACTION_HEADER, OUTCOME_HEADER, Exchange
@@ -41,14 +42,15 @@ class Replayer:
         else:
             request = Request(exchange.method, exchange.target, exchange.headers, b"", exchange.client)
             size = 0
+        document = exchange.redactor.document(request.body)  # first: what the body shows is kept in mind
         decision = self._replay.decide(
             request, exchange.session, exchange.scenario, find_public(exchange, self._public)
         )
         match decision:
             case Serve():
-                await self._serve(exchange, request, decision, size)
+                await self._serve(exchange, decision, size, document)
             case Refuse():
-                await _refuse(exchange, request, decision, size)
+                await _refuse(exchange, decision, size, document)
             case _:
                 assert_never(decision)
 
@@ -60,7 +62,7 @@ class Replayer:
         plain = bodies.uncode(request.body, bodies.codings(coding.decode("latin-1")), self._limit)
         return request if plain is None else structs.replace(request, body=plain)
 
-    async def _serve(self, exchange: Exchange, request: Request, serve: Serve, size: int) -> None:
+    async def _serve(self, exchange: Exchange, serve: Serve, size: int, document: RedactedJson | UnsetType) -> None:
         entry = serve.entry
         accept = exchange.message.headers.get("Accept-Encoding")
         key = None if serve.variant is None else (entry, serve.variant, accept, exchange.modern)
@@ -68,7 +70,7 @@ class Replayer:
         if prepared is None:
             answer = serve.answer(None if accept is None else accept.encode(errors="surrogateescape"))
             if self._latency and answer.chunks:
-                await _stream(exchange, request, serve, answer, size)
+                await _stream(exchange, serve, answer, size, document)
                 return
             prepared = _prepare(exchange, answer, entry)
             if key is not None:
@@ -88,17 +90,17 @@ class Replayer:
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=exchange.redactor.document(request.body),
+            body=document,
         )
 
 
-async def _refuse(exchange: Exchange, request: Request, refuse: Refuse, size: int) -> None:
+async def _refuse(exchange: Exchange, refuse: Refuse, size: int, document: RedactedJson | UnsetType) -> None:
     row: dict[str, Any] = {
         "reason": refuse.reason,
         "route": refuse.route,
         "used_up": refuse.used_up,
         "request_size": size,
-        "body": exchange.redactor.document(request.body),
+        "body": document,
     }
     if refuse.denial is not None:
         answer = refuse.denial.answer(find_header(exchange.headers, b"accept-encoding"))
@@ -117,7 +119,9 @@ async def _refuse(exchange: Exchange, request: Request, refuse: Refuse, size: in
     await exchange.refuse(refuse.status, refuse.outcome, refuse.reason, details=details, **row)
 
 
-async def _stream(exchange: Exchange, request: Request, serve: Serve, answer: Answer, size: int) -> None:
+async def _stream(
+    exchange: Exchange, serve: Serve, answer: Answer, size: int, document: RedactedJson | UnsetType
+) -> None:
     """Sends each chunk when it came in the recording."""
     loop = asyncio.get_running_loop()
     delivered = False
@@ -139,7 +143,7 @@ async def _stream(exchange: Exchange, request: Request, serve: Serve, answer: An
             request_size=size,
             reason=serve.doubt or serve.note,
             undetermined=bool(serve.doubt),
-            body=exchange.redactor.document(request.body),
+            body=document,
         )
         delivered = True
     finally:

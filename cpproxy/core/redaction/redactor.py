@@ -4,6 +4,8 @@ A recording gets placeholders (`exchanges`); all else, rows, messages, errors an
 the headers of a call show is learnt before anything is written of it.
 """
 
+import contextlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, cast
@@ -11,6 +13,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import UNSET, Raw, UnsetType, structs
 
+from cpproxy.core import jsonpath
 from cpproxy.core.calls import Call
 from cpproxy.core.config import Redact
 from cpproxy.core.messages import Headers, as_text
@@ -18,7 +21,7 @@ from cpproxy.core.redaction.edits import Edit, apply
 from cpproxy.core.redaction.finding import Find, Finder, Reason
 from cpproxy.core.redaction.known import Known, Standing, choose
 from cpproxy.core.redaction.markers import make_role
-from cpproxy.core.redaction.policy import Policy, Verdict
+from cpproxy.core.redaction.policy import KINDS, Policy, Verdict
 from cpproxy.core.redaction.redacted import RedactedCall, RedactedEvent, RedactedJson, RedactedRun, RedactedText
 from cpproxy.core.runs import Event, Run
 
@@ -28,6 +31,7 @@ MASK = "***"
 LARGEST_DOCUMENT = 64 * 1024
 """How large a request's JSON may be, in bytes, to stand on the ledger: as much as a requirement would look into."""
 
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
 _REMEMBERED = 4096
 _LARGEST_REMEMBERED = 2048  # characters
 _EVENTS: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -105,8 +109,11 @@ class Redactor:
         return self._remember(self._targets, target, self._mask_target)
 
     def document(self, body: bytes) -> RedactedJson | UnsetType:
-        """A request's JSON as the ledger holds it; UNSET for a body that is none, or is too large for a look."""
-        if len(body) > LARGEST_DOCUMENT or body.lstrip()[:1] not in {b"{", b"["}:
+        """A request's JSON as the ledger holds it; UNSET for a body that is none, or is too large for a look.
+
+        What secrets a body shows is kept in mind, whatever it is.
+        """
+        if not body:
             return UNSET
         found = self._documents.get(body)
         if found is None:
@@ -116,6 +123,46 @@ class Redactor:
                 text = "" if isinstance(found, UnsetType) else bytes(found).decode()
                 self._documents.keep(body, found, None if MASK in text else text, version)
         return found
+
+    def value(self, where: str, text: str) -> RedactedText:
+        """What stands in a part of a request: `where` is `path`, `body`, `query:NAME`, `form:NAME`, `header:NAME`.
+
+        It may be a JSON path, too, and then the text is JSON.
+        """
+        kind, _, name = where.partition(":")
+        if kind in KINDS:
+            return RedactedText(self._mask_named(text, name, where))
+        if where == "path":
+            return self.target(text)
+        path = "$" if where == "body" else where
+        names = [] if where == "body" else _names_in(where)
+        if any(self.policy.judge(one) is Verdict.SECRET for one in names[:-1]):
+            return RedactedText(MASK)
+        try:
+            shown = self._mask_tree(msgspec.json.decode(text), names[-1] if names else "", path)
+        except (msgspec.DecodeError, RecursionError):
+            return self.text(text)  # a body of another kind
+        return RedactedText(msgspec.json.encode(shown).decode())
+
+    def _mask_named(self, text: str, name: str, place: str) -> str:
+        """A whole value, nothing of it under the name of a secret."""
+        if self.policy.judge(name, place) is Verdict.SECRET:
+            return MASK
+        return self._mask(text, self.finder.find_in_value(text, name, place))
+
+    def _mask_tree(self, value: Any, name: str, path: str) -> Any:  # noqa: ANN401 (JSON)
+        match value:
+            case None | bool():
+                return value
+            case dict() if self.policy.judge(name, path) is not Verdict.SECRET:
+                members = ((self.text(key), key, member) for key, member in value.items())
+                return {shown: self._mask_tree(one, key, jsonpath.child(path, key)) for shown, key, one in members}
+            case list():
+                return [self._mask_tree(one, name, jsonpath.child(path, at)) for at, one in enumerate(value)]
+            case str():
+                return self._mask_named(value, name, path)
+            case _:
+                return MASK if self.policy.judge(name, path) is Verdict.SECRET else value
 
     def json(self, raw: bytes) -> RedactedJson:
         """A JSON document of cpproxy's own that may quote a call: its names say nothing, its texts may."""
@@ -169,12 +216,17 @@ class Redactor:
         return self._mask(target, self.finder.find_in_target(target))
 
     def _mask_document(self, body: bytes) -> RedactedJson | UnsetType:
+        if len(body) <= LARGEST_DOCUMENT and body.lstrip()[:1] in {b"{", b"["}:
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                text = msgspec.json.format(body, indent=-1).decode()
+                msgspec.json.decode(text)
+                return _document(self._mask(text, self.finder.find_in_text(text, json=True)))
         try:
-            text = msgspec.json.format(body, indent=-1).decode()
-            msgspec.json.decode(text)
-            return _document(self._mask(text, self.finder.find_in_text(text, json=True)))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return UNSET  # no JSON after all
+            text = body.decode()
+        except UnicodeDecodeError:
+            text = body.decode("latin-1")
+        self.learn(_surer(self.finder.find_in_text(text)))
+        return UNSET
 
     def _mask(self, text: str, finds: Sequence[Find]) -> str:
         # What looks made looks so wherever it stands: it is masked, and not kept in mind.
@@ -221,6 +273,14 @@ class _Memory[K, V]:
         if len(self._made) >= _REMEMBERED:
             self._made.clear()
         self._made[key] = value, text, version
+
+
+def _names_in(path: str) -> list[str]:
+    """The members' names in a JSON path; the last is that of what stands there, empty for the whole."""
+    try:
+        return [step for step in jsonpath.parse(path).steps if isinstance(step, str)]
+    except ValueError:  # a name with all kinds of quotes in it
+        return _WORD.findall(path)
 
 
 def _document(text: str) -> RedactedJson:

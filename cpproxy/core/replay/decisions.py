@@ -14,6 +14,7 @@ from cpproxy.core.config import ReplaySettings
 from cpproxy.core.matching import CONDITIONAL, digest, normalise
 from cpproxy.core.messages import Answer, Headers, Request, as_text, as_wire
 from cpproxy.core.redaction.names import is_credential_header
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.replay.credentials import read_credentials, spell, spell_missing
 from cpproxy.core.replay.echoes import read_echoes
 from cpproxy.core.replay.guesses import Guesses, spell_guesses
@@ -96,11 +97,18 @@ type Decision = Serve | Refuse
 
 
 class Replay:
-    """All chosen cassettes, and the sessions that play them."""
+    """All chosen cassettes, and the sessions that play them. `redactor` is for what is told of a call's values."""
 
-    def __init__(self, sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings = _DEFAULTS) -> None:
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        routes: RouteTable,
+        settings: ReplaySettings = _DEFAULTS,
+        redactor: Redactor | None = None,
+    ) -> None:
         """Reads every interaction; raises what the sources raise."""
         self.routes = routes
+        self._redactor = redactor or Redactor()
         self.library: Library = load(sources, routes, settings)
         self.tapes = tuple(self.library.worlds.values())
         self._guesses = Guesses(self.library)
@@ -221,7 +229,7 @@ class Replay:
             f"{asking.form.method} {asking.form.path} was not recorded before the write: the first answer of cassette "
             f"{entry.cassette} is {entry.id}, and came after writes that nobody has played"
         )
-        miss = explain(asking, Search(), self.library, late)
+        miss = explain(asking, Search(), self.library, self._redactor, late)
         return Refuse(Outcome.MISS, 421, reason, entry.route, miss=miss)
 
     def _tell(self, asking: Asking, candidate: Candidate, reading: Reading, candidates: list[Candidate]) -> Decision:
@@ -296,7 +304,7 @@ class Replay:
                 f"{call} is used up: it was recorded {count} time(s), last as "
                 f"{entry.id} of cassette {entry.cassette}, and a write answers once"
             )
-            miss = explain(asking, found, self.library)
+            miss = explain(asking, found, self.library, self._redactor)
             return Refuse(Outcome.MISS, 421, reason + miss.advise(), name, used_up=True, miss=miss)
         if found.refused or (found.lacking and not found.contradictions):
             reason = found.refused[0] if found.refused else spell_missing(found.lacking, asking.sent, form)
@@ -305,7 +313,7 @@ class Replay:
         if found.conjured:
             entry, identity = found.conjured[0]
             why = f"it names what {entry.id} makes, and nobody has played that write"
-        miss = explain(asking, found, self.library, why)
+        miss = explain(asking, found, self.library, self._redactor, why)
         reason = miss.sentence()
         if found.conjured:
             reason = (

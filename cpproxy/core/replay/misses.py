@@ -14,14 +14,13 @@ import msgspec
 from cpproxy.core import jsonpath
 from cpproxy.core.matching import ANY_BODY, Body, Difference, Form, compare, normalise
 from cpproxy.core.messages import printable
-from cpproxy.core.redaction.redactor import MASK
+from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.replay.bindings import Bindings, Contradiction
 from cpproxy.core.replay.credentials import spell as spell_credential
 from cpproxy.core.replay.expectation import expect
 from cpproxy.core.replay.identities import NUMBER, Catalogue
 from cpproxy.core.replay.index import Bucket, Line
 from cpproxy.core.replay.loading import Library, as_request, spell
-from cpproxy.core.replay.places import says_secret
 from cpproxy.core.replay.remedies import Remedy, write
 from cpproxy.core.replay.search import Asking, Search, find_conjured
 from cpproxy.core.replay.templates import VOLATILE
@@ -169,15 +168,15 @@ class _Neighbour:
         """What is nearer goes first; of equals what the call fits, and last what it could never get."""
         return sum(self.weights), 0 if self.fits else 2 if self.because else 1
 
-    def tell(self) -> Near:
-        """What is told of it: of a value whose place says that it is a secret, nothing."""
+    def tell(self, redactor: Redactor) -> Near:
+        """What is told of it, redacted before it is cut short: of a part of a secret nobody could tell what it is."""
         entry, recorded = self.line.entries[0], self.recorded
-        differences = tuple(_hide(one) for one in self.differences)
+        differences = tuple(_hide(one, redactor) for one in self.differences)
         world = self.line.world.name
         return Near(world, entry.id, recorded.method, recorded.path, differences, self.weights, self.because)
 
 
-def explain(asking: Asking, found: Search, library: Library, why: str = "") -> Miss:
+def explain(asking: Asking, found: Search, library: Library, redactor: Redactor, why: str = "") -> Miss:
     """The report on a call that missed; `why` is what kept it from what differs in nothing, where that is known."""
     form, bindings = asking.form, asking.session.bindings
     hits = {hit.bucket: hit.values for body in (ANY_BODY, form.body) for hit in library.index.find(_with(form, body))}
@@ -190,7 +189,7 @@ def explain(asking: Asking, found: Search, library: Library, why: str = "") -> M
     return Miss(
         form.method,
         form.path,
-        tuple(one.tell() for one in nearest),
+        tuple(one.tell(redactor) for one in nearest),
         tuple(_list_bindings(nearest, bindings)),
         tuple(_list_left_out(asking, nearest, library)),
         tuple((entry.cassette, entry.id) for line in found.spent for entry in line.entries),
@@ -199,11 +198,12 @@ def explain(asking: Asking, found: Search, library: Library, why: str = "") -> M
     )
 
 
-def _hide(difference: Difference) -> Difference:
-    if not says_secret(difference.where):
-        return difference
-    expected, found = (None if one is None else MASK for one in (difference.expected, difference.found))
-    return Difference(difference.where, expected, found)
+def _hide(difference: Difference, redactor: Redactor) -> Difference:
+    where = difference.where
+    expected, found = (
+        None if one is None else redactor.value(where, one) for one in (difference.expected, difference.found)
+    )
+    return Difference(where, expected, found)
 
 
 def _with(form: Form, body: Body) -> Form:
