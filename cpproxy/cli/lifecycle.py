@@ -19,6 +19,7 @@ from cpproxy.cli.dumps import forbid_core_dumps
 from cpproxy.cli.log import set_up_logging
 from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error, tell, write
+from cpproxy.core.repeating import repeatable
 from cpproxy.errors import CpproxyError, UsageError
 
 DEFAULT_LISTEN = "127.0.0.1:9090"
@@ -59,7 +60,7 @@ def find_address(listen: str | None, settings: Settings, command: Sequence[str])
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found["port"]) > 65535:
         source = "--listen" if listen else f"{settings.config_path}: listen"
-        raise UsageError(f"{source}: expected HOST:PORT, as in 127.0.0.1:9090 or [::1]:0, not {text!r}")
+        raise UsageError(f"{source}: expected HOST:PORT, as in 127.0.0.1:9090 or [::1]:0, not {repeatable(text)!r}")
     return Address(found["v6"] or found["host"], int(found["port"]))
 
 

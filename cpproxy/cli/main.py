@@ -17,7 +17,7 @@ import click
 
 from cpproxy import __version__
 from cpproxy.cli.options import Given, accept_common_options
-from cpproxy.cli.output import print_error, tell
+from cpproxy.cli.output import hear, print_error, tell
 from cpproxy.errors import CpproxyError, Exit
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
@@ -135,6 +135,7 @@ def _explain(error: BaseException, given: Given) -> int:
 def run(args: list[str]) -> int:
     """Run one command line and return its exit code; every failure has been told on standard error."""
     given = Given()
+    hear([*args, *(value for name, value in os.environ.items() if name.startswith("CPPROXY_"))])
     try:
         # Not by click's own `main`, which would end an interrupt and a broken pipe in ways of its own.
         with group.make_context("cpproxy", args, obj=given) as context:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Concatenate
 import click
 from click.core import ParameterSource
 
-from cpproxy.cli.output import open_gate
+from cpproxy.cli.output import hear, open_gate
+from cpproxy.core.repeating import repeatable, texts
 from cpproxy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,9 +54,12 @@ class Given:
 
     def resolve(self) -> Settings:
         """The settings that these flags, the environment and the config come to. UsageError for a bad config."""
+        import msgspec  # noqa: PLC0415 - as above
+
         from cpproxy.files import config as config_file  # noqa: PLC0415 - `--help` does without it
 
         config, path = config_file.read(Path(self.values["config"]) if "config" in self.values else None)
+        hear(texts(msgspec.to_builtins(config)))
         folder = path.parent if path else Path()
         cassettes = (
             Path(self.values["cassettes"]) if "cassettes" in self.values else folder / (config.cassettes or CASSETTES)
@@ -169,8 +173,10 @@ def read_public(url: str | None) -> "Public | None":
     from cpproxy.core.addresses import Public  # noqa: PLC0415 (only for those who ask for it)
 
     public = Public.parse(url)
-    if public is None or "?" in url or "#" in url:
-        raise UsageError(f"--public-url {url}: expected where clients reach the front, such as http://cp:9090")
+    if public is None or any(sign in url for sign in "@?#"):
+        raise UsageError(
+            f"--public-url {repeatable(url)}: expected where clients reach the front, such as http://cp:9090"
+        )
     return public
 
 

@@ -4,8 +4,10 @@ A process has one redactor. Before the config is read it knows of none; a proxy'
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TextIO
+
+from cpproxy.core.repeating import repeat
 
 if TYPE_CHECKING:
     from cpproxy.core.config import Redact
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from cpproxy.core.redaction.redactor import Redactor
 
 _GATES: "list[Redactor]" = []
+_OUTSIDE: list[str] = []
 
 
 def open_gate(settings: "Redact", environment: Mapping[str, str]) -> "Redactor":
@@ -38,6 +41,11 @@ def gate() -> "Redactor":
     return _GATES[0]
 
 
+def hear(given: Iterable[str]) -> None:
+    """Takes what was given from outside: flags, variables, the config. No password of an address in it is told."""
+    _OUTSIDE.extend(text for text in given if "@" in text or ":" in text or "%" in text or not text.isascii())
+
+
 def write(text: str) -> None:
     """Writes to standard output what was asked for, of what was redacted before."""
     _put(sys.stdout, gate().shown(text))
@@ -51,7 +59,7 @@ def write_verdict(text: str) -> None:
 
 def tell(text: str) -> None:
     """Writes what cpproxy has to say to standard error, at once."""
-    _put(sys.stderr, gate().message(text))
+    _put(sys.stderr, gate().message(repeat(text, _OUTSIDE)))
     sys.stderr.flush()
 
 

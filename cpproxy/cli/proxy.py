@@ -27,7 +27,11 @@ class Proxy:
     async def start(self, host: str, port: int) -> str:
         """Takes the address, begins the run, accepts calls; returns the base URL."""
         url = await self._front.bind(host, port)
-        await self._front.open(self._desk.begin(url))
+        try:
+            await self._front.open(self._desk.begin(url))
+        except BaseException:  # nobody stops what has not begun
+            await self._front.stop(0)
+            raise
         return url
 
     async def stop(self, grace: float) -> None:

@@ -11,6 +11,7 @@ from cpproxy.cli.access import read_token
 from cpproxy.cli.options import Settings
 from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
 from cpproxy.core.config import ADMIN_PREFIX
+from cpproxy.core.repeating import repeatable
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import UsageError
 
@@ -31,11 +32,11 @@ class Remote:
 
     def __init__(self, url: str) -> None:
         parts = _split(url if "//" in url else f"http://{url}")
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--url {url}: expected the address of a proxy, such as http://127.0.0.1:9090")
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise UsageError(f"--url {repeatable(url)}: expected the address of a proxy, such as http://127.0.0.1:9090")
         self.url = url
         self._class = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._address = parts.netloc.rpartition("@")[2]
+        self._address = parts.netloc
         self._base = parts.path.rstrip("/") + ADMIN_PREFIX
 
     def ready(self) -> bool:
@@ -114,7 +115,7 @@ def find(settings: Settings, url: str | None) -> Remote:
         return Remote(url)
     for running in running_here(settings):
         return running
-    raise AbsentError(f"no proxy runs on the ledger {_shown(settings.ledger)}: start one, or name one with --url")
+    raise AbsentError(f"no proxy runs on the ledger {repeatable(settings.ledger)}: start one, or name one with --url")
 
 
 def running_here(settings: Settings) -> Iterator[Remote]:
@@ -138,9 +139,3 @@ def _split(url: str) -> SplitResult | None:
 def _path(path: str, words: Mapping[str, str]) -> str:
     given = {word: value for word, value in words.items() if value}
     return f"{path}?{urlencode(given)}" if given else path
-
-
-def _shown(ledger: str) -> str:
-    """The ledger without the user and password that a URL may hold."""
-    scheme, separator, rest = ledger.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else ledger

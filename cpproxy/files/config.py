@@ -14,6 +14,7 @@ import msgspec
 
 from cpproxy.core import jsonpath
 from cpproxy.core.config import ADMIN_PREFIX, DEFAULT, NO_CALL, Config, ReplaySettings, RouteSettings
+from cpproxy.core.repeating import repeat, texts
 from cpproxy.core.routes import Place, Template, When
 from cpproxy.errors import UsageError
 
@@ -80,11 +81,12 @@ def _convert(table: Any, path: Path) -> Config:  # noqa: ANN401 - TOML
     prefix = "tool.cpproxy." if path.name == PROJECT else ""
     try:
         config = msgspec.convert(table, Config)
+        problems = iter(_find_problems(config))
     except msgspec.ValidationError as error:
-        key, problem = _explain(str(error))
-        raise UsageError(f"{path}: {prefix}{key}: {problem}".replace(".:", ":").replace(": :", ":")) from error
-    for key, problem in _find_problems(config):
-        raise UsageError(f"{path}: {prefix}{key}: {problem}")
+        problems = iter([_explain(str(error))])
+    for key, problem in problems:
+        told = f"{path}: {prefix}{key}: {problem}".replace(".:", ":").replace(": :", ":")
+        raise UsageError(repeat(told, texts(table)))
     return config
 
 
@@ -132,7 +134,10 @@ def _find_problems(config: Config) -> Problems:
     """What the types cannot say: each key that is wrong, with what was expected."""
     for key, url in (("cp.upstream", config.cp.upstream), ("cp.front_url", config.cp.front_url)):
         if url and not _is_base_url(url):
-            yield key, f"expected http:// or https:// and a host, as in http://cp:9090, not {url!r}"
+            yield (
+                key,
+                f"expected http:// or https:// and a host, as in http://cp:9090, and no user or password, not {url!r}",
+            )
     for section, hosts in (("cp.hosts", config.cp.hosts), ("trap.expected_hosts", config.trap.expected_hosts)):
         for index, host in enumerate(hosts):
             if not _HOST.fullmatch(host):
@@ -195,6 +200,7 @@ def _find_repetitions(routes: tuple[RouteSettings, ...]) -> Problems:
 def _is_base_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        port = parts.port or 1
     except ValueError:
         return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc and port > 0

@@ -74,7 +74,9 @@ class Origin:
         if parts.username is not None or parts.password is not None:
             raise UsageError("--upstream holds a user name or a password: leave out what stands before the @")
         if parts.query or parts.fragment:
-            raise UsageError(f"--upstream {url}: a base URL has no query and no fragment; leave them out")
+            raise UsageError(
+                f"--upstream {parts.scheme}://{parts.netloc}…: a base URL has no query and no fragment; leave them out"
+            )
         shown = f"[{name}]" if ":" in name else name
         host = shown if parts.port is None else f"{shown}:{parts.port}"
         return cls(url, name, port, parts.scheme == "https", host, parts.path.rstrip("/"))

@@ -7,6 +7,7 @@ may be done by any number of processes, at any time, and be killed at any point.
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ _BUSY_MILLISECONDS = 5000
 _CONNECT_SECONDS = 10
 _ADVISORY_LOCK = 0x6370_7072_6F78_79  # "cpproxy"
 _ROWS = 1000
+_POSTGRESQL = re.compile(r"[a-z+]+://(?:[^\s/?#@]*@)?[^\s/?#@]*(?:/[^?#@]*)?(?:\?[^#]*)?")
 _ENCODE = msgspec.json.encode
 _DECODE_RUN = msgspec.json.Decoder(Run).decode
 _DECODE_EVENT: Callable[[str], Event] = msgspec.json.Decoder(Event).decode
@@ -258,9 +260,14 @@ def _connect(where: str) -> tuple[Engine, str]:
 
 def _connect_postgresql(where: str) -> tuple[Engine, str]:
     try:
-        url = make_url(where)
-    except (ArgumentError, ValueError) as error:
-        raise LedgerError("ledger postgresql://…: cannot be read as a URL") from error
+        url = make_url(where) if _POSTGRESQL.fullmatch(where) else None
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None:
+        raise LedgerError(
+            "ledger postgresql://…: cannot be read as a URL: expected postgresql://[USER@]HOST[:PORT]/DATABASE, with "
+            "signs escaped, as %40 for @"
+        )
     url = url.set(drivername="postgresql+psycopg")
     shown = url.set(drivername="postgresql", username=None, password=None, query={}).render_as_string()
     journal.require_psycopg()

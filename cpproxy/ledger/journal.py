@@ -24,6 +24,7 @@ import msgspec
 
 from cpproxy.core.calls import Call
 from cpproxy.core.redaction.redacted import RedactedCall, RedactedEvent, RedactedRun, RedactedText
+from cpproxy.core.repeating import repeatable
 from cpproxy.core.runs import Event, Run
 from cpproxy.errors import LedgerError
 from cpproxy.ledger.sqlite import refuse_other_files
@@ -34,6 +35,7 @@ _DECODE_EVENT = msgspec.json.Decoder(Run | Event).decode
 _EVENT = b'{"event"'
 _POSTGRESQL = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)://")
 _SQLITE = "sqlite:///"
+_NEARLY_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\\\]|.*://")
 _BLOCK = 1 << 20
 _LOCK_SECONDS = 5
 _LOCK = ".lock"
@@ -53,9 +55,10 @@ def require_psycopg() -> None:
 def database_file(ledger: str | Path) -> Path:
     """The file of an SQLite ledger. LedgerError for a URL of any other database and for a folder."""
     text = str(ledger)
-    if "://" in text and not text.startswith(_SQLITE):
-        scheme = text.partition("://")[0]
-        raise LedgerError(f"ledger {scheme}://…: a ledger is the path of an SQLite file or a postgresql:// URL")
+    if not text.startswith(_SQLITE) and (_NEARLY_URL.match(text) or repeatable(text) != text):
+        raise LedgerError(
+            f"ledger {repeatable(text)}: expected the path of an SQLite file, or a postgresql:// or sqlite:/// URL"
+        )
     path = Path(text.removeprefix(_SQLITE))
     if path.is_dir():
         raise LedgerError(f"ledger {path}: is a folder; name a file in it, such as {path / 'ledger.db'}")
