@@ -349,6 +349,18 @@ def test_a_client_is_known_by_its_image_and_by_being_required(capsys: pytest.Cap
     }
 
 
+def test_a_front_is_known_by_its_command_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace("cp-stub", "cp").replace("image: cpproxy", "build: .")
+    for command in ("[replay, ", '["/opt/bin/cpproxy", "--cassettes", x, replay, ', "[sh, -c, exec cpproxy replay, "):
+        changed = text.replace("command: cpproxy replay --listen 0.0.0.0:9090" + TRAP, f"command: {command}--trap]")
+        diagnosis = doctor(capsys, changed, code=Exit.CLEAN)
+        assert diagnosis.fronts == ("cp",)
+    missing = doctor(capsys, text.replace("      MOLECULE_CP_URL: http://cp:9090\n", ""))
+    assert "set it to http://cp:9090." in findings(missing, About.VARIABLE)[0].text
+    judge = text.replace("cpproxy replay --listen 0.0.0.0:9090", "verify -- ./replay")
+    assert doctor(capsys, judge).fronts == ()
+
+
 def test_without_a_front_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     Path("cpproxy.toml").write_text('[[routes]]\nmatch = "GET /a"\nenv = ["A_URL"]\n')
     text = "services: {stub: {image: stub}, one: {image: one, environment: {A_URL: 'http://stub:80'}}}"

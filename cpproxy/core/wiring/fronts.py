@@ -53,9 +53,8 @@ def find_fronts(project: Project, config: Config, named: Sequence[str]) -> tuple
     found = [_make(one, config, name in named) for name, one in project.services.items()]
     if named:
         return tuple(front for front in found if front.service.name in named)
-    host, _ = front_address(config)
-    fronts = [one for one in found if one.mode or any(name == host for _, name in one.service.names())]
-    return tuple(sorted(fronts, key=lambda one: not any(name == host for _, name in one.service.names())))
+    fronts = [one for one in found if one.mode or is_named(one.service, config)]
+    return tuple(sorted(fronts, key=lambda one: not is_named(one.service, config)))
 
 
 def check_names(project: Project, named: Sequence[str], flag: str) -> None:
@@ -68,6 +67,12 @@ def check_names(project: Project, named: Sequence[str], flag: str) -> None:
             raise UsageError(f"{flag} {name}: {why}")
 
 
+def is_named(service: Service, config: Config) -> bool:
+    """Whether the config's `front_url` names a service."""
+    host, _ = front_address(config)
+    return any(name == host for _, name in service.names())
+
+
 def front_address(config: Config) -> tuple[str, int]:
     """Host and port of the config's `front_url`; empty and 0 without one."""
     parts = urlsplit(config.cp.front_url)
@@ -76,15 +81,14 @@ def front_address(config: Config) -> tuple[str, int]:
 
 def _make(service: Service, config: Config, named: bool) -> Front:  # noqa: FBT001 - a fact, not a flag
     words = tuple(_flatten((*service.entrypoint, *service.command)))
-    mode = _mode(service, words)
-    host, port = front_address(config)
+    mode = _mode(words)
     listen = next(iter(_values(words, "--listen")), "") if mode else ""
     listen = listen or (service.environment["CPPROXY_LISTEN"].value or "" if service.is_set("CPPROXY_LISTEN") else "")
     own = listen.rpartition(":")[2]
     if own.isdecimal() and int(own):
         ports = frozenset({int(own)})
     else:
-        meant = port if any(name == host for _, name in service.names()) else DEFAULT_PORT
+        meant = front_address(config)[1] if is_named(service, config) else DEFAULT_PORT
         ports = frozenset({meant, *service.ports})
     sinks = (value.rpartition(":")[2] for value in _values(words, "--trap-sink"))
     return Front(
@@ -110,12 +114,13 @@ def _flatten(words: Sequence[str]) -> Iterator[str]:
             yield from word.split()
 
 
-def _mode(service: Service, words: Sequence[str]) -> Mode | None:
-    """What a command makes of cpproxy: `cpproxy replay …`, or `replay …` where the image is cpproxy's."""
+def _mode(words: Sequence[str]) -> Mode | None:
+    """What a command makes of cpproxy: `cpproxy replay …`, or `replay …` where the image starts the program itself."""
     at = next((index for index, word in enumerate(words) if word.rpartition("/")[2] == _PROGRAM), None)
-    if at is None and _PROGRAM not in service.image and _PROGRAM not in service.build:
-        return None
-    command = next((word for word in words[at or 0 :] if word in _COMMANDS), "")
+    if at is None:
+        command = words[0] if words else ""
+    else:
+        command = next((word for word in words[at:] if word in _COMMANDS), "")
     return Mode(command) if command in set(Mode) else None
 
 

@@ -24,8 +24,7 @@ def check_health(scene: Scene, front: Front) -> Iterator[Remark]:
         for service in scene.project.services.values()
     )
     level = Level.FINDING if front.certain else Level.NOTE
-    if health is None:
-        _add_health(scene, front)
+    if health is None:  # its image may well have one
         yield remark(Level.NOTE, About.HEALTH, words.no_health(name), name, front.service.place)
     elif health.disabled:
         _add_health(scene, front)

@@ -9,7 +9,7 @@ from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.runs import is_session
 from cpproxy.core.steering import Steered, group, plane_hosts
 from cpproxy.core.wiring import words
-from cpproxy.core.wiring.fronts import Front, front_address
+from cpproxy.core.wiring.fronts import Front, front_address, is_named
 from cpproxy.core.wiring.override import Override
 from cpproxy.core.wiring.project import Project, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
@@ -30,9 +30,9 @@ class Scene:
     @property
     def url(self) -> str:
         """Where clients should find the front; a shape of it where that is not known."""
-        if self.config.cp.front_url:
-            return self.config.cp.front_url
-        return f"http://{self.fronts[0].service.name}:{self.fronts[0].port}" if self.fronts else "the front's URL"
+        if self.fronts and not is_named(self.fronts[0].service, self.config):
+            return f"http://{self.fronts[0].service.name}:{self.fronts[0].port}"
+        return self.config.cp.front_url or "the front's URL"
 
     @property
     def is_known(self) -> bool:
