@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from cpproxy.core.redaction.encodings import decode_base64
+from cpproxy.core.redaction.coded import find_coded, find_wrapped
 from cpproxy.core.redaction.names import Verdict
 from cpproxy.core.redaction.randomness import SHORTEST, find_evidence, is_random, is_wordlike
 
@@ -17,12 +17,16 @@ type Span = tuple[int, int]
 
 
 class Chance(NamedTuple):
-    """A token that is random: `inside` is what it says when it is base64 of a text, and `parts` how many it has."""
+    """A token that is random, or the code of a text: `inside` is what that says, and `parts` how many a token has.
+
+    `harmless` says that what stands around it tells it from a secret: what is inside may be one all the same.
+    """
 
     start: int
     end: int
     inside: str = ""
     parts: int = 1
+    harmless: bool = False
 
 
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
@@ -79,7 +83,6 @@ _MAGIC = [
 _NO_TOKEN = ("--", *_MAGIC)
 _CACHED = 256
 _LONGEST_KEY = 20_000
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}")
 
 
 class Chances:
@@ -88,10 +91,13 @@ class Chances:
     def __init__(self, judge: Callable[[str], Verdict]) -> None:
         self._judge = judge
 
-    def find(self, text: str, name: str, skipped: Iterable[Span], among: Callable[[int], str]) -> Iterator[Chance]:
+    def find(
+        self, text: str, name: str, skipped: Iterable[Span], among: Callable[[int], str], *, harmless: bool
+    ) -> Iterator[Chance]:
         """The tokens in a text that stands under a name, but for those within `skipped`, which are in order.
 
-        `among` tells under which name the array stands in which there is a string at a place.
+        `among` tells under which name the array stands in which there is a string at a place; `harmless` says that no
+        token in the text is a secret by its looks alone. Those of three parts are all the same.
         """
         waiting = iter(skipped)
         start, end = next(waiting, (len(text), len(text)))
@@ -100,26 +106,42 @@ class Chances:
                 start, end = next(waiting, (len(text), len(text)))
             if start < run.end():
                 continue
-            spans = split_run(run[0]) if run.end() - run.start() <= _CACHED else split_run.__wrapped__(run[0])
-            for first, last in spans:
-                yield from self._look(text, run.start() + first, run.start() + last, name, among)
+            at = run.start()
+            coded = find_coded(run[0])
+            for first, last, inside in coded:
+                known = harmless or self._is_named_harmless(text, at + first, at + last, name, among)
+                yield Chance(at + first, at + last, inside, harmless=known)
+            for first, last in split_run(run[0]) if len(run[0]) <= _CACHED else split_run.__wrapped__(run[0]):
+                if not any(one.start <= first and last <= one.end for one in coded):
+                    yield from self._look(text, at + first, at + last, name, among, harmless=harmless)
+        if not skipped and "\n" in text:
+            for wrapped in find_wrapped(text):
+                yield Chance(*wrapped, harmless=harmless)
 
-    def _look(self, text: str, start: int, end: int, name: str, among: Callable[[int], str]) -> Iterator[Chance]:
+    def _look(
+        self, text: str, start: int, end: int, name: str, among: Callable[[int], str], *, harmless: bool
+    ) -> Iterator[Chance]:
         token = text[start:end]
         # A boundary of a multipart body begins with two hyphens.
         if token.startswith(_NO_TOKEN) or len(token) > _LONGEST_KEY or _OWN_DIGEST.match(token):
             return
         if token.startswith("//") and text[start - 1 : start] == ":":
             return  # a URL
+        if text[start - 1 : start] == '"' == text[end : end + 1]:
+            dotted: Chance | None = Chance(start, end)
+        else:
+            dotted = _read_dotted(text, text[max(0, start - _BACK) : start][::-1], start, end)
+        if dotted is None:
+            return
+        signed = dotted.parts == _SIGNED and _is_signed(text[dotted.start : dotted.end])
+        if signed or not (harmless or self._is_named_harmless(text, start, end, name, among)):
+            yield dotted
+
+    def _is_named_harmless(self, text: str, start: int, end: int, name: str, among: Callable[[int], str]) -> bool:
+        """Whether what stands around a token says that it is no secret by its looks."""
         if text[start - 1 : start] == '"' == text[end : end + 1] and (direct := _read_member(text, start)) is not None:
-            if self._judge(direct) is not Verdict.HARMLESS:
-                yield Chance(start, end, decode_text(token, least=16))
-            return
-        back = text[max(0, start - _BACK) : start][::-1]
-        dotted = _read_dotted(text, back, start, end)
-        if dotted is None or self._is_harmless(back, start, name, among):
-            return
-        yield dotted._replace(inside=decode_text(token, least=16) if dotted.parts == 1 else "")
+            return self._judge(direct) is Verdict.HARMLESS
+        return self._is_harmless(text[max(0, start - _BACK) : start][::-1], start, name, among)
 
     def _is_harmless(self, back: str, start: int, name: str, among: Callable[[int], str]) -> bool:
         """Whether what stands before a token says that it is an id, a digest, a part of a path or a picture."""
@@ -143,6 +165,14 @@ class Chances:
 
 
 _QUOTES = ('"', "'")
+_SIGNED = 3
+"""Parts of a token that holds what it says and a signature over that."""
+
+
+def _is_signed(token: str) -> bool:
+    """Whether a token of three parts is one whatever stands around it: no version, no name of a file or of a host."""
+    first, second, last = token.split(".")
+    return min(len(first), len(second)) >= 4 and is_random(last) and not is_wordlike(first + second)
 
 
 def _read_member(text: str, start: int) -> str | None:
@@ -211,16 +241,3 @@ def _read_dotted(text: str, back: str, start: int, end: int) -> Chance | None:
     if len(parts[-1]) < SHORTEST and (len(random) < 2 or is_wordlike(parts[-1])) and _ENDING.fullmatch(parts[-1]):
         return None
     return Chance(first, last, "", len(parts))
-
-
-def decode_text(run: str, least: int = 20) -> str:
-    """The text of which a run of letters is the base64, in either alphabet, or nothing."""
-    if len(run) < least or not _BASE64.fullmatch(run):
-        return ""
-    if len(run.rstrip("=")) % 4 == 1:
-        return ""
-    try:
-        text = decode_base64(run).decode()
-    except UnicodeDecodeError:
-        return ""
-    return text if text.isprintable() or all(one.isprintable() or one in "\n\r\t" for one in text) else ""

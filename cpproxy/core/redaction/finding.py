@@ -14,7 +14,8 @@ from urllib.parse import unquote
 import ahocorasick
 
 from cpproxy.core.redaction import shapes, standing
-from cpproxy.core.redaction.chance import Chance, Chances, decode_text
+from cpproxy.core.redaction.chance import Chance, Chances
+from cpproxy.core.redaction.coded import decode, read_base64
 from cpproxy.core.redaction.containers import read_container
 from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
 from cpproxy.core.redaction.credentials import split_scheme
@@ -39,8 +40,11 @@ _SCHEMED = re.compile(
 """A scheme and what follows it: of those that are words as well, one word alone."""
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _PARAMETER = re.compile(r"[^&]+")
+_USER = re.compile(r"[^\s\"'`{}\[\]()<>,;=&/]+")
 _ESCAPES = "\\%&\x1b"
 _LEVELS = 8
+_CODES = 3
+"""How many base64 texts within one another are read."""
 _SIGNED = re.compile(r"/([A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{8,})(?=/|\Z)")
 """A segment of a path that may be a token of three parts, which names nothing."""
 _CACHED = 512
@@ -183,7 +187,7 @@ class Finder:
     def also(self, find: Find) -> list[tuple[str, str]]:
         """What else is known with a secret, as pairs of value and role: the password in `Basic …`, parts of a DSN."""
         known: dict[str, str] = {}
-        inner = decode_text(find.value) or _decode_short(find.value)
+        inner = decode("".join(find.value.split())) or _decode_short(find.value)
         for text in (find.value, inner):
             user, colon, password = text.partition(":")
             if text is inner and colon and not is_void(password, "password"):
@@ -226,7 +230,7 @@ class Finder:
 
     # One level of a text.
 
-    def _scan(self, level: _Level, *, chances: bool, inside: bool = False) -> _Level:
+    def _scan(self, level: _Level, *, chances: bool, inside: int = 0) -> _Level:
         text = level.text
         lowered = text.lower()
         if len(lowered) != len(text):  # a letter whose small form is two
@@ -242,8 +246,8 @@ class Finder:
         if policy.knows_paths or "\\u" in text:
             self._walk(level)
         skipped = self._descend(level, chances=chances, inside=inside)
-        if chances and skipped is not None:
-            self._take_chances(level, skipped, inside=inside)
+        if skipped is not None:
+            self._take_chances(level, skipped, harmless=not chances, inside=inside)
         if policy.exempts:
             level.finds = [find for find in level.finds if not policy.is_exempt(find.value)]
         return level
@@ -376,7 +380,7 @@ class Finder:
 
     # Deeper levels, and what is random on the deepest.
 
-    def _descend(self, level: _Level, *, chances: bool, inside: bool) -> list[Span] | None:
+    def _descend(self, level: _Level, *, chances: bool, inside: int) -> list[Span] | None:
         """Reads the next level. Comes back with what of this one was read there, None for all of it."""
         if level.depth >= _LEVELS or not any(one in level.text for one in _ESCAPES):
             return []
@@ -414,28 +418,29 @@ class Finder:
         if self._policy.judge(name, place) is Verdict.SECRET:
             self._leaf(level, Value(start, end, read_parameter(level.text[start:end])), name, place)
 
-    def _take_chances(self, level: _Level, skipped: list[Span], *, inside: bool) -> None:
+    def _take_chances(self, level: _Level, skipped: list[Span], *, harmless: bool, inside: int) -> None:
         text = level.text
         neutral = sorted(level.neutral)
-        for chance in self._chances.find(text, level.name, skipped, level.among):
+        for chance in self._chances.find(text, level.name, skipped, level.among, harmless=harmless):
             at = bisect_right(neutral, (chance.start, len(text)))
             if at and chance.start < neutral[at - 1][1]:
                 continue
             if chance.inside:
-                if not inside:
-                    self._look_inside(level, chance)
+                if inside < _CODES:
+                    self._look_inside(level, chance, inside=inside + 1)
                 continue
             role, reason = ("token", Reason.SHAPED) if chance.parts == 3 else ("random", Reason.RANDOM)
             level.add(chance.start, chance.end, text[chance.start : chance.end], role, reason)
 
-    def _look_inside(self, level: _Level, chance: Chance) -> None:
-        """Adds base64 of a text in which there is a secret: `user:password` is one."""
-        within = self._scan(_Level(chance.inside, "", "", _LEVELS - 1), chances=True, inside=True)
+    def _look_inside(self, level: _Level, chance: Chance, *, inside: int) -> None:
+        """Adds the code of a text in which there is a secret: `user:password` is one."""
+        deeper = _Level(chance.inside, "", "", max(level.depth, _LEVELS - 2))
+        within = self._scan(deeper, chances=not chance.harmless, inside=inside)
         user, colon, password = chance.inside.partition(":")
         finds = sorted(within.finds, key=lambda find: find.reason)
         if finds:
             role, reason = finds[0].role, finds[0].reason
-        elif colon and _is_login(user, password):
+        elif colon and not chance.harmless and _is_login(user, password):
             role, reason = "basic", Reason.SHAPED
         else:
             return
@@ -488,7 +493,7 @@ def _read_parameters(level: _Level) -> Iterator[tuple[int, int, str]]:
 
 def _is_login(user: str, password: str) -> bool:
     """Whether two texts with a colon between are a user and a password, and no time, place or name of a thing."""
-    if not user or not password or user.isdecimal() or any(one.isspace() for one in user + password):
+    if not _USER.fullmatch(user) or not password or user.isdecimal() or any(one.isspace() for one in password):
         return False
     return password[0] != "/" and not is_plain(password)
 
@@ -497,5 +502,5 @@ def _decode_short(value: str) -> str:
     """What base64 of a user and a password says, however short."""
     if len(value) >= 20 or len(value) % 4:
         return ""
-    text = decode_text(value, least=4)
+    text = read_base64(value, least=4)
     return text if ":" in text else ""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from cpproxy.core.redaction import shapes
-from cpproxy.core.redaction.chance import decode_text
+from cpproxy.core.redaction.coded import read_base64
 from cpproxy.core.redaction.documents import unescape
 from cpproxy.core.redaction.randomness import is_random, is_wordlike
 from cpproxy.core.redaction.words import is_void
@@ -88,7 +88,7 @@ def _read_bearer(text: str, at: int) -> Iterator[Standing]:
 
 def _read_basic(text: str, at: int) -> Iterator[Standing]:
     found = _BASIC.match(text, at)
-    if found and ":" in decode_text(found["token"], least=6):
+    if found and ":" in read_base64(found["token"], least=6):
         yield Standing(*found.span("token"), found["token"], "basic", 1)
 
 
