@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from msgspec import Raw
 
-from cpproxy.core.calls import Call, Outcome, Way
+from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.runs import CassetteSaved, Event, Mode, Run, RunEnded, ScenarioBegun, ScenarioEnded, Served
 from cpproxy.errors import LedgerError, UsageError
 from cpproxy.ledger import journal
@@ -333,25 +333,31 @@ def make_newer(path: Path) -> None:
     connection.close()
 
 
+ADDED = {3: ("scheme", "port", "seen"), 2: ("details",)}
+
+
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize(
     "begin", [Ledger.open, lambda path: Journal.create(path, vouch.run(make_run("2")))], ids=["asked", "run"]
 )
-def test_a_ledger_of_version_1_is_brought_up_to_date(sqlite: str, begin: Any) -> None:
+def test_a_ledger_of_an_older_version_is_brought_up_to_date(sqlite: str, begin: Any, version: int) -> None:
     make_ledger(Path(sqlite))
     with sqlite3.connect(sqlite) as connection:
-        connection.execute("ALTER TABLE calls DROP COLUMN details")
-        connection.execute("UPDATE cpproxy_schema SET version = 1")
-        connection.execute("PRAGMA user_version=1")
+        for column in (one for newer, columns in ADDED.items() if newer > version for one in columns):
+            connection.execute(f"ALTER TABLE calls DROP COLUMN {column}")
+        connection.execute(f"UPDATE cpproxy_schema SET version = {version}")
+        connection.execute(f"PRAGMA user_version={version}")
     connection.close()
     begun = begin(sqlite)
     begun.close() if isinstance(begun, Ledger) else begun.close(vouch.event(END))
     with Ledger.open(sqlite) as ledger:
         ledger.ingest()
         assert [one.seq for one in ledger.calls("run-1")] == [1]
-    write(sqlite, [call(1, details=Raw(b'{"nearest":[]}'))], run=make_run("3", 3.0))
+    caught = call(1, details=Raw(b'{"nearest":[]}'), scheme="https", port=443, seen=Seen.NAME)
+    write(sqlite, [caught], run=make_run("3", 3.0))
     with Ledger.open(sqlite) as ledger:
         ledger.ingest()
-        assert ledger.call("3:1")[1].details == Raw(b'{"nearest":[]}')
+        assert ledger.call("3:1")[1] == caught
 
 
 def make_cut_off(path: Path) -> None:
@@ -376,7 +382,7 @@ def make_ledger(path: Path) -> None:
         pytest.param(make_text, "is not an SQLite database; choose another with --ledger", id="text"),
         pytest.param(make_broken, "is not an SQLite database; choose another with --ledger", id="broken"),
         pytest.param(make_strange, "is a database of something else; choose", id="another database"),
-        pytest.param(make_newer, "has version 7, and this cpproxy knows version 2; upgrade cpproxy", id="newer"),
+        pytest.param(make_newer, "has version 7, and this cpproxy knows version 3; upgrade cpproxy", id="newer"),
         pytest.param(make_cut_off, "is cut off, and cannot be read; choose another with --ledger", id="cut off"),
         pytest.param(make_cut_short, "is cut off, and cannot be read; choose another with --ledger", id="cut short"),
     ],

@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     UNAUTHORIZED = "unauthorized"
     MISROUTE = "misroute"
     FOREIGN = "foreign"
+    CANARY = "canary"
     FAULTED = "faulted"
     ERROR = "error"
 
@@ -27,12 +28,24 @@ class Way(StrEnum):
     DNS = "dns"
 
 
+class Seen(StrEnum):
+    """How much of a call the trap could see, the least first."""
+
+    CONNECTION = "connection"  # somebody connected, and said nothing
+    BYTES = "bytes"  # what was sent is neither TLS nor HTTP
+    QUERY = "query"  # a name was asked for
+    TUNNEL = "tunnel"  # a CONNECT, and nothing through it
+    NAME = "name"  # the name in the first message of TLS
+    WHOLE = "whole"  # the request
+
+
 class Call(Struct, frozen=True, omit_defaults=True):
     """One call. `seq` counts from 1 within the run; `at` is Unix time, `duration` seconds, sizes are bytes.
 
     `cassette` and `interaction` name what answered it or what it was recorded as; `reason` says why it was refused or
     failed; `undetermined` and `used_up` mark rows that `verify` reports. `body` is the redacted JSON of the request,
-    for requirements that look into it; `details` the JSON of what the client was told of a miss.
+    for requirements that look into it; `details` the JSON of what the client was told of a miss. What arrived in the
+    trap was meant for `host` and `port` (0 where no port is known) by `scheme`, and `seen` says how much of it showed.
     """
 
     seq: int
@@ -57,3 +70,6 @@ class Call(Struct, frozen=True, omit_defaults=True):
     used_up: bool = False
     body: Raw | UnsetType = UNSET
     details: Raw | UnsetType = UNSET
+    scheme: str = ""
+    port: int = 0
+    seen: Seen | None = None

@@ -315,8 +315,10 @@ def _prepare(connection: Connection, shown: str) -> None:
     if _is_ready(connection, shown):
         return
     if inspect(connection).has_table(schema.schema.name):
-        # What version 2 has, and version 1 had not.
-        connection.exec_driver_sql("ALTER TABLE calls ADD COLUMN details TEXT")
+        known = connection.scalar(select(schema.schema.c.version)) or 1
+        for version in range(known, VERSION):
+            for statement in schema.MIGRATIONS[version]:
+                connection.exec_driver_sql(statement)
         connection.execute(schema.schema.update().values(version=VERSION))
     else:
         schema.metadata.create_all(connection)
@@ -365,6 +367,7 @@ def _call_row(run: str, call: Call) -> dict[str, Any]:
             row[field] = row[field].replace("\0", "\N{REPLACEMENT CHARACTER}")
     row["run"] = run
     row["outcome"], row["way"] = call.outcome.value, call.way.value
+    row["seen"] = call.seen.value if call.seen else None
     for field in _DOCUMENTS:
         row[field] = bytes(row[field]).decode() if isinstance(row[field], msgspec.Raw) else None
     return row

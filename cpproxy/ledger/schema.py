@@ -66,6 +66,9 @@ class CallColumns(TypedColumns):
     used_up = Column(Boolean, nullable=False)
     body = Column(Text, nullable=True)
     details = Column(Text, nullable=True)
+    scheme = Column(Text, nullable=False)
+    port = Column(Integer, nullable=False)
+    seen = Column(String, nullable=True)
 
 
 class EventColumns(TypedColumns):
@@ -75,6 +78,16 @@ class EventColumns(TypedColumns):
     position = Column(BigInteger, primary_key=True, autoincrement=False)
     event = Column(Text, nullable=False)
 
+
+MIGRATIONS = {
+    1: ("ALTER TABLE calls ADD COLUMN details TEXT",),
+    2: (
+        "ALTER TABLE calls ADD COLUMN scheme TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE calls ADD COLUMN port INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE calls ADD COLUMN seen VARCHAR",
+    ),
+}
+"""By version: what makes the next one of its tables."""
 
 schema = Table("cpproxy_schema", metadata, SchemaColumns)
 runs = Table("runs", metadata, RunColumns)

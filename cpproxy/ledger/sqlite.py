@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cpproxy.errors import LedgerError
 
-VERSION = 2
+VERSION = 3
 """The version of the tables, counted apart from releases; in the header it is SQLite's `user_version`."""
 
 APPLICATION_ID = 0x6370_7078  # "cppx"
