@@ -9,6 +9,7 @@
   - UpstreamError          4  the upstream failed while recording
   - SecretError            4  what was recorded looks as if a secret were in it
   - LedgerError            2  the ledger cannot be opened, read or written
+  - TrapError              2  the trap cannot start
   - ScanError              2  the scan for secrets cannot be made, or not to its end
 
 Findings (1) and an empty run (5) are verdicts, not errors. A message says in one line what, where and what to do next;
@@ -53,6 +54,10 @@ class GoneError(UsageError):
 
 class LedgerError(CpproxyError):
     """The ledger cannot be opened, read or written."""
+
+
+class TrapError(CpproxyError):
+    """The trap cannot start."""
 
 
 class ScanError(CpproxyError):

@@ -107,6 +107,7 @@ def test_a_file_that_was_named_must_be_there(folder: Path) -> None:
         ('[cp]\nhosts = ["https://x"]', "cp.hosts[0]: expected a host name without scheme and path, not 'https://x'"),
         ('[cp]\nhosts = ["a", "b/c"]', "cp.hosts[1]: expected a host name"),
         ('[trap]\nexpected_hosts = [""]', "trap.expected_hosts[0]: expected a host name"),
+        ('[trap]\ncanary = "a.example:80"', "trap.canary: expected a host name without port, not 'a.example:80'"),
         ('[cp]\nupstream = "staging"', "cp.upstream: expected http:// or https:// and a host"),
         ('[cp]\nfront_url = "http://cp:x"', "cp.front_url: expected http:// or https:// and a host"),
         ('[[routes]]\nname = "a"', "routes[0].match: missing"),

@@ -48,7 +48,7 @@ from cpproxy.core.runs import (
     SessionOpened,
 )
 from cpproxy.core.tally import Tally
-from cpproxy.errors import UsageError
+from cpproxy.errors import UnknownError, UsageError
 from cpproxy.files.cassettes import combine_digests
 from cpproxy.ledger.journal import Journal, holds_runs
 
@@ -76,12 +76,23 @@ class Player(Protocol):
         """Forgets a session."""
 
 
+class Trap(Protocol):
+    """What catches calls that go past the front."""
+
+    @property
+    def certificate(self) -> str:
+        """That of its authority, as PEM; empty before there is one."""
+
+    def why_not_ready(self) -> str:
+        """Why it does not catch, or nothing."""
+
+
 class Desk:
     """The run of one proxy, from `begin` to `end`.
 
     `cassettes` are those that are served or recorded, `sources` what replay holds of the served ones. `replay` is what
     plays them in sessions, in the mode that does. `grace` is for how many seconds a session that is being closed waits
-    for its calls under way.
+    for its calls under way; `trap` is what is beside the front.
     """
 
     def __init__(
@@ -94,12 +105,14 @@ class Desk:
         sources: "Sequence[Tape]" = (),
         replay: Player | None = None,
         grace: float = _GRACE,
+        trap: "Trap | None" = None,
     ) -> None:
         self._settings = settings
         self._routes = RouteTable(settings.config.routes)
         self._sources = sources
         self._replay = replay
         self._grace = grace
+        self._trap = trap
         self._opened: dict[str, tuple[str, ...]] = {}
         self._journal: Journal | None = None
         self._stopping = False
@@ -115,6 +128,7 @@ class Desk:
             upstream=upstream,
             digest=combine_digests((one.name, one.sha256) for one in cassettes) if mode is Mode.REPLAY else "",
             cassettes=tuple(cassettes),
+            trap=trap is not None,
         )
 
     def begin(self, url: str) -> Journal:
@@ -160,7 +174,21 @@ class Desk:
 
     def why_not_ready(self) -> str:
         """Why calls cannot be answered yet, or nothing."""
-        return "" if self._journal is not None and not self._stopping else "the proxy is about to stop"
+        if self._journal is None or self._stopping:
+            return "the proxy is about to stop"
+        return self._trap.why_not_ready() if self._trap else ""
+
+    def certificate(self) -> str:
+        """That of the trap's authority, as PEM. UnknownError where there is no trap, or none yet."""
+        if self._trap is None:
+            raise UnknownError("there is no trap, and so no authority; --trap starts one")
+        if not self._trap.certificate:
+            raise UnknownError(f"there is no authority: {self._trap.why_not_ready()}")
+        return self._trap.certificate
+
+    def scenario(self, session: str) -> str:
+        """The scenario that a session is in, or nothing."""
+        return self.tally.scenario(session)
 
     def version(self) -> Version:
         """Which build serves what."""

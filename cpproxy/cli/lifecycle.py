@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cpproxy.cli.command import RunningCommand, check_command, client_environment
 from cpproxy.cli.dumps import forbid_core_dumps
@@ -21,6 +21,9 @@ from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error, tell, write
 from cpproxy.core.repeating import repeatable
 from cpproxy.errors import CpproxyError, UsageError
+
+if TYPE_CHECKING:
+    from cpproxy.cli.trapping import Trap
 
 DEFAULT_LISTEN = "127.0.0.1:9090"
 GRACE = 10.0
@@ -57,9 +60,13 @@ def find_address(listen: str | None, settings: Settings, command: Sequence[str])
     Raises UsageError for what is no address.
     """
     text = listen or settings.config.listen or ("127.0.0.1:0" if command else DEFAULT_LISTEN)
+    return parse_address(text, "--listen" if listen else f"{settings.config_path}: listen")
+
+
+def parse_address(text: str, source: str) -> Address:
+    """The address that `text` writes; UsageError naming its `source` for what is none."""
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found["port"]) > 65535:
-        source = "--listen" if listen else f"{settings.config_path}: listen"
         raise UsageError(f"{source}: expected HOST:PORT, as in 127.0.0.1:9090 or [::1]:0, not {repeatable(text)!r}")
     return Address(found["v6"] or found["host"], int(found["port"]))
 
@@ -74,6 +81,7 @@ def serve(
     token: str = "",
     finish: Callable[[], int],
     strict_exit: bool = False,
+    trap: "Trap | None" = None,
 ) -> int:
     """Serve until a signal, or until the command has ended, and return the exit code.
 
@@ -81,7 +89,8 @@ def serve(
     output (beside a command, whose output stays its own, of standard error, and with -q not at all). `finish` is called
     once the front has stopped, outside the loop: it saves, prints the verdict on standard error and returns the
     verdict's code. The command's own code wins if it is not 0; without a command the verdict's counts only with
-    `strict_exit`. `token` is the proxy's admin token, which the command is told.
+    `strict_exit`. `token` is the proxy's admin token, which the command is told. A `trap` is what `make_front` starts
+    beside the front: its addresses follow the banner, and a command is run once it catches.
 
     Raises CommandError when the command cannot be run, and what `Front.failed` ended with; `finish` is not called then.
     """
@@ -93,9 +102,10 @@ def serve(
         check_command(command)
 
     def start(url: str) -> RunningCommand:
-        return RunningCommand(command, client_environment(settings.config, url, os.environ, token), limits)
+        inherited = dict(os.environ) | (trap.variables(os.environ) if trap else {})
+        return RunningCommand(command, client_environment(settings.config, url, inherited, token), limits)
 
-    code = asyncio.run(_live(make_front, listen, banner, settings, start if command else None))
+    code = asyncio.run(_live(make_front, listen, banner, settings, start if command else None, trap=trap))
     try:
         verdict = finish()
     except CpproxyError as error:
@@ -114,6 +124,8 @@ async def _live(
     banner: Callable[[str], str],
     settings: Settings,
     command: Callable[[str], RunningCommand] | None,
+    *,
+    trap: "Trap | None",
 ) -> int:
     """The front's life within the loop; the exit code of the command that is started for its URL, or 0."""
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -124,9 +136,11 @@ async def _live(
         try:
             if not command or settings.verbosity >= 0:
                 say = tell if command else write
-                say(f"{banner(url)}\n")
+                say("".join(f"{line}\n" for line in (banner(url), *(trap.addresses() if trap else ()))))
                 sys.stdout.flush()
             if command:
+                if trap:
+                    await trap.ready()
                 code = await _accompany(command(url), front, signals)
             else:
                 code = 0

@@ -9,15 +9,20 @@ if TYPE_CHECKING:
     import asyncio
 
     from cpproxy.cli.desk import Desk
+    from cpproxy.cli.trapping import Trap
     from cpproxy.front.server import Front
 
 
 class Proxy:
-    """A front and its desk, as `lifecycle.serve` starts and stops them: the run begins once its address is known."""
+    """A front and its desk, as `lifecycle.serve` starts and stops them: the run begins once its address is known.
 
-    def __init__(self, front: "Front", desk: "Desk") -> None:
+    A trap beside it begins when the front does, and ends after it, so that nothing goes by unseen.
+    """
+
+    def __init__(self, front: "Front", desk: "Desk", trap: "Trap | None" = None) -> None:
         self._front = front
         self._desk = desk
+        self._trap = trap
 
     @property
     def failed(self) -> "asyncio.Future[None]":
@@ -28,9 +33,15 @@ class Proxy:
         """Takes the address, begins the run, accepts calls; returns the base URL."""
         url = await self._front.bind(host, port)
         try:
+            if self._trap:
+                self._trap.bind()
             await self._front.open(self._desk.begin(url))
+            if self._trap:
+                await self._trap.start(self._front, self._desk, url)
         except BaseException:  # nobody stops what has not begun
             await self._front.stop(0)
+            if self._trap:
+                await self._trap.stop()
             raise
         return url
 
@@ -38,6 +49,8 @@ class Proxy:
         """Finishes the answers under way within `grace` seconds."""
         self._desk.stop_waiting()
         await self._front.stop(grace)
+        if self._trap:
+            await self._trap.stop()
 
 
 def conclude(desk: "Desk", *, judged: bool, quiet: bool) -> int:

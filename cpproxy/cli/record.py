@@ -22,7 +22,11 @@ from cpproxy.cli.options import (
     strict_exit_option,
 )
 from cpproxy.cli.output import print_error, tell
-from cpproxy.errors import CpproxyError, SecretError, UpstreamError, UsageError
+from cpproxy.cli.trapping import Trap
+from cpproxy.cli.ways import Flags, find_ways, trap_options
+from cpproxy.core.calls import Outcome
+from cpproxy.core.runs import DEFAULT_SESSION
+from cpproxy.errors import CpproxyError, Exit, SecretError, UpstreamError, UsageError
 
 if TYPE_CHECKING:
     from cpproxy.cli.proxy import Proxy
@@ -73,6 +77,7 @@ _UNSEEN = "unnamed"  # the role of what the scan alone has seen
     help="How long the upstream may be silent.",
 )
 @public_url_option
+@trap_options
 @strict_exit_option
 @common_options
 def record(
@@ -87,6 +92,7 @@ def record(
     token_file: str | None,
     stall: float,
     public_url: str | None,
+    trap: Flags,
     strict_exit: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -108,10 +114,14 @@ def record(
     token = read_token(token_file)
     require_token(address, token)
     public = read_public(public_url)
+    ways = find_ways(trap, settings)
+    catcher = Trap(settings, ways, (settings.config.cp.front_url, public_url or "")) if ways else None
     _refuse_loop(origin, address)
     draft = Draft.open(settings.cassettes, name)
     try:
-        session = _Session(settings, origin, name, draft, append=append, stall=stall, public=public, token=token)
+        session = _Session(
+            settings, origin, name, draft, append=append, stall=stall, public=public, token=token, trap=catcher
+        )
         try:
             code = serve(
                 session.make,
@@ -121,6 +131,7 @@ def record(
                 command=command,
                 token=token,
                 finish=lambda: 0,  # what follows needs to know the command's own code
+                trap=catcher,
             )
         except CpproxyError as error:
             if session.begun:
@@ -132,9 +143,13 @@ def record(
 
 
 def _conclude(session: "_Session", code: int, *, judged: bool) -> int:
-    """Saves, judges if asked to and finds the exit code: the command's own if it is not 0, else 4 or the verdict's."""
+    """Saves, judges if asked to and finds the exit code: the command's own if it is not 0, else 4 or the verdict's.
+
+    What went past the proxy reached something real: the recording lacks it, and is not to be trusted.
+    """
     failure = session.recorder.failure
-    problem = failure or (f"the command ended with exit code {code}" if code else "")
+    astray = session.find_astray()
+    problem = failure or astray or (f"the command ended with exit code {code}" if code else "")
     try:
         verdict = session.end(problem, judged=judged)
         if failure:
@@ -144,7 +159,7 @@ def _conclude(session: "_Session", code: int, *, judged: bool) -> int:
             raise
         print_error(str(error))
     else:
-        code = code or verdict
+        code = code or verdict or (Exit.FINDINGS if astray else Exit.CLEAN)
     return code
 
 
@@ -225,6 +240,7 @@ class _Session:
         stall: float,
         public: "Public | None",
         token: str,
+        trap: Trap | None,
     ) -> None:
         from cpproxy.cli.desk import Desk  # noqa: PLC0415 (heavy imports wait until they are needed)
         from cpproxy.core.cassette import Recorded  # noqa: PLC0415
@@ -240,13 +256,14 @@ class _Session:
         self._stall = stall
         self._public = public
         self._token = token
+        self._trap = trap
         self.recording = Recording(
             Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
             RouteTable(settings.config.routes),
             settings.redactor,
             draft.previous if append else None,
         )
-        self._desk = Desk(settings, mode=Mode.RECORD, cassettes=(Served(name),), upstream=origin.url)
+        self._desk = Desk(settings, mode=Mode.RECORD, cassettes=(Served(name),), upstream=origin.url, trap=trap)
 
     def make(self) -> _Front:
         """The front, within the event loop."""
@@ -273,7 +290,14 @@ class _Session:
             state_path=config.state.path,
             token=self._token,
         )
-        return _Front(self, Proxy(front, self._desk), upstream)
+        return _Front(self, Proxy(front, self._desk, self._trap), upstream)
+
+    def find_astray(self) -> str:
+        """Why the trap says that the recording lacks something, or nothing."""
+        counts = self._desk.tally.session(DEFAULT_SESSION)
+        if count := counts.outcomes.get(Outcome.MISROUTE, 0):
+            return f"{count} call{'' if count == 1 else 's'} went past the proxy (`cpproxy calls --outcome misroute`)"
+        return self._trap.death if self._trap else ""
 
     def save(self) -> Path:
         """Saves what was recorded so far. CassetteError when it cannot be."""

@@ -15,6 +15,8 @@ from cpproxy.cli.options import (
     read_public,
     strict_exit_option,
 )
+from cpproxy.cli.trapping import Trap
+from cpproxy.cli.ways import Flags, find_ways, trap_options
 from cpproxy.core.runs import Mode, Served
 from cpproxy.errors import CassetteError
 
@@ -40,6 +42,7 @@ _COLLECT_AFTER = 10_000
     help="Whether streams keep their recorded pauses.",
 )
 @public_url_option
+@trap_options
 @token_file_option
 @strict_exit_option
 @common_options
@@ -51,6 +54,7 @@ def replay(
     listen: str | None,
     latency: str,
     public_url: str | None,
+    trap: Flags,
     token_file: str | None,
     strict_exit: bool,
     command: tuple[str, ...],
@@ -62,6 +66,7 @@ def replay(
     address = find_address(listen, settings, command)
     public = read_public(public_url)
     token = read_token(token_file)
+    ways = find_ways(trap, settings)
     cassettes, served = _load(settings, chosen)
 
     # The heavy imports come last: a wrong flag or a broken cassette is told without them.
@@ -71,12 +76,14 @@ def replay(
     from cpproxy.front.replay import Replayer  # noqa: PLC0415
     from cpproxy.front.server import Front  # noqa: PLC0415
 
+    catcher = Trap(settings, ways, (settings.config.cp.front_url, public_url or "")) if ways else None
     desk = Desk(
         settings,
         mode=Mode.REPLAY,
         cassettes=cassettes,
         sources=served.tapes,
         replay=served,
+        trap=catcher,
     )
     limit = settings.config.record.body_limit
     mode = Replayer(served, latency=latency == "recorded", limit=limit, public=public)
@@ -84,7 +91,8 @@ def replay(
     def make() -> Proxy:
         admin = Admin(desk, public=public, token=token)
         state = settings.config.state.path
-        return Proxy(Front(mode, desk.tally, admin, settings.redactor, state_path=state, token=token), desk)
+        front = Front(mode, desk.tally, admin, settings.redactor, state_path=state, token=token)
+        return Proxy(front, desk, catcher)
 
     def banner(url: str) -> str:
         what = f"{_count(len(served), 'interaction')} from {_count(len(cassettes), 'cassette')}"
@@ -99,6 +107,7 @@ def replay(
         token=token,
         finish=lambda: conclude(desk, judged=bool(command) or strict_exit, quiet=settings.verbosity < 0),
         strict_exit=strict_exit,
+        trap=catcher,
     )
 
 

@@ -79,10 +79,22 @@ class Expectation(Section, frozen=True):
     until: datetime.date
 
 
-class Trap(Section, frozen=True):
-    """`[trap]`: hosts whose calls in the trap are not worth a word."""
+CANARY = "canary.cpproxy.invalid"
+"""The reserved name that a canary calls; RFC 6761 section 6.4 has it resolve nowhere else."""
 
+
+class Trap(Section, frozen=True):
+    """`[trap]`: whether there is one, and where it listens, each as HOST:PORT; one that is named is enough to have it.
+
+    Calls to `expected_hosts` are not worth a word. `canary` is the name by which a client shows that it is watched.
+    """
+
+    enabled: bool = False
+    forward: str = ""
+    sinks: tuple[str, ...] = ()
+    dns: str = ""
     expected_hosts: tuple[str, ...] = ()
+    canary: str = CANARY
 
 
 class State(Section, frozen=True):

@@ -154,9 +154,16 @@ def describe_killed() -> str:
     return "the proxy was killed: no call that was answered is missing, but what came after it found nobody."
 
 
-def describe_unproven() -> str:
-    """The paragraph on a run in which nobody has shown that a call past the front would have been caught."""
-    return "misroutes are unproven: no client has shown that a call of its that goes past the front is caught."
+def describe_unproven(unwatched: Sequence[str], *, trap: bool) -> str:
+    """The paragraph on a run in which these clients have not shown that their calls past the front are caught."""
+    if not trap:
+        return "misroutes are unproven: nothing was there to catch a call that goes past the front. Run with --trap."
+    who = ", ".join(unwatched[:_LISTED]) + (", …" if len(unwatched) > _LISTED else "") or "no client"
+    shown = "has not shown" if len(unwatched) == 1 else "have not shown" if unwatched else "has shown"
+    return (
+        f"misroutes are unproven: {who} {shown} that a call past the front is caught. Run `cpproxy canary` where the "
+        "client runs, or what `cpproxy canary --shell` prints."
+    )
 
 
 def describe_mismatch(served: Served, sha256: str) -> str:

@@ -36,6 +36,7 @@ _KINDS = {
     Outcome.FOREIGN: Kind.FOREIGN,
     Outcome.ERROR: Kind.ERROR,
 }
+_NOTHING_SERVED = frozenset({Outcome.FOREIGN, Outcome.CANARY})
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 
 
@@ -103,6 +104,8 @@ class _Seen:
     groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
     played: set[tuple[str, str]] = field(default_factory=set)
     callers: dict[str, set[str]] = field(default_factory=dict)
+    clients: set[str] = field(default_factory=set)
+    watched: set[str] = field(default_factory=set)
     met: list[int] = field(default_factory=list)
 
 
@@ -132,7 +135,7 @@ def judge(facts: Facts) -> Verdict:
         played=sum((name, one.id) in seen.played for name, planned in facts.plan.items() for one in planned),
         recorded=sum(map(len, facts.plan.values())),
         scenarios=_scenarios(facts, seen),
-        misroutes="unproven",
+        misroutes="unproven" if any(one.kind is Kind.UNPROVEN for one in found) else "proven",
         findings=standing,
         warnings=tuple(one for one in found if not _fails(one, facts) and one.kind is not Kind.UNPROVEN),
         exempted=exempted,
@@ -164,6 +167,7 @@ def _look(facts: Facts, routes: RouteTable) -> _Seen:
             continue
         call = row if row.scenario or not scenario else structs.replace(row, scenario=scenario)
         seen.outcomes[call.outcome] = seen.outcomes.get(call.outcome, 0) + 1
+        (seen.watched if call.outcome is Outcome.CANARY else seen.clients).add(call.client)
         if call.cassette:
             seen.played.add((call.cassette, call.interaction))
         if call.way is Way.FRONT:
@@ -353,11 +357,14 @@ def _judge_run(facts: Facts, seen: _Seen) -> Iterator[Finding]:
     for event in facts.events:
         if isinstance(event, TrapDied):
             yield Finding(kind=Kind.TRAP_DIED, text=findings.describe_trap_died(event.reason))
-    yield Finding(kind=Kind.UNPROVEN, text=findings.describe_unproven())
+    unwatched = sorted(seen.clients - seen.watched)
+    if not facts.run.trap or unwatched or not seen.clients:
+        text = findings.describe_unproven(unwatched, trap=facts.run.trap)
+        yield Finding(kind=Kind.UNPROVEN, text=text, count=max(1, len(unwatched)))
 
 
 def _is_empty(seen: _Seen) -> bool:
-    return not any(count for outcome, count in seen.outcomes.items() if outcome is not Outcome.FOREIGN)
+    return not any(count for outcome, count in seen.outcomes.items() if outcome not in _NOTHING_SERVED)
 
 
 def _fails(finding: Finding, facts: Facts) -> bool:

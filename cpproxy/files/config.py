@@ -138,10 +138,7 @@ def _find_problems(config: Config) -> Problems:
                 key,
                 f"expected http:// or https:// and a host, as in http://cp:9090, and no user or password, not {url!r}",
             )
-    for section, hosts in (("cp.hosts", config.cp.hosts), ("trap.expected_hosts", config.trap.expected_hosts)):
-        for index, host in enumerate(hosts):
-            if not _HOST.fullmatch(host):
-                yield f"{section}[{index}]", f"expected a host name without scheme and path, not {host!r}"
+    yield from _find_host_problems(config)
     for index, route in enumerate(config.routes):
         yield from ((f"routes[{index}].{key}", problem) for key, problem in _find_route_problems(route))
     yield from _find_repetitions(config.routes)
@@ -152,6 +149,15 @@ def _find_problems(config: Config) -> Problems:
         yield "state.path", f"expected a path of its own: the proxy answers all below {ADMIN_PREFIX}/ itself"
     if config.record.body_limit < 0:
         yield "record.body_limit", f"expected a size in bytes, 0 or more, not {config.record.body_limit}"
+
+
+def _find_host_problems(config: Config) -> Problems:
+    for section, hosts in (("cp.hosts", config.cp.hosts), ("trap.expected_hosts", config.trap.expected_hosts)):
+        for index, host in enumerate(hosts):
+            if not _HOST.fullmatch(host):
+                yield f"{section}[{index}]", f"expected a host name without scheme and path, not {host!r}"
+    if not _HOST.fullmatch(config.trap.canary) or ":" in config.trap.canary:
+        yield "trap.canary", f"expected a host name without port, not {config.trap.canary!r}"
 
 
 def _find_replay_problems(replay: ReplaySettings) -> Problems:

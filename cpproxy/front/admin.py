@@ -36,7 +36,7 @@ from cpproxy.front.server import STATE
 from cpproxy.front.token import Token
 
 _LOG = logging.getLogger("cpproxy.front")
-_OPEN = frozenset({STATE, "/health", "/ready"})
+_OPEN = frozenset({STATE, "/health", "/ready", "/ca"})
 _STATUSES: dict[type[UsageError], int] = {TakenError: 409, UnknownError: 404, GoneError: 410}
 
 
@@ -48,6 +48,9 @@ class Desk(Protocol):
 
     def version(self) -> Version:
         """Which build serves what."""
+
+    def certificate(self) -> str:
+        """That of the trap's authority, as PEM. UnknownError where there is none."""
 
     def state(self, session: str) -> State:
         """What a session has seen."""
@@ -96,7 +99,8 @@ class Admin:
     """Answers the admin paths with what `desk` knows, as JSON; errors as `{"error": "cpproxy: …"}`.
 
     `public` is where all clients reach the front, where their `Host` does not say so. With a `token` only those are
-    answered who show it, but for what probes and scripts ask that know of none: health, readiness and the counters.
+    answered who show it, but for what probes and scripts ask that know of none: health, readiness, the counters and the
+    certificate of the trap, which is no secret.
     """
 
     def __init__(self, desk: Desk, *, public: Public | None = None, token: str = "") -> None:
@@ -107,6 +111,7 @@ class Admin:
             STATE: {"GET": self._counters},
             "/health": {"GET": self._health},
             "/ready": {"GET": self._ready},
+            "/ca": {"GET": self._ca},
             "/version": {"GET": self._version},
             "/state": {"GET": self._state},
             "/calls": {"GET": self._calls},
@@ -158,6 +163,9 @@ class Admin:
     async def _ready(self, exchange: Exchange) -> object:
         reason = self._desk.why_not_ready()
         return _refuse(exchange.redactor, 503, reason) if reason else {"status": "ready"}
+
+    async def _ca(self, _: Exchange) -> object:
+        return web.Response(text=self._desk.certificate(), content_type="application/x-pem-file")
 
     async def _version(self, _: Exchange) -> object:
         return self._desk.version()

@@ -373,7 +373,7 @@ class Front:
                 exchange.abort(outcome=Outcome.ERROR, status=0, reason="the client went away")
             raise
         except CpproxyError as error:
-            self._fail(error)
+            self.fail(error)
         except Exception as error:  # noqa: BLE001 (the last resort: a row and a 500 instead of a silent reset)
             _LOG.exception("internal error")
             await self._apologise(exchange, error)
@@ -485,9 +485,9 @@ class Front:
         try:
             self.flush()
         except CpproxyError as error:
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: CpproxyError) -> None:
+    def fail(self, error: CpproxyError) -> None:
         """Stops answering: what cannot be accounted for is not served."""
         if self._server is not None:
             for connection in self._server.connections:

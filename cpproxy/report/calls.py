@@ -8,16 +8,25 @@ import msgspec
 from msgspec import Raw
 
 from cpproxy.core.answers import NamedCall
-from cpproxy.core.calls import Call, Outcome
+from cpproxy.core.calls import Call, Outcome, Seen
 from cpproxy.report.terminal import Paint, escape
 
 _STYLES = {
     Outcome.RECORDED: "green",
     Outcome.REPLAYED: "green",
+    Outcome.CANARY: "green",
     Outcome.FAULTED: "yellow",
     Outcome.FOREIGN: "yellow",
 }
 _DOCUMENTS = ("body", "details")
+_PORTS = {"http": 80, "https": 443}
+_SHOWN = {
+    Seen.CONNECTION: "connection",
+    Seen.BYTES: "not HTTP",
+    Seen.QUERY: "DNS",
+    Seen.TUNNEL: "CONNECT",
+    Seen.NAME: "TLS",
+}
 _WIDTH = max(map(len, Outcome))
 
 
@@ -58,7 +67,9 @@ def show(named: NamedCall, paint: Paint) -> str:
     values["at"] = _moment(named.call.at).isoformat(timespec="milliseconds")
     lines = [f"{paint('id', 'bold')}: {escape(named.id)}"]
     lines += [
-        f"{paint(name, 'bold')}: {escape(str(value))}" for name, value in values.items() if value not in ("", False)
+        f"{paint(name, 'bold')}: {escape(str(value))}"
+        for name, value in values.items()
+        if value not in ("", False, None)
     ]
     body, details = documents["body"], documents["details"]
     if isinstance(body, Raw):
@@ -118,7 +129,14 @@ def _object(named: NamedCall) -> str:
 
 
 def _address(call: Call) -> str:
-    return f"{call.method} {call.target}".strip() or "(malformed)"
+    """What was called; of what arrived in the trap, as much as could be seen."""
+    if call.seen is None:
+        return f"{call.method} {call.target}".strip() or "(malformed)"
+    host = f"[{call.host}]" if ":" in call.host else call.host
+    port = "" if call.port == _PORTS.get(call.scheme, 0) else f":{call.port}"
+    scheme = f"{call.scheme}://" if call.scheme else ""
+    where = f"{scheme}{host}{port}{call.target if call.seen is Seen.WHOLE else ''}"
+    return f"{call.method} {where}".strip() if call.seen is Seen.WHOLE else f"({_SHOWN[call.seen]}) {where}"
 
 
 def _moment(at: float) -> datetime.datetime:

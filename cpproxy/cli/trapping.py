@@ -1,0 +1,324 @@
+"""The trap as the front's process has it: another process, and the rows of what that sees.
+
+The trap tells what it sees and knows nothing else. Here that becomes a row, which is in the journal before its answer
+goes back.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, assert_never, override
+
+import msgspec
+
+from cpproxy.cli.options import Settings
+from cpproxy.cli.output import print_error
+from cpproxy.cli.ways import Bound, Ways, bind
+from cpproxy.core.calls import Call, Outcome, Seen, Way
+from cpproxy.core.routes import RouteTable
+from cpproxy.core.runs import DEFAULT_SESSION, TrapDied
+from cpproxy.core.sightings import (
+    Front,
+    Listener,
+    Order,
+    Ready,
+    Report,
+    Said,
+    Sighting,
+    Start,
+    Stop,
+    Told,
+    explain,
+    find_caught,
+    make_call,
+)
+from cpproxy.errors import CpproxyError, TrapError
+
+_START_SECONDS = 15.0
+_STOP_SECONDS = 4.0
+_REFUSED = 421
+_ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder(Report).decode
+_LOG = logging.getLogger("cpproxy.trap")
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_CA_VARIABLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+)
+_ADDS = "NODE_EXTRA_CA_CERTS"
+"""The one variable that adds to the authorities that are known, and does not stand in their place."""
+
+
+class Ledger(Protocol):
+    """What writes rows: the front's server."""
+
+    def number(self) -> int:
+        """The next row's number."""
+
+    def log(self, call: Call) -> None:
+        """Buffers a row, redacted."""
+
+    def flush(self) -> None:
+        """Writes what was buffered. LedgerError when it cannot."""
+
+    def fail(self, error: CpproxyError) -> None:
+        """Stops answering."""
+
+
+class Desk(Protocol):
+    """What knows the run."""
+
+    def note(self, event: TrapDied) -> None:
+        """Puts an event on the ledger. LedgerError when it cannot."""
+
+    def scenario(self, session: str) -> str:
+        """The scenario that a session is in, or nothing."""
+
+
+class Trap(asyncio.Protocol):
+    """The trap beside one front. First `bind` finds the addresses, then `start` begins to catch.
+
+    `names` are the URLs by which clients know the front beside that on which it listens.
+    """
+
+    def __init__(self, settings: Settings, ways: Ways, names: Sequence[str] = ()) -> None:
+        self.certificate = ""
+        self._settings = settings
+        self._ways = ways
+        self._names = tuple(one for one in names if one)
+        self._routes = RouteTable(settings.config.routes)
+        self._bound: list[Bound] = []
+        self._front = Front("")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._buffer = bytearray()
+        self._problem = "the trap does not listen yet"
+        self.death = ""
+        """Why it is no more, or nothing."""
+        self._stopping = False
+        self._folder: Path | None = None
+
+    # ------------------------------------------------------------------ where it is
+
+    def bind(self) -> None:
+        """Takes the addresses. UsageError for one that cannot be listened on."""
+        self._bound = bind(self._ways)
+
+    def addresses(self) -> list[str]:
+        """Where it listens, a line each, as `cpproxy: trap forward http://127.0.0.1:41235`."""
+        return [f"cpproxy: trap {one.shown}" for one in self._bound if one.shown]
+
+    # ------------------------------------------------------------------ its process
+
+    async def start(self, ledger: Ledger, desk: Desk, url: str) -> None:
+        """Begins to catch what goes past the front, which is at `url`."""
+        self._ledger, self._desk = ledger, desk
+        self._front = Front(url, self._names)
+        loop = asyncio.get_running_loop()
+        self._settled: asyncio.Future[None] = loop.create_future()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            listeners = tuple(Listener(one.socket.fileno(), one.way) for one in self._bound)
+            order = Start(theirs.fileno(), listeners)
+            inherited = [theirs.fileno(), *(one.fd for one in listeners)]
+            keys = {"SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE"}
+            # A group of its own, so that Ctrl-C at a terminal is the front's alone to understand.
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 (our own module; it takes a millisecond)
+                [sys.executable, "-m", "cpproxy.trap", _ENCODE(order).decode()],
+                pass_fds=inherited,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=None if self._settings.verbosity > 1 else subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name not in keys},
+                process_group=0,
+            )
+        self._let_go()  # if the other process dies, nobody is to wait in them
+        ours.setblocking(False)  # noqa: FBT003 (the socket's own)
+        await loop.create_unix_connection(lambda: self, sock=ours)
+
+    def _let_go(self) -> None:
+        for one in self._bound:
+            one.socket.close()
+
+    def why_not_ready(self) -> str:
+        """Why calls that go past the front are not caught, or nothing."""
+        return self._problem
+
+    async def ready(self) -> None:
+        """Returns once it catches. TrapError if it cannot."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                await asyncio.shield(self._settled)
+        if self._problem:
+            raise TrapError(f"the trap cannot start: {self._problem}")
+
+    async def stop(self) -> None:
+        """Has it tell what it still knows, and ends it."""
+        if self._process is None or self._stopping:
+            self._let_go()
+            return
+        self._stopping = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._send(Stop())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await asyncio.shield(self._ended)
+        if self._transport is not None:
+            self._transport.close()
+        await asyncio.to_thread(self._reap)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _reap(self) -> int:
+        if self._process is None:
+            return 0
+        try:
+            return self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    # ------------------------------------------------------------------ what it tells
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 (a socket's is)
+        self._transport = transport
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if b"\n" not in data:
+            return
+        *lines, rest = self._buffer.split(b"\n")
+        self._buffer = rest
+        answers = [answer for line in lines if (answer := self._take(_DECODE(line)))]
+        try:
+            self._ledger.flush()
+        except CpproxyError as error:
+            self._ledger.fail(error)  # nobody is told what is not written
+            return
+        for answer in answers:
+            self._send(answer)
+
+    def _take(self, report: Report) -> Told | None:
+        match report:
+            case Sighting():
+                return self._record(report)
+            case Ready():
+                self.certificate, self._problem = report.certificate, ""
+                if not report.isolated:
+                    _LOG.info("the kernel gives the trap no network of its own: its other locks must do")
+                if not self._settled.done():
+                    self._settled.set_result(None)
+            case Said():
+                _LOG.log(report.level, "%s", report.text)
+            case _:
+                assert_never(report)
+        return None
+
+    def _record(self, sighting: Sighting) -> Told:
+        config = self._settings.config
+        redactor = self._settings.redactor
+        redactor.learn_headers(sighting.headers)
+        caught = find_caught(sighting, self._front, config, self._routes)
+        if caught is None:
+            return Told(sighting.id, 0, "", exists=False)
+        whole = sighting.seen is Seen.WHOLE
+        status = (200 if caught.outcome is Outcome.CANARY else _REFUSED) if whole else 0
+        call = make_call(
+            sighting,
+            caught,
+            seq=self._ledger.number(),
+            session=DEFAULT_SESSION,
+            scenario=self._desk.scenario(DEFAULT_SESSION),
+            status=status,
+        )
+        body = b""
+        if whole:
+            call = msgspec.structs.replace(call, body=redactor.document(sighting.body))
+            body = bytes(redactor.json(_ENCODE(explain(sighting, caught, config)))) + b"\n"
+        self._ledger.log(call)
+        return Told(sighting.id, status, caught.outcome, body)
+
+    def _send(self, order: Order) -> None:
+        if self._transport is not None:
+            self._transport.write(_ENCODE(order) + b"\n")
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+        if not self._stopping:
+            self._dying = asyncio.ensure_future(self._note_death())
+
+    async def _note_death(self) -> None:
+        code = await asyncio.to_thread(self._reap)
+        reason = f"signal {-code} ({signal.Signals(-code).name}) ended it" if code < 0 else f"it ended with code {code}"
+        self._problem = self.death = f"the trap died: {reason}"
+        if not self._settled.done():
+            self._settled.set_result(None)
+        print_error(f"{self._problem}; what goes past the front is caught by nobody: run again")
+        try:
+            self._desk.note(TrapDied(time.time(), reason))
+        except CpproxyError as error:
+            self._ledger.fail(error)
+
+    # ------------------------------------------------------------------ for a command
+
+    def variables(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """What sends a command's clients to the trap, and has them trust its certificates.
+
+        `NO_PROXY` comes without what would let calls to the control plane past.
+        """
+        (proxy,) = (one.shown.partition(" ")[2] for one in self._bound if one.way is Way.FORWARD)
+        found = {spelled: proxy for name in _PROXY_VARIABLES for spelled in (name, name.lower())}
+        found["NODE_USE_ENV_PROXY"] = "1"  # without it Node's own clients look at none of these
+        for name in ("NO_PROXY", "no_proxy"):
+            parts = (part.strip() for part in inherited.get(name, "").split(","))
+            found[name] = ",".join(part for part in parts if part and not self._lets_past(part))
+        self._folder = Path(tempfile.mkdtemp(prefix="cpproxy-trap-", dir=_find_runtime_folder(inherited)))
+        default = ssl.get_default_verify_paths().cafile or ""
+        for name in _CA_VARIABLES:
+            known = inherited.get(name) or inherited.get("SSL_CERT_FILE", default)
+            path = self._folder / f"{name.lower()}.pem"
+            path.write_text(f"{'' if name == _ADDS and name not in inherited else _read(known)}{self.certificate}")
+            found[name] = str(path)
+        return found
+
+    def _lets_past(self, exempt: str) -> bool:
+        """Whether an entry of NO_PROXY would let a call to the control plane past the trap."""
+        suffix = exempt.lower().lstrip("*.")
+        hosts = [one.partition(":")[0].lower() for one in self._settings.config.cp.hosts]
+        return not suffix or any(host == suffix or host.endswith(f".{suffix}") for host in hosts)
+
+
+def _read(path: str) -> str:
+    """The authorities in a file, ended by a line break; none where there is none."""
+    try:
+        text = Path(path).read_text("utf-8", "replace") if path else ""
+    except OSError:
+        return ""
+    return f"{text.rstrip()}\n" if text.strip() else ""
+
+
+def _find_runtime_folder(environment: Mapping[str, str]) -> str | None:
+    """The user's own folder for what ends with the session; None where there is none, for that of what is temporary."""
+    folder = environment.get("XDG_RUNTIME_DIR", "")
+    return folder if folder and os.access(folder, os.W_OK | os.X_OK) else None

@@ -1,0 +1,182 @@
+"""The ways into the trap: where each listens by flags and config, and the sockets, which its process inherits.
+
+They are bound by the front's process, so that an address that is taken is told at the start, and so that calls wait in
+them while the other process gets ready.
+"""
+
+import functools
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from cpproxy.cli.lifecycle import Address, parse_address
+from cpproxy.cli.options import Settings
+from cpproxy.core.calls import Way
+from cpproxy.errors import UsageError
+
+_BACKLOG = 1024
+_ATTEMPTS = 20
+_ANY = "127.0.0.1:0"
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the command line says of the trap; None and empty where it says nothing."""
+
+    enabled: bool | None
+    forward: str | None
+    sinks: tuple[str, ...]
+    dns: str | None
+
+
+def trap_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--trap`, `--trap-forward`, `--trap-sink` and `--trap-dns`, as `trap: Flags`, for `find_ways`."""
+
+    @functools.wraps(function)
+    def call(
+        *args: object,
+        trap: bool | None,
+        trap_forward: str | None,
+        trap_sink: tuple[str, ...],
+        trap_dns: str | None,
+        **more: object,
+    ) -> object:
+        return function(*args, trap=Flags(trap, trap_forward, trap_sink, trap_dns), **more)
+
+    for decorate in (
+        click.option("--trap-dns", metavar="HOST:PORT", envvar="CPPROXY_TRAP_DNS", help="Where its DNS listens."),
+        click.option(
+            "--trap-sink",
+            multiple=True,
+            metavar="HOST:PORT",
+            envvar="CPPROXY_TRAP_SINK",
+            help="Where it takes HTTP and TLS that is sent to it; repeat it for more.",
+        ),
+        click.option(
+            "--trap-forward",
+            metavar="HOST:PORT",
+            envvar="CPPROXY_TRAP_FORWARD",
+            help="Where its forward proxy listens.",
+        ),
+        click.option(
+            "--trap/--no-trap",
+            default=None,
+            envvar="CPPROXY_TRAP",
+            help="Catch calls that go past the front; on free loopback ports unless the three below name others.",
+        ),
+    ):
+        decorate(call)
+    return call
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where the trap listens."""
+
+    forward: Address
+    sinks: tuple[Address, ...]
+    dns: Address
+
+
+def find_ways(flags: Flags, settings: Settings) -> Ways | None:
+    """Where the trap is to listen by the flags, else by the config; None for no trap. UsageError for no address."""
+    config = settings.config.trap
+    named = (flags.forward or config.forward, *(flags.sinks or config.sinks), flags.dns or config.dns)
+    enabled = any(named) or config.enabled if flags.enabled is None else flags.enabled
+    if not enabled:
+        return None
+
+    def parse(flag: str, key: str, given: str | None, configured: str) -> Address:
+        source = f"--trap-{flag}" if given else f"{settings.config_path}: trap.{key}"
+        return parse_address(given or configured or _ANY, source)
+
+    sinks = [parse("sink", "sinks", one, "") for one in flags.sinks]
+    return Ways(
+        parse("forward", "forward", flags.forward, config.forward),
+        tuple(sinks or [parse("sink", "sinks", None, one) for one in config.sinks or (_ANY,)]),
+        parse("dns", "dns", flags.dns, config.dns),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One socket, and how it is told to people; empty for the second of the two that DNS has."""
+
+    way: Way
+    socket: socket.socket
+    shown: str
+
+
+def bind(ways: Ways) -> list[Bound]:
+    """The sockets, which accept already. UsageError for an address that cannot be listened on."""
+    bound: list[Bound] = []
+    try:
+        forward = _listen(ways.forward, "--trap-forward")
+        bound.append(Bound(Way.FORWARD, forward, f"forward http://{_spell(forward)}"))
+        for address in ways.sinks:
+            sink = _listen(address, "--trap-sink")
+            bound.append(Bound(Way.SINK, sink, f"sink {_spell(sink)}"))
+        bound += _bind_names(ways.dns)
+    except UsageError:
+        for one in bound:
+            one.socket.close()
+        raise
+    return bound
+
+
+def _bind_names(address: Address) -> list[Bound]:
+    """DNS is asked on one port by UDP and by TCP; a free one may be free for one of them alone."""
+    for attempt in range(_ATTEMPTS):
+        datagrams = _bind(address, socket.SOCK_DGRAM, "--trap-dns")
+        try:
+            stream = _listen(Address(address.host, datagrams.getsockname()[1]), "--trap-dns")
+        except UsageError:
+            datagrams.close()
+            if address.port or attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        return [Bound(Way.DNS, datagrams, f"dns {_spell(datagrams)}"), Bound(Way.DNS, stream, "")]
+    raise AssertionError(_ATTEMPTS)
+
+
+def _listen(address: Address, flag: str) -> socket.socket:
+    listening = _bind(address, socket.SOCK_STREAM, flag)
+    try:
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise _unusable(address, error, flag) from error
+    return listening
+
+
+def _bind(address: Address, kind: socket.SocketKind, flag: str) -> socket.socket:
+    try:
+        family, *_, place = socket.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)[0]
+        bound = socket.socket(family, kind)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if kind is socket.SOCK_STREAM else 0)
+            if family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.bind(place)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        raise _unusable(address, error, flag) from error
+    return bound
+
+
+def _unusable(address: Address, error: OSError, flag: str) -> UsageError:
+    low = isinstance(error, PermissionError) and "ports below 1024 need root or CAP_NET_BIND_SERVICE"
+    return UsageError(
+        f"the trap cannot listen on {address.host}:{address.port}: {error.strerror}; {low or 'choose another'} with "
+        f"{flag} HOST:PORT"
+    )
+
+
+def _spell(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"[{host}]:{port}" if bound.family == socket.AF_INET6 else f"{host}:{port}"

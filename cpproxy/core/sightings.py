@@ -1,0 +1,219 @@
+"""What the trap has seen, as it tells the front's process, and what that comes to: a row, and an answer.
+
+The trap knows nothing of routes, secrets and the ledger. It tells all that it sees, waits until the row is written, and
+passes the answer on. The words between the two processes are those of this module, one JSON object a line.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from cpproxy.core.calls import Call, Outcome, Seen, Way
+from cpproxy.core.config import ADMIN_PREFIX, Config
+from cpproxy.core.findings import route_to_front
+from cpproxy.core.messages import Headers, Request, printable
+from cpproxy.core.routes import Route, RouteTable
+
+CANARY_PATH = f"{ADMIN_PREFIX}/canary"
+"""The reserved path: a call to it is a canary under whatever host it was meant for."""
+
+
+class Listener(Struct, frozen=True):
+    """A socket that the trap inherits: its file descriptor, and the way in that it is. DNS has two of them."""
+
+    fd: int
+    way: Way
+
+
+class Start(Struct, frozen=True):
+    """What the trap's process is told by its command line: the channel's file descriptor, and its listeners."""
+
+    channel: int
+    listeners: tuple[Listener, ...]
+
+
+class Ready(Struct, frozen=True, tag="ready"):
+    """The trap answers. `certificate` is that of its authority, as PEM; `isolated` that its process has no network."""
+
+    certificate: str
+    isolated: bool
+
+
+class Sighting(Struct, frozen=True, omit_defaults=True, tag="sighting"):
+    """One thing that arrived. `id` is that of its answer, `at` Unix time, `client` the peer's address.
+
+    `host` and `port` are what it was meant for as far as that shows, else where it arrived. `note` says in a few words
+    why no more was seen. A body is cut off, and `size` tells how many bytes of it came.
+    """
+
+    id: int
+    at: float
+    way: Way
+    seen: Seen
+    client: str
+    host: str
+    port: int
+    scheme: str = ""
+    method: str = ""
+    target: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+    size: int = 0
+    note: str = ""
+
+
+class Said(Struct, frozen=True, tag="said"):
+    """What the trap has to say of itself: a line for the log, at a level of `logging`."""
+
+    level: int
+    text: str
+
+
+class Told(Struct, frozen=True, omit_defaults=True, tag="told"):
+    """The row is written: the answer to a sighting. To a name that was asked for it is whether it exists."""
+
+    id: int
+    status: int
+    outcome: str
+    body: bytes = b""
+    exists: bool = True
+
+
+class Stop(Struct, frozen=True, tag="stop"):
+    """The trap is to tell of all that is still open, and to end."""
+
+
+type Report = Ready | Sighting | Said
+type Order = Told | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Where the front is: `url` as it listens, `names` what else clients know it by, as URLs."""
+
+    url: str
+    names: tuple[str, ...] = ()
+
+    def has(self, host: str, port: int) -> bool:
+        """Whether a call to this host and port was meant for the front. A port of 0 is any."""
+        own = urlsplit(self.url)
+        if _alike(host, own.hostname or "") and port in {own.port, 0}:
+            return True
+        if port == own.port and _is_here(host) and _is_here(own.hostname or ""):
+            return True
+        return any(_is_at(url, host, port) for url in self.names)
+
+
+def _is_at(url: str, host: str, port: int) -> bool:
+    parts = urlsplit(url)
+    known = parts.port or (443 if parts.scheme == "https" else 80)
+    return bool(parts.hostname) and _alike(host, parts.hostname or "") and port in {known, 0}
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine by a name that all machines have, or all of its addresses."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _alike(host: str, other: str) -> bool:
+    return fold(host) == fold(other)
+
+
+def fold(host: str) -> str:
+    """A host's name in one spelling: in lower case, without the root's dot and without brackets."""
+    return host.lower().rstrip(".").strip("[]")
+
+
+def is_among(host: str, port: int, hosts: tuple[str, ...]) -> bool:
+    """Whether a host is one of those that the config names, each with a port or for any."""
+    for one in hosts:
+        name, _, number = one.rpartition(":") if one[-1:].isdigit() and one.count(":") == 1 else (one, "", "")
+        if _alike(host, name) and (not number or not port or int(number) == port):
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """What a sighting comes to: its outcome, its route, and why in words for the row and the client."""
+
+    outcome: Outcome
+    route: Route | None
+    reason: str
+
+
+def find_caught(sighting: Sighting, front: Front, config: Config, routes: RouteTable) -> Caught | None:
+    """What a sighting is; None for one that is no call, as a name without a dot that is asked for is none.
+
+    A canary shows that its client is watched. What was meant for the control plane, by its host or by one of its
+    routes, is a misroute, and so is what was meant for the front and came by the trap. All else is foreign.
+    """
+    host, port = sighting.host, sighting.port
+    request = Request(sighting.method, sighting.target, sighting.headers, sighting.body, sighting.client)
+    if _alike(host, config.trap.canary) or (sighting.seen is Seen.WHOLE and request.path == CANARY_PATH):
+        return Caught(Outcome.CANARY, None, "")
+    route = routes.find(sighting.method, request.path, request) if sighting.seen is Seen.WHOLE else None
+    if front.has(host, port):
+        return None if sighting.seen is Seen.QUERY else Caught(Outcome.MISROUTE, route, _send_to_front(sighting))
+    if is_among(host, port, config.cp.hosts):
+        return Caught(Outcome.MISROUTE, route, _join("its host is one of the control plane's", sighting.note))
+    if sighting.seen is Seen.QUERY and "." not in fold(host):
+        return None
+    if route is not None and not is_among(host, port, config.trap.expected_hosts):
+        return Caught(Outcome.MISROUTE, route, _join(f"it is the control plane's route {route.name}", sighting.note))
+    return Caught(Outcome.FOREIGN, None, sighting.note)
+
+
+def _send_to_front(sighting: Sighting) -> str:
+    if sighting.way is Way.FORWARD:
+        return f"it is meant for the front, and came through the trap: add {sighting.host} to NO_PROXY in the client"
+    return f"it is meant for the front, and {sighting.host} leads the client to the trap: let it resolve to the front"
+
+
+def _join(*reasons: str) -> str:
+    return "; ".join(one for one in reasons if one)
+
+
+def make_call(sighting: Sighting, caught: Caught, *, seq: int, session: str, scenario: str, status: int) -> Call:
+    """The row of a sighting, not redacted yet."""
+    return Call(
+        seq=seq,
+        at=sighting.at,
+        outcome=caught.outcome,
+        method=sighting.method,
+        target=printable(sighting.target),
+        status=status,
+        way=sighting.way,
+        session=session,
+        scenario=scenario,
+        client=sighting.client,
+        host=sighting.host,
+        route=caught.route.name if caught.route else "",
+        request_size=sighting.size,
+        reason=caught.reason,
+        scheme=sighting.scheme,
+        port=sighting.port,
+        seen=sighting.seen,
+    )
+
+
+def explain(sighting: Sighting, caught: Caught, config: Config) -> dict[str, Any]:
+    """What the client of a call that was seen whole is told, shaped as a miss is, not redacted yet."""
+    what = f"{sighting.method} {sighting.scheme}://{sighting.host}{sighting.target.partition('?')[0]}"
+    match caught.outcome:
+        case Outcome.CANARY:
+            return {"cpproxy": {"outcome": caught.outcome, "client": sighting.client}}
+        case Outcome.MISROUTE:
+            message = f"{what} went past the proxy: {caught.reason}. {route_to_front(caught.route, config)}"
+        case _:
+            message = f"{what} is none of the control plane's, and nothing else can be reached from here"
+    return {"error": f"cpproxy: {message}", "cpproxy": {"outcome": caught.outcome, "client": sighting.client}}

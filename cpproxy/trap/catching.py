@@ -1,0 +1,335 @@
+"""One connection to the trap, as far as it shows what it is: TLS, HTTP, or anything else; and its refusal.
+
+The layers of mitmproxy read the protocols. Its addons are not used, nor is its code that connects: the handler of this
+module answers each of the layers' hooks itself, and the one method that would open a connection is another one here.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import re
+import socket
+import struct
+import time
+from typing import Any, override
+from urllib.parse import urlsplit
+
+from mitmproxy import http
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.options import Options
+from mitmproxy.proxy import commands, events, server_hooks
+from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer, NextLayerHook
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
+from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
+from mitmproxy.proxy.layers.http._events import RequestData
+from mitmproxy.proxy.layers.http._hooks import (
+    HttpConnectHook,
+    HttpErrorHook,
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+)
+from mitmproxy.proxy.layers.modes import HttpProxy
+from mitmproxy.proxy.layers.tls import TlsFailedClientHook, TlsStartClientHook
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.proxy.server import LiveConnectionHandler
+
+from cpproxy.core.calls import Seen, Way
+from cpproxy.core.sightings import Sighting, Told
+from cpproxy.trap.authority import Authority
+from cpproxy.trap.channel import Channel
+
+BODY = 64 * 1024
+"""How much of a body is kept, in bytes."""
+
+SILENCE = 30
+"""How long a connection may do nothing before it ends, in seconds."""
+
+MOST = 512
+"""How many connections there are at once; one more is refused, and told of."""
+
+_UNDECIDED = 64 * 1024  # bytes that are looked at before they are taken for nothing that is known
+_HEAD = 256 * 1024  # bytes of a request's head
+_TARGET = 16 * 1024  # characters of a target that are told
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/\d(\.\d)?\r?\n")
+_BEGINNING = re.compile(rb"\x16\x03?|[!#$%&'*+.^_`|~0-9A-Za-z-]+( \S*( [^\n]*)?)?")  # of TLS, or of a request line
+_PREFACE = b"PRI * HTTP/2.0\r\n"
+_OPENING = re.compile(rb"[\x21-\x7e]{1,40}")
+_WORD = 40  # characters of a client's own word that are repeated
+_SOCKADDR = 28  # bytes of the longer one
+_ORIGINAL = {socket.AF_INET: (socket.SOL_IP, 80), socket.AF_INET6: (socket.IPPROTO_IPV6, 80)}  # linux/netfilter_ipv4.h
+_LOG = logging.getLogger("cpproxy.trap")
+
+
+def make_options() -> Options:
+    """The options of mitmproxy as its layers ask for them."""
+    options = Options()
+    for name, value in (
+        ("connection_strategy", "lazy"),
+        ("keep_host_header", True),
+        ("store_streamed_bodies", False),
+        ("body_size_limit", None),
+        ("stream_large_bodies", None),
+        ("validate_inbound_headers", True),
+        ("normalize_outbound_headers", True),
+        ("proxy_debug", False),
+    ):
+        options.add_option(name, type(value) if value is not None else str | None, value, "")
+    options.update(rawtcp=False, websocket=False)  # type: ignore[no-untyped-call]
+    return options
+
+
+class _Refusal(Layer):
+    """What is left to do for a connection that says nothing that is understood: to close it."""
+
+    @override
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            yield commands.CloseConnection(self.context.client)
+
+
+class _Stream(HttpStream):
+    """One request, of whose body no more is kept than `BODY`."""
+
+    dropped = 0
+
+    @override
+    def state_consume_request_body(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, RequestData):
+            room = max(0, BODY - len(self.request_body_buf))
+            self.dropped += max(0, len(event.data) - room)
+            event = RequestData(event.stream_id, event.data[:room])
+        self.flow.metadata["dropped"] = self.dropped
+        yield from super().state_consume_request_body(event)
+
+    @override
+    def make_server_connection(self) -> CommandGenerator[bool]:
+        self.client_state = self.state_errored
+        yield commands.CloseConnection(self.context.client)
+        return False
+
+
+class _Http(HttpLayer):
+    """HTTP/1 or HTTP/2."""
+
+    @override
+    def make_stream(self, stream_id: int) -> CommandGenerator[None]:
+        context = self.context.fork()
+        stream = self.streams[stream_id] = _Stream(context, stream_id)
+        yield from self.event_to_child(stream, events.Start())
+
+
+class Trap:
+    """What all connections share."""
+
+    def __init__(self, channel: Channel, authority: Authority) -> None:
+        self.channel = channel
+        self.authority = authority
+        self.options = make_options()
+        self.handlers: set[Handler] = set()
+
+    async def take(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Sees a new connection to its end."""
+        handler = Handler(self, way, reader, writer)
+        if len(self.handlers) >= MOST:
+            await handler.tell_rest(f"there are {MOST} connections already")
+            writer.transport.abort()
+            return
+        self.handlers.add(handler)
+        try:
+            await handler.handle_client()
+        finally:
+            self.handlers.discard(handler)
+            writer.close()
+
+    async def tell_rest(self) -> None:
+        """Tells of all connections of which nothing was told yet: the end has come."""
+        await asyncio.gather(*(handler.tell_rest("the run ended") for handler in self.handlers))
+
+
+class Handler(LiveConnectionHandler):
+    """One connection, by the way in that it came."""
+
+    def __init__(self, trap: Trap, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(reader, writer, trap.options, ProxyMode.parse("regular"))
+        self._trap = trap
+        self._way = way
+        self._began = time.time()
+        self._host, self._port = _find_destination(writer)
+        self._tunnel = False
+        self._opening = b""
+        self._told = False
+        self._head = 0
+        self._bodies = 0
+        self.timeout_watchdog.timeout = SILENCE
+        self.layer = HttpProxy(self.layer.context)
+
+    # ------------------------------------------------------------------ what mitmproxy asks
+
+    @override
+    async def open_connection(self, command: commands.OpenConnection) -> None:
+        """Opens none, whoever asks."""
+        await self.server_event(events.OpenConnectionCompleted(command, "the trap has no way out"))
+
+    @override
+    async def server_event(self, event: events.Event) -> None:
+        if isinstance(event, events.DataReceived) and not self._bodies:
+            self._head += len(event.data)
+            if self._head > _HEAD:  # the parser would take in more for ever
+                self.close_connection(self.client)
+                return
+        await super().server_event(event)
+
+    @override
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        with self.timeout_watchdog.disarm():
+            try:
+                await self._answer(hook)
+            except Exception as error:  # noqa: BLE001 (what went wrong must be told of all the same)
+                _LOG.error("%s", hook.name, exc_info=error)
+                self._told = False
+                await self.tell_rest(f"internal error ({type(error).__name__})")
+
+    async def _answer(self, hook: commands.StartHook) -> None:
+        match hook:
+            case NextLayerHook(data=question):
+                await self._choose(question)
+            case TlsStartClientHook(data=start):
+                start.ssl_conn = self._trap.authority.connection(self.client.sni or self._host)
+            case TlsFailedClientHook():
+                await self.tell_rest("")
+            case HttpConnectHook(flow=flow):
+                self._head, self._opening = 0, b""
+                self._tunnel = True
+                self._host, self._port = flow.request.host, flow.request.port
+            case HttpRequestHeadersHook():
+                self._bodies += 1
+                self._opening = b""
+            case HttpRequestHook(flow=flow):
+                flow.response = http.Response.make(421)
+                self._begin_next()
+                await self._refuse(flow)
+            case HttpErrorHook(flow=flow):
+                self._begin_next()
+                if not flow.metadata.get("told"):
+                    await self._tell_flow(flow, "it broke off, or is malformed")
+            case server_hooks.ClientDisconnectedHook():
+                await self.tell_rest("")
+            case _:
+                pass
+
+    def _begin_next(self) -> None:
+        self._head, self._bodies = 0, max(0, self._bodies - 1)
+
+    async def _choose(self, question: NextLayer) -> None:
+        """Finds what a connection speaks by its first bytes, or waits for more of them."""
+        data: bytes = question.data_client()  # type: ignore[no-untyped-call]
+        context = question.context
+        if starts_like_tls_record(data):
+            question.layer = ClientTLSLayer(context)
+            return
+        mode = HTTPMode.regular if self._way is Way.FORWARD and not self._tunnel else HTTPMode.transparent
+        context.server.address = (self._host, self._port)
+        self._opening = data
+        if data.startswith(_PREFACE):
+            self.client.alpn = b"h2"
+        if self.client.alpn == b"h2" or _REQUEST_LINE.match(data):
+            question.layer = _Http(context, mode)
+        elif len(data) > _UNDECIDED or not _BEGINNING.fullmatch(data):
+            await self.tell_rest("")
+            question.layer = _Refusal(context)
+
+    # ------------------------------------------------------------------ what is told
+
+    async def _refuse(self, flow: http.HTTPFlow) -> None:
+        told = await self._tell_flow(flow, "")
+        headers = {"Content-Type": "application/json", "X-Cpproxy-Outcome": told.outcome}
+        flow.response = http.Response.make(told.status, told.body, headers)
+
+    async def _tell_flow(self, flow: http.HTTPFlow, note: str) -> Told:
+        flow.metadata["told"] = True
+        request = flow.request
+        body = request.raw_content or b""
+        if upgrade := request.headers.get("upgrade", ""):
+            note = note or f"it asks for an upgrade to {upgrade[:_WORD]}"
+        if self._way is Way.FORWARD and not self._tunnel:
+            scheme, host, port = request.scheme, request.host, request.port
+        else:
+            scheme = "https" if self.client.tls else "http"
+            host, port = self._find_host(request.host_header or "", 443 if self.client.tls else 80)
+        return await self._tell(
+            Seen.WHOLE,
+            host,
+            port,
+            note,
+            scheme=scheme,
+            method=request.method,
+            target=request.path[:_TARGET],
+            headers=tuple((bytes(name), bytes(value)) for name, value in request.headers.fields),
+            body=body,
+            size=len(body) + int(flow.metadata.get("dropped", 0)),
+        )
+
+    def _find_host(self, header: str, port: int) -> tuple[str, int]:
+        """What a request within a tunnel, or without one, was meant for: the most telling name that was given."""
+        if self._tunnel and not _is_address(self._host):
+            return self._host, self._port
+        try:
+            parts = urlsplit(f"//{header}")
+            name, number = parts.hostname or "", parts.port or (self._port if self._tunnel else port)
+        except ValueError:
+            name, number = "", port
+        return name or self.client.sni or self._host, number
+
+    async def tell_rest(self, note: str) -> None:
+        """Tells of the connection itself, if nothing was told of it yet."""
+        if self._told:
+            return
+        host, scheme, method, target = self._host, "", "", ""
+        if self.client.tls:
+            seen, scheme = Seen.NAME, "https"
+            host = self.client.sni or self._host
+            if self.client.tls_version is None:
+                note = note or "its client did not go on with TLS: it may not trust the certificate"
+        elif self._opening:
+            seen = Seen.BYTES
+            note = note or _describe(self._opening)
+        elif self._tunnel:
+            seen, method, target = Seen.TUNNEL, "CONNECT", f"{self._host}:{self._port}"
+        else:
+            seen = Seen.CONNECTION
+        await self._tell(seen, host, self._port, note, scheme=scheme, method=method, target=target)
+
+    async def _tell(self, seen: Seen, host: str, port: int, note: str, **more: Any) -> Told:  # noqa: ANN401 (Sighting)
+        self._told = True
+        channel = self._trap.channel
+        client = self.client.peername[0]
+        return await channel.tell(
+            Sighting(channel.number(), time.time(), self._way, seen, client, host, port, note=note, **more)
+        )
+
+
+def _describe(opening: bytes) -> str:
+    """What was said that is no HTTP: its first word, where it is one."""
+    word = _OPENING.match(opening)
+    return f"neither TLS nor HTTP: it begins with {word.group().decode()}" if word else "neither TLS nor HTTP"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _find_destination(writer: asyncio.StreamWriter) -> tuple[str, int]:
+    """Where a connection was meant to go: what it was redirected from (REDIRECT of iptables), else where it arrived."""
+    own = writer.get_extra_info("sockname")
+    connection = writer.get_extra_info("socket")
+    try:
+        raw = connection.getsockopt(*_ORIGINAL[connection.family], _SOCKADDR)
+    except (OSError, KeyError):
+        return str(own[0]), int(own[1])
+    (port,) = struct.unpack_from("!H", raw, 2)
+    packed = raw[4:8] if connection.family == socket.AF_INET else raw[8:24]
+    return str(ipaddress.ip_address(packed)), port

@@ -1,0 +1,105 @@
+"""What a sighting comes to, by the config and by where the front is."""
+
+import msgspec
+import pytest
+
+from cpproxy.core.calls import Outcome, Seen, Way
+from cpproxy.core.config import Config
+from cpproxy.core.routes import RouteTable
+from cpproxy.core.sightings import Front, Sighting, explain, find_caught
+
+CONFIG = msgspec.convert(
+    {
+        "cp": {"hosts": ["api.example.com", "10.1.2.3", "alt.example.com:8443", "cp-stub"]},
+        "routes": [
+            {"name": "provision", "match": "POST /cp/provision", "env": ["CP_URL"]},
+            {"name": "describe", "match": "POST /", "when": "form:Action=Describe*"},
+        ],
+        "trap": {"expected_hosts": ["telemetry.example.com"]},
+    },
+    Config,
+)
+FRONT = Front("http://127.0.0.1:9090", ("http://cp:9090", "https://cp.example.net"))
+
+
+def sighting(
+    url: str, seen: Seen = Seen.WHOLE, way: Way = Way.FORWARD, method: str = "GET", body: bytes = b""
+) -> Sighting:
+    host, _, port = url.partition("/")[0].rpartition(":")
+    fields = {"method": method, "target": f"/{url.partition('/')[2]}", "scheme": "http"} if seen is Seen.WHOLE else {}
+    return msgspec.structs.replace(Sighting(1, 1.0, way, seen, "10.0.0.7", host, int(port), body=body), **fields)
+
+
+@pytest.mark.parametrize(
+    ("one", "outcome"),
+    [
+        (sighting("api.example.com:443/any"), Outcome.MISROUTE),
+        (sighting("API.Example.com.:443/any"), Outcome.MISROUTE),
+        (sighting("api.example.com:443", Seen.NAME), Outcome.MISROUTE),
+        (sighting("api.example.com:0", Seen.QUERY, Way.DNS), Outcome.MISROUTE),
+        (sighting("10.1.2.3:22", Seen.CONNECTION), Outcome.MISROUTE),
+        (sighting("alt.example.com:8443/"), Outcome.MISROUTE),
+        (sighting("alt.example.com:0", Seen.QUERY, Way.DNS), Outcome.MISROUTE),
+        (sighting("alt.example.com:443/"), Outcome.FOREIGN),
+        (sighting("other.example:80/cp/provision", method="POST"), Outcome.MISROUTE),
+        (sighting("other.example:80/cp/provision?a=b", method="POST"), Outcome.MISROUTE),
+        (sighting("other.example:80/cp/provision"), Outcome.FOREIGN),
+        (sighting("telemetry.example.com:80/cp/provision", method="POST"), Outcome.FOREIGN),
+        (sighting("other.example:80/", method="POST", body=b"Action=DescribeX"), Outcome.MISROUTE),
+        (sighting("other.example:80/", method="POST", body=b"Action=Put"), Outcome.FOREIGN),
+        (sighting("other.example:443", Seen.NAME), Outcome.FOREIGN),
+        (sighting("canary.cpproxy.invalid:80/"), Outcome.CANARY),
+        (sighting("canary.cpproxy.invalid:0", Seen.QUERY, Way.DNS), Outcome.CANARY),
+        (sighting("api.example.com:443/__cpproxy/canary"), Outcome.CANARY),
+        (sighting("cp-stub:0", Seen.QUERY, Way.DNS), Outcome.MISROUTE),
+        (sighting("redis:0", Seen.QUERY, Way.DNS), None),
+        (sighting("cp:0", Seen.QUERY, Way.DNS), None),
+        (sighting("cp.example.net:0", Seen.QUERY, Way.DNS), None),
+        (sighting("redis:6379", Seen.BYTES), Outcome.FOREIGN),
+    ],
+)
+def test_a_sighting_is_what_its_host_and_route_say(one: Sighting, outcome: Outcome | None) -> None:
+    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes))
+    assert (caught.outcome if caught else None) is outcome
+
+
+@pytest.mark.parametrize(
+    ("url", "is_front"),
+    [
+        ("127.0.0.1:9090", True),
+        ("localhost:9090", True),
+        ("::1:9090", True),
+        ("127.0.0.1:9091", False),
+        ("cp:9090", True),
+        ("CP.:9090", True),
+        ("cp:80", False),
+        ("cp.example.net:443", True),
+        ("cp.example.net:80", False),
+    ],
+)
+def test_the_front_is_known_by_all_of_its_names(url: str, is_front: bool) -> None:
+    host, _, port = url.rpartition(":")
+    assert FRONT.has(host, int(port)) is is_front
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [(Way.FORWARD, "add cp to NO_PROXY in the client"), (Way.SINK, "let it resolve to the front")],
+)
+def test_what_was_meant_for_the_front_says_how_it_gets_there(way: Way, said: str) -> None:
+    caught = find_caught(sighting("cp:9090/x", way=way), FRONT, CONFIG, RouteTable(CONFIG.routes))
+    assert caught is not None
+    assert caught.outcome is Outcome.MISROUTE
+    assert said in caught.reason
+
+
+def test_the_client_is_told_what_routes_its_call_and_no_query() -> None:
+    one = sighting("api.example.com:80/cp/provision?secret=1", method="POST")
+    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes))
+    assert caught is not None
+    assert caught.route is not None
+    assert explain(one, caught, CONFIG) == {
+        "error": "cpproxy: POST http://api.example.com/cp/provision went past the proxy: its host is one of the "
+        "control plane's. What routes it is CP_URL in the client's environment: set it to the front's URL.",
+        "cpproxy": {"outcome": "misroute", "client": "10.0.0.7"},
+    }

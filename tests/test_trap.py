@@ -1,0 +1,313 @@
+"""The trap beside a real front: what goes past it becomes a row, and nothing more."""
+
+import asyncio
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from cpproxy.core.calls import Call, Outcome, Seen, Way
+from tests import raw
+from tests.origin import http_origin
+from tests.processes import CPPROXY, clean_environment, finish, running
+from tests.snare import CONFIG, Snare, lay, ready, run, snare, until
+
+
+@pytest.fixture(scope="module")
+def caught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snare]:
+    with snare(tmp_path_factory.mktemp("trap")) as one:
+        yield one
+
+
+def what(call: Call) -> tuple[object, ...]:
+    return call.way, call.seen, call.outcome, call.scheme, call.host, call.port, call.method, call.target
+
+
+def curl(*arguments: str, data: bytes = b"") -> tuple[int, str]:
+    """The exit code, and what it wrote: the body, and what `-w` asks for."""
+    ended = run("curl", "-sS", "--max-time", "20", *arguments, env=clean_environment(), data=data)
+    return ended.returncode, ended.stdout.decode()
+
+
+def test_plain_http_through_the_forward_proxy_is_refused_as_a_miss_is(caught: Snare) -> None:
+    url = "http://api.example.com/cp/provision?x=1"
+    code, answer = curl("-x", caught.forward, url, "-d", '{"org": "a"}', "-w", "%{http_code}")
+    assert code == 0
+    assert answer.endswith("}\n421")
+    assert '{"error":"cpproxy: POST http://api.example.com/cp/provision went past the proxy: ' in answer
+    assert "What routes it is CP_PROVISION_URL or MOLECULE_CP_URL" in answer
+    (row,) = caught.caught()
+    assert what(row) == (
+        *(Way.FORWARD, Seen.WHOLE, Outcome.MISROUTE, "http", "api.example.com", 80),
+        *("POST", "/cp/provision?x=1"),
+    )
+    assert (row.client, row.status, row.route, bytes(row.body)) == ("127.0.0.1", 421, "provision", b'{"org":"a"}')  # type: ignore[arg-type]
+
+
+def test_a_path_of_the_control_plane_is_a_misroute_on_any_host_and_the_rest_is_foreign(caught: Snare) -> None:
+    for host in ("elsewhere.example", "telemetry.example.com"):
+        curl("-x", caught.forward, f"http://{host}/cp/provision", "-d", "{}")
+    curl("-x", caught.forward, "http://elsewhere.example/other")
+    outcomes = [(row.host, row.target, row.outcome) for row in caught.caught(3)]
+    assert outcomes == [
+        ("elsewhere.example", "/cp/provision", Outcome.MISROUTE),
+        ("telemetry.example.com", "/cp/provision", Outcome.FOREIGN),
+        ("elsewhere.example", "/other", Outcome.FOREIGN),
+    ]
+
+
+def test_tls_is_seen_whole_by_a_client_that_trusts_it_and_else_by_its_name(caught: Snare) -> None:
+    sink = "::{}:{}".format(*caught.sink)
+    trust = str(caught.certificate())
+    for arguments in (["-x", caught.forward], ["--connect-to", sink]):
+        assert curl(*arguments, "https://api.example.com/cp/a")[0] == 60  # its word for no trust
+        code, answer = curl(*arguments, "--cacert", trust, "https://api.example.com/cp/a", "-w", "%{http_version}")
+        assert (code, answer[-1]) == (0, "2")
+        code, answer = curl(*arguments, "--cacert", trust, "--http1.1", "https://api.example.com:8443/cp/a")
+        assert code == 0
+    named = (Seen.NAME, Outcome.MISROUTE, "https", "api.example.com")
+    whole = (Seen.WHOLE, Outcome.MISROUTE, "https", "api.example.com")
+    assert [what(row) for row in caught.caught(6)] == [
+        (Way.FORWARD, *named, 443, "", ""),
+        (Way.FORWARD, *whole, 443, "GET", "/cp/a"),
+        (Way.FORWARD, *whole, 8443, "GET", "/cp/a"),
+        (Way.SINK, *named, caught.sink[1], "", ""),
+        (Way.SINK, *whole, 443, "GET", "/cp/a"),
+        (Way.SINK, *whole, 8443, "GET", "/cp/a"),
+    ]
+
+
+def test_plain_http_in_the_sink_is_told_by_its_host_in_either_version(caught: Snare) -> None:
+    url = "http://{}:{}/cp/provision".format(*caught.sink)
+    for more in ([], ["--http2-prior-knowledge"]):
+        _, answer = curl(*more, "-H", "Host: api.example.com", "-d", "{}", url, "-w", "%{http_code} %{http_version}")
+        assert answer.endswith(f"421 {'2' if more else '1.1'}")
+    expected = (Way.SINK, Seen.WHOLE, Outcome.MISROUTE, "http", "api.example.com", 80, "POST", "/cp/provision")
+    assert [what(row) for row in caught.caught(2)] == [expected, expected]
+
+
+def test_an_upgrade_to_a_websocket_is_refused(caught: Snare) -> None:
+    handshake = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: c2FtcGxlIG5vbmNlIDEyMw==")
+    head, _ = raw.get("http://{}:{}".format(*caught.sink), "/cp/ws", *handshake)
+    assert head.startswith(b"HTTP/1.1 421 ")
+    (row,) = caught.caught()
+    assert (row.target, row.reason) == ("/cp/ws", "it asks for an upgrade to websocket")
+
+
+def test_what_is_not_http_and_who_says_nothing_is_a_row_when_it_ends(caught: Snare) -> None:
+    host, port = caught.sink
+    for opening in (b"", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", b"\x00\x01\x02\x03", b"GET / HT"):
+        with socket.create_connection((host, port)) as connection:
+            connection.sendall(opening)
+            if opening.endswith((b"\n", b"\x03")):
+                assert raw.read_all(connection) == b""
+    with raw.connected(caught.forward) as connection:
+        connection.sendall(b"CONNECT api.example.com:22 HTTP/1.1\r\nHost: api.example.com:22\r\n\r\n")
+        assert raw.read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    with raw.connected(caught.forward) as connection:
+        connection.sendall(b"CONNECT api.example.com:22 HTTP/1.1\r\nHost: api.example.com:22\r\n\r\n")
+        raw.read_until(connection, b"\r\n\r\n")
+        connection.sendall(b"SSH-2.0-Go\r\n")
+        assert raw.read_all(connection) == b""
+    rows = caught.caught(6)
+    assert sorted((str(row.seen), row.host, row.port, row.outcome.value, row.reason) for row in rows) == sorted(
+        [
+            ("connection", host, port, "foreign", ""),
+            ("bytes", host, port, "foreign", "neither TLS nor HTTP: it begins with SSH-2.0-OpenSSH_9.2p1"),
+            ("bytes", host, port, "foreign", "neither TLS nor HTTP"),
+            ("bytes", host, port, "foreign", "neither TLS nor HTTP: it begins with GET"),
+            ("tunnel", "api.example.com", 22, "misroute", "its host is one of the control plane's"),
+            (
+                *("bytes", "api.example.com", 22, "misroute"),
+                "its host is one of the control plane's; neither TLS nor HTTP: it begins with SSH-2.0-Go",
+            ),
+        ]
+    )
+
+
+def ask(name: str, kind: int, where: tuple[str, int], *, stream: bool = False) -> tuple[int, list[str]]:
+    """The response code of a DNS query, and the addresses in its answer, by hand (RFC 1035 section 4)."""
+    labels = b"".join(bytes([len(one)]) + one.encode() for one in name.split("."))
+    query = struct.pack("!6H", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", kind, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM) as connection:
+        connection.settimeout(raw.TIMEOUT)
+        connection.connect(where)
+        connection.sendall(struct.pack("!H", len(query)) + query if stream else query)
+        answer = connection.recv(4096)[2 if stream else 0 :]
+    number, flags, _, count, *_ = struct.unpack_from("!6H", answer)
+    assert number == 7
+    size = {1: 4, 28: 16}.get(kind, 0)
+    family = socket.AF_INET if kind == 1 else socket.AF_INET6
+    return flags & 15, [socket.inet_ntop(family, answer[-size:])] if count else []
+
+
+def test_dns_leads_every_name_to_the_sink_but_those_of_one_word(caught: Snare) -> None:
+    where = caught.dns
+    assert ask("api.example.com", 1, where) == (0, ["127.0.0.1"])
+    assert ask("api.example.com", 1, where, stream=True) == (0, ["127.0.0.1"])
+    assert ask("api.example.com", 28, where) == (0, [])
+    assert ask("cp", 1, where) == (3, [])
+    assert ask("1.0.0.127.in-addr.arpa", 12, where) == (3, [])
+    rows = caught.caught(3)
+    assert {what(row) for row in rows} == {(Way.DNS, Seen.QUERY, Outcome.MISROUTE, "", "api.example.com", 0, "", "")}
+
+
+def test_a_call_to_the_front_through_the_trap_is_told_apart(caught: Snare) -> None:
+    curl("--noproxy", "", "-x", caught.forward, f"{caught.url}/health")
+    curl("-x", caught.forward, "http://cp:9090/health")
+    reason = "it is meant for the front, and came through the trap: add {} to NO_PROXY in the client"
+    assert [(row.outcome, row.reason) for row in caught.caught(2)] == [
+        (Outcome.MISROUTE, reason.format("127.0.0.1")),
+        (Outcome.MISROUTE, reason.format("cp")),
+    ]
+
+
+def test_a_large_body_takes_no_memory_and_is_answered(caught: Snare) -> None:
+    before = memory(caught.pid)
+    url = "http://{}:{}/large".format(*caught.sink)
+    _, answer = curl("-T", "-", url, "-w", "%{http_code}", data=bytes(64 << 20))
+    assert answer.endswith("421")
+    (row,) = caught.caught()
+    assert row.request_size == 64 << 20
+    assert memory(caught.pid) - before < 16 << 20
+
+
+def memory(pid: int) -> int:
+    """The most that a process has held, in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+
+def test_no_secret_of_a_misrouted_call_is_kept(caught: Snare) -> None:
+    secret = os.urandom(20).hex()
+    arguments = ["-H", f"Authorization: Bearer {secret}", "-d", f'{{"note": "{secret}"}}']
+    curl("-x", caught.forward, *arguments, f"http://api.example.com/cp/provision?q={secret}")
+    (row,) = caught.caught()
+    assert row.target == "/cp/provision?q=***"
+    for path in caught.folder.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes()
+
+
+def test_the_process_of_the_trap_can_reach_nothing(caught: Snare) -> None:
+    if os.geteuid():
+        pytest.skip("only root may have the kernel take the network away")
+    assert Path(f"/proc/{caught.pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+
+
+def test_a_trap_that_dies_takes_the_runs_readiness_and_its_verdict(tmp_path: Path) -> None:
+    with snare(tmp_path) as one:
+        assert ready(one.url)
+        os.kill(one.pid, signal.SIGKILL)
+        until(lambda: not ready(one.url))
+        head, body = raw.get(one.url, "/__cpproxy/ready")
+        assert head.startswith(b"HTTP/1.1 503")
+        assert b"the trap died: signal 9 (SIGKILL) ended it" in body
+        assert raw.get(one.url, "/health")[0].startswith(b"HTTP/1.1 200")
+        until(lambda: any(finding["kind"] == "trap_died" for finding in one.verdict()["findings"]))
+        assert one.verdict()["exit"] == 1
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(one.sink):
+            pass
+
+
+def test_a_trap_ends_with_its_front_whatever_ends_that(tmp_path: Path) -> None:
+    with snare(tmp_path) as one:
+        trap = one.pid
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(trap, number)
+        assert ready(one.url)
+        os.kill(one.proxy.pid, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{trap}").exists())
+
+
+def test_what_is_open_when_the_run_ends_is_told(tmp_path: Path) -> None:
+    with snare(tmp_path) as one, socket.create_connection(one.sink):
+        assert curl("-x", one.forward, "http://other.example/")[0] == 0
+        assert one.proxy.stop() == 0
+        rows = one.rows()
+    assert [(row.seen, row.reason) for row in rows] == [(Seen.WHOLE, ""), (Seen.CONNECTION, "the run ended")]
+
+
+COMMAND = """
+import os, urllib.request, urllib.error
+for url in ("http://api.example.com/cp/a", "https://api.example.com/cp/b", os.environ["CPPROXY_URL"] + "/health"):
+    try:
+        print(urllib.request.urlopen(url).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+"""
+
+
+def test_a_command_finds_the_trap_and_trusts_it_and_its_run_fails(tmp_path: Path) -> None:
+    lay(tmp_path)
+    leaky = {"NO_PROXY": "*,.example.com,intern.example.net", "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = f"import os\nprint(os.environ['NO_PROXY'])\n{COMMAND}"
+    done = finish(["replay", "--trap", "--", sys.executable, "-c", command], cwd=tmp_path, env=leaky)
+    assert done.stdout.split() == ["intern.example.net,127.0.0.1", "421", "421", "200"]
+    assert done.returncode == 1
+    assert done.stderr.count("\nmisroute: ") == 2
+    assert "GET api.example.com/cp/b from 127.0.0.1" in done.stderr
+    assert "misroutes: unproven" in done.stderr
+    assert not list(tmp_path.glob("cpproxy-trap-*"))
+
+
+async def test_a_recording_that_something_went_past_is_incomplete(tmp_path: Path) -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"ok": True})
+
+    (tmp_path / "cpproxy.toml").write_text(CONFIG)
+    async with http_origin(answer) as url:
+        arguments = ["record", "--trap", "--upstream", url, "--cassette", "boot"]
+        process = await asyncio.create_subprocess_exec(
+            *CPPROXY,
+            *arguments,
+            "--",
+            sys.executable,
+            "-c",
+            COMMAND,
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        _, told = await process.communicate()
+    assert process.returncode == 1, told
+    assert b"the recording is incomplete" in told
+    assert b"2 calls went past the proxy" in told
+    assert not (tmp_path / "cassettes" / "boot.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--trap-sink", "nowhere"], "--trap-sink: expected HOST:PORT, as in 127.0.0.1:9090 or [::1]:0, not 'nowhere'"),
+        (["--trap-dns", "{taken}"], "the trap cannot listen on {taken}: Address already in use; choose another with"),
+    ],
+    ids=["no address", "taken"],
+)
+def test_an_address_that_cannot_be_used_is_told_at_the_start(tmp_path: Path, arguments: list[str], said: str) -> None:
+    lay(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = "{}:{}".format(*holder.getsockname())
+        given = [argument.format(taken=taken) for argument in arguments]
+        done = finish(["replay", "--listen", "127.0.0.1:0", *given], cwd=tmp_path)
+    assert done.returncode == 2
+    assert said.format(taken=taken) in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_config_names_the_ways_in_and_a_flag_beats_it(tmp_path: Path) -> None:
+    config = f'{CONFIG}\nenabled = true\nsinks = ["127.0.0.1:0", "[::1]:0"]\n'
+    with snare(tmp_path, config=config) as one:
+        assert len(one.proxy.stdout.splitlines()) == 5
+        assert "cpproxy: trap sink [::1]:" in one.proxy.stdout
+        assert ask("api.example.com", 28, one.dns) == (0, ["::1"])
+    with running(["replay", "--no-trap", "--listen", "127.0.0.1:0"], cwd=tmp_path) as proxy:
+        assert raw.get(proxy.url, "/__cpproxy/ca")[0].startswith(b"HTTP/1.1 404")
+        assert proxy.stdout.count("\n") == 1
