@@ -1,0 +1,65 @@
+"""The harness of `compose.yml` as a job of its own: a project that is gone, with volumes and networks, when it ends."""
+
+import contextlib
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.compose.engine import Engine
+from tests.compose.stand_ins import ROOT
+
+JOB_SECONDS = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One project of compose; `files` as for `-f`, by which the checkout's are found by name."""
+
+    engine: Engine
+    project: str
+    files: Sequence[str | Path]
+    environment: Mapping[str, str]
+
+    def compose(self, *arguments: str, timeout: float = JOB_SECONDS) -> subprocess.CompletedProcess[str]:
+        """`docker-compose ARGUMENTS`, run to its end in the checkout; its colours and prefixes are left out."""
+        named = [part for file in self.files for part in ("-f", str(ROOT / file))]
+        command = ["docker-compose", "--no-ansi", "-p", self.project, *named, *arguments]
+        return self.engine.attempt(command, env=self.environment, cwd=ROOT, timeout=timeout)
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """The whole job, as the README says it; the exit code is that of `verify`."""
+        return self.compose("up", "--build", "--no-color", "--exit-code-from", "verify")
+
+    def start(self, *services: str) -> None:
+        """Services in the background, ready. AssertionError with all that compose said if they are not."""
+        done = self.compose("up", "--build", "-d", *services)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def log(self, service: str) -> str:
+        return self.compose("logs", "--no-color", service).stdout
+
+    def container(self, service: str) -> str:
+        """The id of a service's container."""
+        found = self.compose("ps", "-q", service).stdout.strip()
+        assert found, f"no container of {service}"
+        return found
+
+    def published(self, service: str, port: int) -> str:
+        """The address at which the host reaches a service's port, as HOST:PORT."""
+        return self.compose("port", service, str(port)).stdout.strip()
+
+
+@contextlib.contextmanager
+def job(engine: Engine, *files: str | Path, **environment: str) -> Iterator[Job]:
+    """A job under a project name of its own, on `compose.yml` and the override files; nothing of it stays."""
+    own = Job(engine, f"job{uuid.uuid4().hex[:8]}", ["compose.yml", *files], environment)
+    try:
+        yield own
+    finally:
+        down = own.compose("down", "-v", "--remove-orphans", "-t", "2")
+    assert down.returncode == 0, down.stderr
+    for kind in ("container", "network", "volume"):
+        left = engine.docker(kind, "ls", "-q", "--filter", f"label=com.docker.compose.project={own.project}")
+        assert not left, f"{kind}s are left: {left}"
