@@ -12,6 +12,7 @@ import shlex
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -183,9 +184,99 @@ def test_a_proxy_leaves_no_core_and_its_command_may(tmp_path: Path) -> None:
     )
     assert ended.returncode == -11, ended.stderr
     own_soft, own_hard, proxys = ended.stdout.splitlines()
-    assert re.search(r"size +0 ", proxys), proxys
+    assert re.search(r"size +0 +0 ", proxys), proxys
     assert own_soft == own_hard == ("unlimited" if hard == resource.RLIM_INFINITY else str(hard))
     assert not list(tmp_path.glob("core*"))
+
+
+def test_a_proxy_without_a_command_may_have_no_core_at_all(tmp_path: Path) -> None:
+    arguments = ["replay", "--listen", "127.0.0.1:0", "--cassettes", str(ROOT / "cassettes")]
+    with running(arguments, cwd=tmp_path) as proxy:
+        limits = Path(f"/proc/{proxy.pid}/limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits), limits
+
+
+def test_folders_that_are_made_for_a_ledger_are_for_their_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir(mode=0o755)
+    ledger = tmp_path / "there" / "a" / "b" / "c" / "ledger.db"
+    where = ["--ledger", str(ledger), "--cassettes", str(ROOT / "cassettes")]
+    finish(["replay", *where, "--", "true"], cwd=tmp_path)
+    made = [ledger.parent, ledger.parent.parent, ledger.parent.parent.parent, ledger.with_name("ledger.db.runs")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o700}
+    assert stat.S_IMODE((tmp_path / "there").stat().st_mode) == 0o755
+
+
+UNHEARD = """
+import asyncio, logging, sys, threading
+from cpproxy.cli import main
+from cpproxy.cli.log import set_up_logging
+
+main._hush()
+set_up_logging(int(sys.argv[2]))
+raw = sys.argv[1]
+
+class Left:
+    def __del__(self):
+        raise ValueError(raw)
+
+async def fails(_):
+    raise ValueError(raw)
+
+def breaks(_):
+    raise ValueError(raw)
+
+async def live():
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(fails(raw))
+    await asyncio.wait({task})
+    del task
+    loop.call_soon(breaks, raw)
+    future = loop.create_future()
+    future.set_exception(ValueError(raw))
+    del future
+    loop.call_exception_handler({"message": "Fatal error: protocol.data_received() call failed.", "protocol": raw})
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+asyncio.run(live())
+thread = threading.Thread(target=breaks, args=(raw,))
+thread.start()
+thread.join()
+Left()
+logging.getLogger("x").error("%d", raw)
+"""
+
+
+@pytest.mark.parametrize("verbosity", [0, 1])
+def test_what_nobody_catches_is_told_without_what_it_held(verbosity: int) -> None:
+    """What asyncio, a thread, a finaliser and the log itself would show: each is a line, and none holds the data."""
+    raw = "plain words " + os.urandom(6).hex()
+    ended = subprocess.run(
+        [sys.executable, "-c", UNHEARD, raw, str(verbosity)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=clean_environment(),
+    )
+    told = ended.stderr.splitlines()
+    assert raw not in ended.stdout + ended.stderr, told
+    assert all(line.startswith("cpproxy: error: ") for line in told), told
+    for what in (
+        "Task exception was never retrieved: ValueError",
+        "Exception in callback breaks: ValueError",
+        "Future exception was never retrieved: ValueError",
+        "Fatal error: protocol.data_received",
+        "a thread ended: ValueError",
+        "something could not be cleared away: ValueError",
+    ):
+        assert any(what in line for line in told), (what, told)
+
+
+def test_a_common_word_is_no_token(upstream: str, tmp_path: Path) -> None:
+    for word in ("localhost", "anonymous"):
+        ended = finish([*record(upstream), "--", "true"], cwd=tmp_path, env={"CPPROXY_ADMIN_TOKEN": word})
+        assert (ended.returncode, "made at random" in ended.stderr) == (2, True), ended.stderr
 
 
 def test_nothing_is_read_as_code() -> None:

@@ -51,6 +51,10 @@ def read_token(token_file: str | None = None) -> str:
             raise UsageError(f"{source} cannot be read: {reason}") from error
     if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
         raise UsageError(f"{source}: expected a token of {SHORTEST} visible ASCII characters or more")
+    from cpproxy.core.redaction.words import is_common  # noqa: PLC0415 (only for those who have a token)
+
+    if is_common(token):
+        raise UsageError(f"{source}: expected a token that was made at random, not a common word or name")
     return token
 
 

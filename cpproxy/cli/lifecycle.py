@@ -95,7 +95,7 @@ def serve(
     Raises CommandError when the command cannot be run, and what `Front.failed` ended with; `finish` is not called then.
     """
     set_up_logging(settings.verbosity)
-    limits = forbid_core_dumps()
+    limits = forbid_core_dumps(for_good=not command)
     if token:
         settings.redactor.keep(token, "admin-token")
     if command:

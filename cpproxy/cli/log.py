@@ -1,12 +1,16 @@
 """What libraries and defects have to say while a proxy runs: one line on standard error, a traceback only for -v -v.
 
-Without -v that is errors alone. A line names the exception and not its text, which may quote what a client sent.
+Without -v that is errors alone. A line names the exception and not its text, which may quote what a client sent; what
+asyncio says of a task or a callback ends before it shows that, since it holds what it was called with.
 """
 
 import logging
+import re
 from typing import override
 
 from cpproxy.cli.output import gate
+
+_ASYNCIO = re.compile(r"(?:Exception in callback [\w.<>]*|[^\n(<{\[]*)")
 
 
 class _Line(logging.Formatter):
@@ -18,7 +22,10 @@ class _Line(logging.Formatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        line = f"cpproxy: {record.levelname.lower()}: {' '.join(record.getMessage().split())}"
+        said = record.getMessage()
+        if record.name == "asyncio" and (cut := _ASYNCIO.match(said)):
+            said = cut[0]
+        line = f"cpproxy: {record.levelname.lower()}: {' '.join(said.split())}"
         if record.exc_info and record.exc_info[0]:
             if self._tracebacks:
                 line = f"{line}\n{self.formatException(record.exc_info)}"
@@ -33,3 +40,4 @@ def set_up_logging(verbosity: int) -> None:
     handler.setFormatter(_Line(tracebacks=verbosity > 1))
     level = logging.ERROR if verbosity < 1 else logging.INFO if verbosity == 1 else logging.DEBUG
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.raiseExceptions = False  # else a line that cannot be written is written with all that it was made of

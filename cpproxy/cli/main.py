@@ -9,6 +9,7 @@ import errno
 import importlib
 import os
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import NamedTuple, NoReturn, override
@@ -153,7 +154,18 @@ def _replace_closed_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
+def _hush() -> None:
+    """Lets what ends a thread, or is raised where nobody can catch it, be told by its name; Python shows all of it."""
+
+    def tell_of(what: str, kind: type[BaseException]) -> None:
+        print_error(f"{what}: {kind.__name__}; this is a defect of cpproxy")
+
+    threading.excepthook = lambda left: tell_of("a thread ended", left.exc_type)
+    sys.unraisablehook = lambda left: tell_of("something could not be cleared away", left.exc_type)
+
+
 def main() -> NoReturn:
     """The console script."""
     _replace_closed_streams()
+    _hush()
     sys.exit(run(sys.argv[1:]))

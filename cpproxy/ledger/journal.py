@@ -101,8 +101,7 @@ class Journal:
         else:
             refuse_other_files(database_file(ledger))
         try:
-            for made in (path.parent.parent, path.parent):  # `parents` would make the first one for everybody
-                made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(path.parent)
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise LedgerError(f"ledger {path}: cannot be written: {error.strerror}") from error
@@ -195,9 +194,17 @@ def _cleanse(path: Path, clean: Callable[[str], RedactedText]) -> list[Call]:
     return changed
 
 
+def _make_private(path: Path) -> None:
+    """Makes a folder and those above it that are missing, each for its owner alone; `parents` would not."""
+    for above in (*reversed(path.parents), path):
+        above.mkdir(mode=0o700, exist_ok=True)
+
+
 def open_lock(folder_: Path) -> IO[bytes]:
     """The file that is locked by whoever takes over what is in a folder of journals."""
-    return os.fdopen(os.open(folder_ / _LOCK, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")
+    return os.fdopen(
+        os.open(folder_ / _LOCK, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "ab"
+    )
 
 
 @contextlib.contextmanager
