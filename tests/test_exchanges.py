@@ -56,7 +56,7 @@ def redact(*interactions: Interaction, redactor: Redactor | None = None) -> list
     gate = redactor or Redactor()
     marked = [mark(one, gate) for one in interactions]
     settled = [settle(one, gate, since=0) for one in marked]
-    return [one for one, _ in Numbering(gate.known).number(settled)]
+    return list(Numbering(gate.known).number(settled))
 
 
 def read(content: object) -> Any:
@@ -95,7 +95,7 @@ def test_numbers_and_roles_follow_the_order_of_interactions_and_not_that_of_lear
     later = mark(interaction(headers=[("X-Api-Key", TOKEN)], name="b"), redactor)
     earlier = mark(interaction(headers=[("X-Api-Key", OTHER), ("X-Token", TOKEN)], name="a"), redactor)
     numbering = Numbering(redactor.known)
-    first, second = (one for one, _ in numbering.number([earlier, later]))
+    first, second = numbering.number([earlier, later])
     assert [value for _, value in first.request.headers] == ["{{cpproxy:x-api-key:1}}", "{{cpproxy:x-token:1}}"]
     assert second.request.headers == (("X-Api-Key", "{{cpproxy:x-token:1}}"),)
     assert numbering.placeholders == (
@@ -109,7 +109,7 @@ def test_numbers_that_are_taken_are_not_given_again() -> None:
     redactor = Redactor()
     marked = mark(interaction(headers=[("X-Api-Key", TOKEN)]), redactor)
     numbering = Numbering(redactor.known, taken)
-    (one,) = (one for one, _ in numbering.number([marked]))
+    (one,) = numbering.number([marked])
     assert one.request.headers == (("X-Api-Key", "{{cpproxy:x-api-key:8}}"),)
     assert numbering.placeholders[:2] == taken
 

@@ -28,7 +28,8 @@ from cpproxy.core.cassette import (
 )
 from cpproxy.core.messages import Chunk, Headers, as_text, printable
 from cpproxy.core.redaction.credentials import credentials
-from cpproxy.core.redaction.exchanges import Numbering, mark, settle
+from cpproxy.core.redaction.exchanges import Numbering, Written, is_settled, mark, settle
+from cpproxy.core.redaction.known import Late
 from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 MOST_CHUNKS = 65536
 """A stream of more chunks is kept without its timeline."""
+
+_AT_ONCE = 64
+"""Interactions that are looked through in one go."""
 
 _LONGEST_SLUG = 80  # characters
 _ORDINAL = re.compile(r"(.*)-(\d+)", re.DOTALL)
@@ -126,7 +130,7 @@ class Recording:
         self._marked = {
             number - len(self._earlier): _Marked(interaction, 0) for number, interaction in enumerate(self._earlier)
         }
-        self._numbered: dict[str, tuple[Interaction, tuple[str, ...], RedactedInteraction]] = {}
+        self._written: dict[str, Written] = {}
         self._previous_incomplete = previous.incomplete if previous else ""
 
     def __len__(self) -> int:
@@ -166,7 +170,8 @@ class Recording:
             response=self._answer(answered),
             credentials=credentials(asked.headers),
         )
-        self._marked[arrival.number] = _Marked(mark(interaction, self._redactor), self._redactor.known.version)
+        version = self._redactor.known.version
+        self._marked[arrival.number] = _Marked(mark(interaction, self._redactor), version)
 
     def _answer(self, answered: Answered) -> RecordedResponse:
         """The answer with tokens for the upstream's address."""
@@ -184,32 +189,40 @@ class Recording:
     def cassette(self, incomplete: str = "") -> CassetteOf[RedactedInteraction]:
         """All that was recorded so far, in the order of arrival; `incomplete` says why it must not be trusted whole."""
         # A copy first: while this runs in one thread, calls may be added in another.
-        marked = [self._settle(number) for number in sorted(self._marked.copy())]
-        numbering = Numbering(self._redactor.known, self._previous.placeholders if self._previous else ())
-        numbered = [
-            self._keep(interaction, markers, one)
-            for (interaction, markers), one in zip(numbering.number(marked), marked, strict=True)
-        ]
+        held = sorted(self._marked.copy().items())
+        known = self._redactor.known
+        late = known.prepare(min((one.version for _, one in held), default=known.version))
+        marked = [one for at in range(0, len(held), _AT_ONCE) for one in self._settle(held[at : at + _AT_ONCE], late)]
+        taken = self._previous.placeholders if self._previous else ()
+        numbering = Numbering(known, taken, self._written)
+        numbered = tuple(numbering.number(marked))
         return CassetteOf(
             cpproxy=format_.VERSION,
             recorded=self._recorded,
-            interactions=tuple(numbered),
+            interactions=numbered,
             incomplete=self._redactor.text(incomplete) or self._previous_incomplete,
             identities=self._previous.identities if self._previous else (),
             not_identities=self._previous.not_identities if self._previous else (),
             placeholders=numbering.placeholders,
         )
 
-    def _settle(self, number: int) -> Interaction:
-        """The interaction without what was learnt after it was marked."""
-        held = self._marked[number]
-        version = self._redactor.known.version
-        if held.version != version:
-            settled = settle(held.interaction, self._redactor, since=held.version)
-            if settled.request.target != held.interaction.request.target:
+    def _settle(self, held: list[tuple[int, _Marked]], late: Late) -> Iterator[Interaction]:
+        """The interactions without what was learnt after they were marked."""
+        since = min(one.version for _, one in held)
+        if since < late.version and is_settled(
+            [one.interaction for _, one in held], self._redactor, since=since, late=late
+        ):
+            held = [(number, _Marked(one.interaction, late.version)) for number, one in held]
+            self._marked.update(held)
+        for number, one in held:
+            if one.version >= late.version:
+                yield one.interaction
+                continue
+            settled = settle(one.interaction, self._redactor, since=one.version, late=late)
+            if settled.request.target != one.interaction.request.target:
                 settled = self._name_again(settled)
-            held = self._marked[number] = _Marked(settled, version)
-        return held.interaction
+            self._marked[number] = _Marked(settled, late.version)
+            yield settled
 
     def _name_again(self, interaction: Interaction) -> Interaction:
         """The interaction with an id of its own, which tells nothing of a secret that its path held."""
@@ -224,16 +237,6 @@ class Recording:
             return interaction
         self._ordinals[slug] += 1
         return msgspec.structs.replace(interaction, id=f"{slug}-{self._ordinals[slug]}")
-
-    def _keep(
-        self, numbered: RedactedInteraction, markers: tuple[str, ...], marked: Interaction
-    ) -> RedactedInteraction:
-        """The same object as the last time if it is the same."""
-        known = self._numbered.get(marked.id)
-        if known is not None and known[0] is marked and known[1] == markers:
-            return known[2]
-        self._numbered[marked.id] = (marked, markers, numbered)
-        return numbered
 
     def _moment(self, seconds: float) -> float:
         return round(self._offset + seconds, 3)

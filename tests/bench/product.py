@@ -36,7 +36,7 @@ from cpproxy.cli import main, record
 from cpproxy.core import recording
 from cpproxy.core.redaction.redactor import Redactor
 recording.mark = lambda interaction, redactor: interaction
-recording.settle = lambda interaction, redactor, *, since: interaction
+recording.settle = lambda interaction, redactor, **late: interaction
 Redactor.learn_headers = lambda self, headers: None
 Redactor.call = lambda self, call: call
 Redactor.document = lambda self, body: msgspec.UNSET

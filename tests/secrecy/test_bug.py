@@ -15,7 +15,7 @@ FINDS_NOTHING = "from cpproxy.core.redaction import exchanges; exchanges._find =
 PUTS_NOTHING_IN = (
     "from cpproxy.core.redaction import exchanges; exchanges.edit = lambda interaction, editor: interaction"
 )
-FORGETS = "from cpproxy.core.redaction.known import Known; Known.find = lambda self, text, since=0: []"
+FORGETS = "from cpproxy.core.redaction.known import Known; Known.find = lambda self, text, **late: []"
 DRAFT = ".recording.json.recording"
 PROGRAM = "import sys; {bug}; from cpproxy.cli import main; sys.exit(main.run(sys.argv[1:]))"
 

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 from msgspec import Raw, UnsetType, structs
@@ -21,8 +21,8 @@ from cpproxy.core.messages import resize
 from cpproxy.core.redaction.edits import Edit, apply
 from cpproxy.core.redaction.encodings import PIECE
 from cpproxy.core.redaction.finding import Find, Finder, Reason
-from cpproxy.core.redaction.known import Known, Standing, Words, choose
-from cpproxy.core.redaction.markers import PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
+from cpproxy.core.redaction.known import Known, Late, Standing, Words, choose
+from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
 
@@ -35,18 +35,29 @@ _BETWEEN = "\n"  # no escape and no encoding goes on behind it
 type Editor = Callable[["Part"], Sequence[Edit]]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A text of an interaction: `kind` is `target`, `header`, `body` or `reason`, `name` that of a header.
 
-    `path` is its JSON path in the interaction; `json` says that it is a JSON document.
+    `side` is `request` or `response`, `at` the header's number there; `json` says that it is a JSON document.
     """
 
     kind: str
-    path: str
+    side: str
     text: str
     name: str = ""
+    at: int = 0
     json: bool = False
+
+    @property
+    def path(self) -> str:
+        """Its JSON path in the interaction."""
+        match self.kind:
+            case "header":
+                return f".{self.side}.headers[{self.at}][1]"
+            case "body":
+                return f".{self.side}.body.{'json' if self.json else 'text'}"
+            case _:
+                return f".{self.side}.{self.kind}"
 
 
 def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
@@ -57,7 +68,9 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
     """
     parts = list_parts(interaction)
     learnt = [redactor.learn(_find(part, redactor.finder)) for part in parts]
-    return _leave_out(_put(interaction, parts, learnt, redactor, since=0), redactor, since=0)
+    known = _look([part.text for part in parts], redactor.known)
+    found = [[*ours, *theirs] for ours, theirs in zip(learnt, known, strict=True)]
+    return _leave_out(_put(interaction, found, redactor), redactor)
 
 
 def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
@@ -84,35 +97,49 @@ def mask_all(cassette: Cassette, redactor: Redactor) -> Cassette:
 
 def find_secrets(interaction: Interaction, finder: Finder) -> Iterator[tuple[str, str]]:
     """The secrets that stand in an interaction as they are: each with the JSON path of its text, and its role."""
-    for part in (Part("id", ".id", interaction.id), *list_parts(interaction)):
+    texts = [(".id", Part("id", "", interaction.id)), *((part.path, part) for part in list_parts(interaction))]
+    for path, part in texts:
         for find in _find(part, finder):
             if find.reason is not Reason.RANDOM:
-                yield part.path, find.role
+                yield path, find.role
 
 
-def settle(interaction: Interaction, redactor: Redactor, *, since: int) -> Interaction:
-    """A marked interaction without the secrets that were learnt since that version; the same object if it has none."""
-    parts = list_parts(interaction)
-    cleaned = _put(interaction, parts, [[] for _ in parts], redactor, since=since)
-    return _leave_out(cleaned, redactor, since=since)
+def settle(interaction: Interaction, redactor: Redactor, *, since: int, late: Late | None = None) -> Interaction:
+    """A marked interaction without the secrets that were learnt since that version; the same object if it has none.
+
+    `late` is what was made ready to find those in many interactions.
+    """
+    found = _look([part.text for part in list_parts(interaction)], redactor.known, since, late)
+    return _leave_out(_put(interaction, found, redactor), redactor, since, late)
 
 
-def _put(
-    interaction: Interaction, parts: list[Part], learnt: list[list[Standing]], redactor: Redactor, *, since: int
-) -> Interaction:
-    """The interaction with provisional placeholders: for what was learnt in each part, and what is known."""
-    texts = [part.text for part in parts]
-    found = [[*ours, *known] for ours, known in zip(learnt, _look(texts, redactor.known, since), strict=True)]
+def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since: int, late: Late) -> bool:
+    """Whether `settle` would change none of many interactions, as nearly always: one look at all of them."""
+    texts: list[str] = []
+    for one in interactions:
+        asked, told = one.request, one.response
+        for body in (asked.body, told.body):
+            if isinstance(body, Body) and isinstance(body.base64, str):
+                return False
+        texts += (part.text for part in list_parts(one))
+        texts += (name for name, _ in asked.headers + told.headers)
+    return not redactor.known.find(_BETWEEN.join(texts), since=since, late=late)
+
+
+def _put(interaction: Interaction, found: list[list[Standing]], redactor: Redactor) -> Interaction:
+    """The interaction with provisional placeholders for what was found in each of its texts."""
     if not any(found):
         return interaction
-    edits = iter([[Edit(o.start, o.end, _provisional(o, redactor)) for o in choose(standings)] for standings in found])
-    return edit(interaction, lambda _: next(edits))
+    return _rewrite(
+        interaction,
+        [[Edit(o.start, o.end, _provisional(o, redactor)) for o in choose(standings)] for standings in found],
+    )
 
 
-def _look(texts: list[str], known: Known, since: int) -> list[list[Standing]]:
+def _look(texts: list[str], known: Known, since: int = 0, late: Late | None = None) -> list[list[Standing]]:
     """Where known secrets stand in each text: all are searched at once, since most hold none."""
     found: list[list[Standing]] = [[] for _ in texts]
-    standings = known.find(_BETWEEN.join(texts), since=since)
+    standings = known.find(_BETWEEN.join(texts), since=since, late=late)
     if standings:
         starts = [0, *accumulate(len(text) + len(_BETWEEN) for text in texts)]
         for one in standings:
@@ -140,69 +167,83 @@ def _provisional(standing: Standing, redactor: Redactor) -> str:
 
 
 def edit(interaction: Interaction, editor: Editor) -> Interaction:
-    """The interaction with each of its texts edited; the same object where nothing is.
-
-    The texts are edited in the order in which they stand in a file.
-    """
-    asked, told = interaction.request, interaction.response
-    request = RecordedRequest(
-        method=asked.method,
-        target=_edit_text(Part("target", ".request.target", asked.target), editor),
-        headers=_edit_headers(asked.headers, ".request", editor),
-        body=_edit_body(asked.body, (), ".request", editor)[0],
-    )
-    reason = _edit_text(Part("reason", ".response.reason", told.reason), editor)
-    headers = _edit_headers(told.headers, ".response", editor)
-    body, chunks = _edit_body(told.body, told.chunks, ".response", editor)
-    response = RecordedResponse(status=told.status, reason=reason, headers=headers, body=body, chunks=chunks)
-    if request == asked and response == told:
-        return interaction
-    return structs.replace(interaction, request=request, response=response)
+    """The interaction with each of its texts edited; the same object where nothing is."""
+    return _rewrite(interaction, [editor(part) for part in list_parts(interaction)])
 
 
 def list_parts(interaction: Interaction) -> list[Part]:
-    """The texts of an interaction, in the order in which `edit` asks for them."""
-    seen: list[Part] = []
-
-    def look(part: Part) -> Sequence[Edit]:
-        seen.append(part)
-        return ()
-
-    edit(interaction, look)
-    return seen
-
-
-def _edit_text(part: Part, editor: Editor) -> str:
-    if not part.text:
-        return part.text
-    edits = editor(part)
-    return apply(part.text, edits) if edits else part.text
+    """The texts of an interaction, in the order in which they stand in a file."""
+    asked, told = interaction.request, interaction.response
+    parts = [
+        Part("target", "request", asked.target),
+        *_list_headers(asked.headers, "request"),
+        *_list_body(asked.body, (), "request"),
+        Part("reason", "response", told.reason),
+        *_list_headers(told.headers, "response"),
+        *_list_body(told.body, told.chunks, "response"),
+    ]
+    return [part for part in parts if part.text]
 
 
-def _edit_headers(headers: tuple[tuple[str, str], ...], path: str, editor: Editor) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name, _edit_text(Part("header", f"{path}.headers[{at}][1]", value, name), editor))
-        for at, (name, value) in enumerate(headers)
+def _list_headers(headers: tuple[tuple[str, str], ...], side: str) -> list[Part]:
+    return [Part("header", side, value, name, at) for at, (name, value) in enumerate(headers)]
+
+
+def _list_body(body: Body | UnsetType, chunks: tuple[tuple[int, int], ...], side: str) -> list[Part]:
+    if isinstance(body, Body) and isinstance(body.json, Raw):
+        return [Part("body", side, _read_json(body, chunks), json=True)]
+    if isinstance(body, Body) and isinstance(body.text, str):
+        return [Part("body", side, body.text)]
+    return []
+
+
+def _read_json(body: Body, chunks: tuple[tuple[int, int], ...]) -> str:
+    """A body's JSON, in its own layout if it came in chunks, which are counted in that."""
+    return (bytes(body.json) if isinstance(body.json, Raw) and not chunks else bodies.restore(body)).decode()
+
+
+def _rewrite(interaction: Interaction, edits: Sequence[Sequence[Edit]]) -> Interaction:
+    """The interaction with these edits, for each of its parts; the same object where there are none."""
+    if not any(edits):
+        return interaction
+    waiting = iter(edits)
+    asked, told = interaction.request, interaction.response
+    request = RecordedRequest(
+        method=asked.method,
+        target=_rewrite_text(asked.target, waiting),
+        headers=_rewrite_headers(asked.headers, waiting),
+        body=_rewrite_body(asked.body, (), waiting)[0],
     )
+    reason = _rewrite_text(told.reason, waiting)
+    headers = _rewrite_headers(told.headers, waiting)
+    body, chunks = _rewrite_body(told.body, told.chunks, waiting)
+    response = RecordedResponse(status=told.status, reason=reason, headers=headers, body=body, chunks=chunks)
+    return structs.replace(interaction, request=request, response=response)
 
 
-def _edit_body(
-    body: Body | UnsetType, chunks: tuple[tuple[int, int], ...], path: str, editor: Editor
+def _rewrite_text(text: str, waiting: Iterator[Sequence[Edit]]) -> str:
+    edits = next(waiting) if text else ()
+    return apply(text, edits) if edits else text
+
+
+def _rewrite_headers(
+    headers: tuple[tuple[str, str], ...], waiting: Iterator[Sequence[Edit]]
+) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _rewrite_text(value, waiting)) for name, value in headers)
+
+
+def _rewrite_body(
+    body: Body | UnsetType, chunks: tuple[tuple[int, int], ...], waiting: Iterator[Sequence[Edit]]
 ) -> tuple[Body | UnsetType, tuple[tuple[int, int], ...]]:
     if not isinstance(body, Body):
         return body, chunks
     if isinstance(body.json, Raw):
-        # The chunks of a body that came in pieces are counted in its own layout.
-        text = bodies.restore(body).decode() if chunks else bytes(body.json).decode()
-        edits = editor(Part("body", f"{path}.body.json", text, json=True))
-        if not edits:
-            return body, chunks
-        raw = msgspec.json.format(apply(text, edits).encode(), indent=-1)
-        return structs.replace(body, json=Raw(raw)), _resize(text, chunks, edits)
-    if isinstance(body.text, str):
-        edits = editor(Part("body", f"{path}.body.text", body.text))
-        if edits:
-            return structs.replace(body, text=apply(body.text, edits)), _resize(body.text, chunks, edits)
+        if edits := next(waiting):
+            text = _read_json(body, chunks)
+            raw = msgspec.json.format(apply(text, edits).encode(), indent=-1)
+            return structs.replace(body, json=Raw(raw)), _resize(text, chunks, edits)
+    elif isinstance(body.text, str) and body.text and (edits := next(waiting)):
+        return structs.replace(body, text=apply(body.text, edits)), _resize(body.text, chunks, edits)
     return body, chunks
 
 
@@ -217,15 +258,15 @@ def _resize(text: str, chunks: tuple[tuple[int, int], ...], edits: Sequence[Edit
     return tuple((at, size) for (at, _), size in zip(chunks, sizes, strict=True) if size)
 
 
-def _leave_out(interaction: Interaction, redactor: Redactor, *, since: int) -> Interaction:
+def _leave_out(interaction: Interaction, redactor: Redactor, since: int = 0, late: Late | None = None) -> Interaction:
     """The interaction without those bodies that are no text and hold a secret, and headers whose names hold one."""
     asked, told = interaction.request, interaction.response
-    if _holds_secret(asked.body, redactor, since):
+    if _holds_secret(asked.body, redactor, since, late):
         asked = structs.replace(asked, body=_unstored(asked.body))
-    if _holds_secret(told.body, redactor, since):
+    if _holds_secret(told.body, redactor, since, late):
         told = structs.replace(told, body=_unstored(told.body), chunks=())
     credentials = interaction.credentials
-    if names := _names_with_secrets(asked.headers + told.headers, redactor, since):
+    if names := _names_with_secrets(asked.headers + told.headers, redactor, since, late):
         asked = structs.replace(asked, headers=tuple(pair for pair in asked.headers if pair[0].lower() not in names))
         told = structs.replace(told, headers=tuple(pair for pair in told.headers if pair[0].lower() not in names))
         credentials = tuple(one for one in credentials if one.header not in names)
@@ -234,10 +275,13 @@ def _leave_out(interaction: Interaction, redactor: Redactor, *, since: int) -> I
     return structs.replace(interaction, request=asked, response=told, credentials=credentials)
 
 
-def _names_with_secrets(headers: tuple[tuple[str, str], ...], redactor: Redactor, since: int) -> set[str]:
+def _names_with_secrets(
+    headers: tuple[tuple[str, str], ...], redactor: Redactor, since: int, late: Late | None
+) -> set[str]:
     """Those of the headers' names, in lower case, that hold a secret."""
     names = list(dict.fromkeys(name for name, _ in headers))
-    found = {name.lower() for name, known in zip(names, _look(names, redactor.known, since), strict=True) if known}
+    known = _look(names, redactor.known, since, late)
+    found = {name.lower() for name, standings in zip(names, known, strict=True) if standings}
     if not since:
         for name in names:
             finds = [find for find in redactor.finder.find_in_value(name, "") if find.reason is not Reason.NAMED]
@@ -247,14 +291,14 @@ def _names_with_secrets(headers: tuple[tuple[str, str], ...], redactor: Redactor
     return found
 
 
-def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int) -> bool:
+def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int, late: Late | None) -> bool:
     if not isinstance(body, Body) or not isinstance(body.base64, str):
         return False
     raw = bodies.restore(body)
     for data in bodies.unpack(raw):
         text = data.decode("latin-1")
         for view in (text, text.replace(_NUL, ""), text.translate(_LETTERS_ALONE)):
-            if redactor.known.find(view, since=since):
+            if redactor.known.find(view, since=since, late=late):
                 return True
             if not since and any(find.reason is not Reason.RANDOM for find in redactor.finder.find_in_text(view)):
                 return True
@@ -266,14 +310,31 @@ def _unstored(body: Body | UnsetType) -> Body:
     return bodies.omitted(len(bodies.restore(body)), "")
 
 
+@dataclass(slots=True)
+class Written:
+    """A marked interaction, the provisional placeholders `found` in it, what was `given` for each, and what that made.
+
+    Each of those found is the index of a secret and the role in which it stands there.
+    """
+
+    marked: Interaction
+    found: list[tuple[int, str]]
+    given: dict[int, str]
+    numbered: Interaction
+
+
 class Numbering:
     """Gives placeholders their numbers, for each role in the order in which they come.
 
-    Those that are `taken` belong to secrets that nobody knows any more: their numbers are not given again.
+    Those that are `taken` belong to secrets that nobody knows any more: their numbers are not given again. `written` is
+    what was written the last time, by the ids of interactions.
     """
 
-    def __init__(self, known: Known, taken: Iterable[Placeholder] = ()) -> None:
+    def __init__(
+        self, known: Known, taken: Iterable[Placeholder] = (), written: dict[str, Written] | None = None
+    ) -> None:
         self._known = known
+        self._written = {} if written is None else written
         self._placeholders = list(taken)
         self._given: dict[int, str] = {}
         self._last: dict[str, int] = {}
@@ -287,31 +348,38 @@ class Numbering:
         """All that were taken or given, in order."""
         return tuple(self._placeholders)
 
-    def number(self, interactions: Iterable[Interaction]) -> Iterator[tuple[RedactedInteraction, tuple[str, ...]]]:
-        """The interactions with numbered placeholders, and those that each has.
+    def number(self, interactions: Sequence[Interaction]) -> Iterator[RedactedInteraction]:
+        """The interactions with numbered placeholders; the same objects as the last time where they are the same.
 
         A token that nothing but chance named, and that stands elsewhere as the name of a thing, is no secret.
         """
-        marked = list(interactions)
-        texts = [msgspec.json.encode(one).decode() for one in marked]
-        indices = [[(int(index), role) for index, role in PROVISIONAL.findall(text)] for text in texts]
-        roles = {index: role for found in reversed(indices) for index, role in reversed(found) if role}
-        named = self._find_named({index for found in indices for index, _ in found}, texts)
-        for interaction, found in zip(marked, indices, strict=True):
-            if not found:
-                yield cast("RedactedInteraction", interaction), ()
-                continue
-            given = {index: named.get(index) or self._give(index, roles) for index, _ in found}
-            written = edit(interaction, functools.partial(_write, texts=given))
-            yield cast("RedactedInteraction", written), tuple(given.values())
+        written = [self._recall(one) for one in interactions]
+        roles = {index: role for one in reversed(written) for index, role in reversed(one.found) if role}
+        named = self._find_named({index for one in written for index, _ in one.found}, interactions)
+        for one in written:
+            given = {index: named.get(index) or self._give(index, roles) for index, _ in one.found}
+            if given != one.given:
+                one.numbered = edit(one.marked, functools.partial(_write, texts=given))
+                one.given = given
+            yield cast("RedactedInteraction", one.numbered)
 
-    def _find_named(self, indices: set[int], texts: Iterable[str]) -> dict[int, str]:
+    def _recall(self, marked: Interaction) -> Written:
+        """What is known of an interaction since the last time."""
+        written = self._written.get(marked.id)
+        if written is None or written.marked is not marked:
+            text = msgspec.json.encode(marked).decode()
+            found = [(int(index), role) for index, role in PROVISIONAL.findall(text)] if MARKER in text else []
+            written = self._written[marked.id] = Written(marked, found, {}, marked)
+        return written
+
+    def _find_named(self, indices: set[int], interactions: Iterable[Interaction]) -> dict[int, str]:
         """Tokens without a name that still stand somewhere: where a name or a path says that they name a thing."""
         secrets = self._known.secrets
         words = [index for index in indices if secrets[index].reason is Reason.RANDOM]
         if not words:
             return {}
         values = {index: secrets[index].value for index in words}
+        texts = (msgspec.json.encode(one).decode() for one in interactions)
         finder = Words((value[:PIECE], index) for index, value in values.items())
         return {index: values[index] for text in texts for index in finder.find(text) if values[index] in text}
 

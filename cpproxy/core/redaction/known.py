@@ -63,8 +63,8 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Late:
-    """What finds the secrets that are looked for since one version, of those that were known at another."""
+class Late:
+    """What finds the secrets that are looked for since one version, of those that were known at another, `version`."""
 
     since: int
     version: int
@@ -83,7 +83,7 @@ class Known:
         self._machines = _Machines()
         self._characters = set(ESCAPING).union(_CODED)
         """Those that may be a part of a known value, of its encodings or of an escape."""
-        self._late: _Late | None = None
+        self._late: Late | None = None
         self._list_forms = lru_cache(maxsize=256)(list_forms)
 
     def values(self) -> Iterator[str]:
@@ -115,27 +115,28 @@ class Known:
             self.version += 1  # last: a thread that has seen it finds the value, too
         return index
 
-    def find(self, text: str, *, since: int = 0) -> list[Standing]:
+    def find(self, text: str, *, since: int = 0, late: Late | None = None) -> list[Standing]:
         """Where known secrets stand in a text, in order and without overlap, the longest at each place.
 
-        With `since` only those that are looked for since a later version.
+        With `since` only those that are looked for since a later version; with `late`, which was made ready for that
+        version or an earlier one, only those that were known then.
         """
-        if since >= self.version:
+        if since >= (late or self).version:
             return []
-        if since and ((late := self._late) is None or late.version != self.version or late.since > since):
-            self.prepare(since)
-        return self._find(text, since, self._late if since else None)
+        if since and late is None:
+            late = self._late
+            if late is None or late.version != self.version or late.since > since:
+                late = self._late = self.prepare(since)
+        return self._find(text, since, late.windows if late else self._windows)
 
-    def prepare(self, since: int) -> "_Late":
-        """Makes ready to find what is looked for since that version, in many texts, at that of `version`."""
+    def prepare(self, since: int) -> Late:
+        """Makes ready to find, in many texts, what is looked for since that version."""
         version = self.version
         first, last = self._counts[since], self._counts[version]
         windows = self._windows.since(first, last) if last - first <= _MOST_LATE else self._windows
-        self._late = late = _Late(since, version, windows)
-        return late
+        return Late(since, version, windows)
 
-    def _find(self, text: str, since: int, late: "_Late | None") -> list[Standing]:
-        windows = late.windows if late else self._windows
+    def _find(self, text: str, since: int, windows: Windows | Later) -> list[Standing]:
         found = list(self._look(text, since, windows))
         if self._characters.isdisjoint(find_escaped(text)):
             return choose(found)  # no escape can be a part of what is looked for
@@ -151,7 +152,7 @@ class Known:
             ]
         return choose(found)
 
-    def _look(self, text: str, since: int, windows: "Windows | Later", deepest: int = _DEEPEST) -> Iterator[Standing]:
+    def _look(self, text: str, since: int, windows: Windows | Later, deepest: int = _DEEPEST) -> Iterator[Standing]:
         met = windows.find(text.encode("utf-8", "surrogatepass"))
         for window in met.windows:
             for index in self._windows.owners(window):
@@ -183,7 +184,7 @@ class Known:
         """The forms of a value; those of values that came up just now are remembered."""
         return self._list_forms(value) if len(value) <= PIECE else list_forms(value)
 
-    def _look_within(self, text: str, since: int, windows: "Windows | Later", deepest: int) -> Iterator[Standing]:
+    def _look_within(self, text: str, since: int, windows: Windows | Later, deepest: int) -> Iterator[Standing]:
         """What stands in base64 that holds another encoding: gzip, or base64 once more."""
         for found in _NESTED.finditer(text):
             inner = unpack(found[0])
