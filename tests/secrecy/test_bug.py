@@ -9,6 +9,7 @@ import pytest
 from tests.processes import running_program
 from tests.secrecy import kinds, places
 from tests.secrecy.artefacts import Search, files
+from tests.secrecy.calls import Call
 from tests.secrecy.driver import Plant, ask_all, upstream
 
 FINDS_NOTHING = "from cpproxy.core.redaction import exchanges; exchanges._find = lambda part, finder: []"
@@ -26,7 +27,11 @@ PROGRAM = "import sys; {bug}; from cpproxy.cli import main; sys.exit(main.run(sy
         pytest.param(FINDS_NOTHING, "base62 key", ["named: member of an answer"], True, id="a name is not seen"),
         pytest.param(FINDS_NOTHING, "GitHub token", ["anywhere: console"], True, id="a shape is not seen"),
         pytest.param(
-            PUTS_NOTHING_IN, "base62 key", ["named: header", "named: member"], False, id="nothing is put in its place"
+            PUTS_NOTHING_IN,
+            "base62 key",
+            ["named: X-Api-Key", "named: member"],
+            False,
+            id="nothing is put in its place",
         ),
         pytest.param(
             FORGETS, "password", ["anywhere: console", "named: Bearer"], False, id="what is known is forgotten"
@@ -40,7 +45,10 @@ def test_a_redactor_that_is_blind_makes_no_cassette(
     value = next(one for one in kinds.KINDS if one.name == kind).draw(Random(bug))
     every = {"named": places.NAMED, "anywhere": places.ANYWHERE, "encoded": places.ENCODED}
     chosen = [every[group][name] for group, _, name in (one.partition(": ") for one in wanted)]
-    plants = [Plant(number, "it", value, place(value)) for number, place in enumerate(chosen)]
+    plants = [
+        Plant(number, "it", name, value, [value], place(value))
+        for number, (name, place) in enumerate(zip(wanted, chosen, strict=True))
+    ]
     with upstream(plants) as url:
         arguments = ["record", "--upstream", url, "--listen", "127.0.0.1:0"]
         with running_program([sys.executable, "-c", PROGRAM.format(bug=bug), *arguments], cwd=tmp_path) as proxy:
@@ -57,8 +65,8 @@ def test_a_redactor_that_is_blind_makes_no_cassette(
 
 def test_a_cassette_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
     token = kinds.some(Random(7), kinds.WORD, 30)
-    clean = Plant(1, "nothing", token, places.Call())
-    plant = Plant(2, "a member", token, places.NAMED["member of an answer"](token))
+    clean = Plant(1, "nothing", "nowhere", token, [token], Call())
+    plant = Plant(2, "it", "a member", token, [token], places.NAMED["member of an answer"](token))
     with upstream([clean, plant]) as url:
         arguments = ["record", "--upstream", url, "--listen", "127.0.0.1:0"]
         for bug, asked, code in (("", clean, 0), (FINDS_NOTHING, plant, 4)):

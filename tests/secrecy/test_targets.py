@@ -10,10 +10,9 @@ import pytest
 from tests import raw
 from tests.processes import finish, running
 from tests.secrecy import kinds
-from tests.secrecy.artefacts import Search, files
-from tests.secrecy.driver import ask_admin, upstream_of
-from tests.secrecy.places import Call
-from tests.secrecy.test_plants import outputs, survivors
+from tests.secrecy.artefacts import Search, files, outputs
+from tests.secrecy.calls import Call
+from tests.secrecy.driver import ask_admin, tell, upstream_of
 from tests.tapes import interaction, write
 
 FORMS = (
@@ -79,8 +78,8 @@ def test_no_secret_of_a_head_is_written(tmp_path: Path, mode: str) -> None:
     found += [(f"answer to {form}", answer) for form, answer in zip((*FORMS, *HEADERS), answers, strict=True)]
     assert all(answer.startswith(b"HTTP/1.1 ") for answer in answers)
     search = Search(zip((*FORMS, *HEADERS), secrets, strict=True))
-    hits = survivors(search, [*found, *files(tmp_path), *outputs(tmp_path)])
-    assert not hits, "\n".join(hits[:40])
+    hits = search.look_everywhere([*found, *files(tmp_path), *outputs(tmp_path)])
+    assert not hits, tell(hits)
 
 
 def test_the_rest_of_a_target_is_written(tmp_path: Path) -> None:
