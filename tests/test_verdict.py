@@ -62,10 +62,11 @@ def judged(
     mode: Mode = Mode.REPLAY,
     cassettes: Sequence[Served] = (BOOT, CANARY),
     config: dict[str, Any] | None = None,
+    trap: bool = False,
     **more: Any,
 ) -> Verdict:
     facts: dict[str, Any] = {"plan": PLAN, "today": TODAY} | more
-    run = Run(id="run", mode=mode, started=1.0, cassettes=tuple(cassettes))
+    run = Run(id="run", mode=mode, started=1.0, cassettes=tuple(cassettes), trap=trap)
     settings = msgspec.convert(CONFIG | (config or {}), Config)
     return judge(Facts(run=run, calls=calls, events=events, config=settings, **facts))
 
@@ -405,9 +406,30 @@ def test_a_run_at_which_nothing_arrived_ends_with_5_whatever_else() -> None:
     assert "no call arrived, and nothing was served." in verdict.findings[1].text
 
 
-def test_foreign_calls_alone_are_an_empty_run() -> None:
-    foreign = call(1, host="telemetry.example", way=Way.FORWARD, outcome=Outcome.FOREIGN)
+@pytest.mark.parametrize("outcome", [Outcome.FOREIGN, Outcome.CANARY])
+def test_what_only_the_trap_has_seen_is_an_empty_run(outcome: Outcome) -> None:
+    foreign = call(1, host="telemetry.example", way=Way.FORWARD, outcome=outcome)
     assert judged([foreign]).exit == 5
+
+
+def canary(seq: int, client: str) -> Call:
+    return call(seq, host="canary.cpproxy.invalid", way=Way.DNS, outcome=Outcome.CANARY, client=client)
+
+
+def test_misroutes_are_proven_by_a_canary_of_each_client_under_a_trap() -> None:
+    calls = [call(1, client="alpha"), call(2, client="beta"), call(3, client="alpha")]
+    canaries = [canary(4, "alpha"), canary(5, "beta")]
+    assert judged([*calls, *canaries], trap=True).misroutes == "proven"
+    assert judged([*calls, *canaries]).misroutes == "unproven"
+    lacking = judged([*calls, *canaries[:1]], trap=True, fail_on=frozenset({Kind.UNPROVEN}))
+    assert (lacking.misroutes, lacking.exit) == ("unproven", 1)
+    (finding,) = (one for one in lacking.findings if one.kind is Kind.UNPROVEN)
+    assert "beta has not shown that a call past the front is caught. Run `cpproxy canary` where" in finding.text
+
+
+def test_a_client_that_the_trap_alone_has_seen_needs_a_canary_too() -> None:
+    foreign = call(2, host="telemetry.example", way=Way.SINK, outcome=Outcome.FOREIGN, client="beta")
+    assert judged([call(1, client="alpha"), foreign, canary(3, "alpha")], trap=True).misroutes == "unproven"
 
 
 def test_unplayed_writes_and_reads_that_nobody_asked_for_are_warnings() -> None:

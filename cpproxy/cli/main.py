@@ -43,6 +43,8 @@ COMMANDS = {
     "calls": Entry("cpproxy.cli.calls", "calls", "List calls and what became of each."),
     "call": Entry("cpproxy.cli.calls", "call", "Show one call in full."),
     "doctor": Entry("cpproxy.cli.doctor", "doctor", "Say what in a compose project leads clients astray."),
+    "canary": Entry("cpproxy.cli.canary", "canary", "Show that calls from here that go astray are caught."),
+    "ca": Entry("cpproxy.cli.ca", "ca", "Print the certificate by which clients trust the trap."),
     "cassette": Entry("cpproxy.cli.cassette", "cassette", "List, show, check and compare cassettes."),
 }
 

@@ -48,6 +48,13 @@ class Remote:
         """Which build serves what."""
         return self._ask("GET", "/version", Version)
 
+    def certificate(self) -> str:
+        """That of the trap's authority, as PEM."""
+        status, answer = self._exchange("GET", "/ca", b"", _SECONDS)
+        if status == 200 and answer.startswith(b"-----BEGIN CERTIFICATE-----"):
+            return answer.decode("ascii")
+        return self._read(status, answer, str)
+
     def state(self, session: str) -> State:
         """What a session has seen."""
         return self._ask("GET", _path("/state", {"session": session}), State)
@@ -86,7 +93,9 @@ class Remote:
         seconds: float = _SECONDS,
     ) -> T:
         body = b"" if question is None else msgspec.json.encode(question)
-        status, answer = self._exchange(method, path, body, seconds)
+        return self._read(*self._exchange(method, path, body, seconds), kind)
+
+    def _read[T](self, status: int, answer: bytes, kind: type[T]) -> T:
         try:
             if status == 200:
                 return msgspec.json.decode(answer, type=kind)
