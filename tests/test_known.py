@@ -71,6 +71,13 @@ def test_a_known_secret_is_found_in_every_encoding(encode: object, value: str) -
     assert rest.endswith(" after")
 
 
+@pytest.mark.parametrize("value", ["9f86d081884c7d65", "9F86D081884C7D65", "9F86d081-884c-7d65"])
+def test_digits_of_hex_are_the_same_in_either_case(value: str) -> None:
+    known = knowing(value)
+    assert [left(known, f"a {form} b") for form in (value.lower(), value.upper())] == ["a  b", "a  b"]
+    assert left(knowing("Zk3-secret"), "zK3-SECRET") == "zK3-SECRET"
+
+
 def test_all_of_a_base64_run_goes_since_nobody_could_read_the_rest() -> None:
     run = in_base64(TOKEN, b"user:", b":more")
     (one,) = knowing(TOKEN).find(f"Basic {run}, x")

@@ -181,3 +181,10 @@ def test_each_sink_accepts_what_the_redactor_made_and_nothing_else(
         if argument.arg == parameter and argument.annotation
     ]
     assert found == [kind]
+
+
+def test_a_pattern_with_a_space_fits_where_a_form_has_a_plus() -> None:
+    redactor = Redactor(Redact(patterns=("acme [a-z]{5} [0-9]{4}",)))
+    assert redactor.target("/x?note=acme+maple+1234&o=1") == "/x?note=***&o=1"
+    assert redactor.text("a=acme%20birch+1234&o=1") == "a=***&o=1"
+    assert redactor.text("note: acme maple 1234") == "note: ***"

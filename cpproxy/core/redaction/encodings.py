@@ -16,6 +16,7 @@ PIECE = 1024
 _MOST_PIECES = 64
 _LONGEST_INNER = 1 << 20  # bytes
 _STANDARD = str.maketrans("-_", "+/")
+_HEX = re.compile(r"[0-9A-Fa-f-]+")
 _INNER = re.compile(rb"[A-Za-z0-9+/_-]{12}")  # what may be base64 once more
 _GZIP = b"H4sI"  # how base64 of it begins
 # Base64 of 18 bytes that are all ASCII: the bit that they do not have is one of a letter's six.
@@ -41,7 +42,8 @@ def list_forms(value: str) -> list[Form]:
 def spell(value: str) -> set[str]:
     """A value as it stands in a text, and as it stands there once all escapes are read, what looked like one in it too.
 
-    In URLs each byte is escaped for itself, and read as a character; in forms a space is a plus.
+    In URLs each byte is escaped for itself, and read as a character; in forms a space is a plus. Digits of hex are the
+    same in either case.
     """
     forms = {value, read(value).text}
     if not value.isascii():
@@ -51,6 +53,8 @@ def spell(value: str) -> set[str]:
                 forms.add(one.encode("latin-1").decode())
     if " " in value:
         forms |= {one.replace(" ", "+") for one in forms}
+    if _HEX.fullmatch(value):
+        forms |= {value.lower(), value.upper()}
     forms.add(as_slug(value))
     forms.discard(value)
     return {value, *(one for one in forms if len(one) >= SHORTEST_KNOWN and not is_common(one))}

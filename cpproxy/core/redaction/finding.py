@@ -241,8 +241,9 @@ class Finder:
         for last, (length, acts) in self._words.iter(lowered):
             self._look(level, last + 1 - length, last + 1, acts)
         policy = self._policy
-        for start, end in policy.find_patterns(text):
-            level.add(start, end, text[start:end], "pattern", Reason.SHAPED)
+        for view in (text, text.replace("+", " ")) if "+" in text else (text,):  # a space is a plus in a form
+            for start, end in policy.find_patterns(view):
+                level.add(start, end, view[start:end], "pattern", Reason.SHAPED)
         if policy.knows_paths or "\\u" in text:
             self._walk(level)
         skipped = self._descend(level, chances=chances, inside=inside)
