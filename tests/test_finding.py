@@ -487,6 +487,23 @@ _VALUES = [
     *("none", "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a=b; c=d1", "{{cpproxy:token:1}}"),
     *(
         "dXNlcjpodW50ZXIyLXBhc3N3b3Jk",
+        *(
+            "token,",
+            "token\t",
+            "| token ",
+            "token  ",
+            "token,a\n",
+            "token\ta\n",
+            "|token|a\n",
+            '["token",',
+            '[["token"],',
+        ),
+        *(
+            "<tr><th>token</th>",
+            "<tr><td>token</td><td>a</td></tr>",
+            '{"columns":["token"],"rows":[["a"],',
+            "<tr>token",
+        ),
         *("c29tZSB0ZXh0", "dG9rZW49YWJj" * 5 + "\n", "746f6b656e3d61", "AA==", "dGU=/"),
         "-----BEGIN PRIVATE KEY-----\nMIIabc+/\n-----END PRIVATE KEY-----\n",
         "a,b;c&d=e",

@@ -331,7 +331,7 @@ def _read_flag(text: str, end: int, *, in_json: bool) -> Iterator[Value]:
 
 
 _SPACED = re.compile(r"""[ \t]+(?:TO[ \t]+|BY[ \t]+|IS[ \t]+)?(?P<quote>['"])""", re.IGNORECASE)
-_NETRC = re.compile(r"(?:\b(?:login|user|account)[ \t]+\S+|\bdefault|\bmachine[ \t]+\S+)\s+\Z")
+_NETRC = re.compile(r"(?:\b(?:login|user|account)[ \t]+[^\s|]+|\bdefault|\bmachine[ \t]+\S+)\s+\Z")
 _NETRC_VALUE = re.compile(r"[ \t]+(\S+)")
 _IN_ARRAY = re.compile(r"""["'][ \t\r\n]*+,[ \t\r\n]*+(?=["'])""")
 _PASSWORDS = ("password", "passwd", "pwd", "passphrase")

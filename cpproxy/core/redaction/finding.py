@@ -7,7 +7,7 @@ given. One search for all names and beginnings of shapes tells whether a closer 
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -26,6 +26,7 @@ from cpproxy.core.redaction.pairs import read_pair
 from cpproxy.core.redaction.policy import Policy, Verdict
 from cpproxy.core.redaction.settling import Find, Reason, Span, settle
 from cpproxy.core.redaction.shapes import Shape
+from cpproxy.core.redaction.tables import Cell, read_html_table, read_json_tables, read_table
 from cpproxy.core.redaction.words import is_plain, is_void
 from cpproxy.core.spellings import Plain, read_once
 
@@ -42,6 +43,8 @@ _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _PARAMETER = re.compile(r"[^&]+")
 _USER = re.compile(r"[^\s\"'`{}\[\]()<>,;=&/]+")
 _ESCAPES = "\\%&\x1b"
+_HEAD_REACH = 64
+_IN_TAGS = re.compile(r">[^<>]*\Z")
 _LEVELS = 8
 _CODES = 3
 """How many base64 texts within one another are read."""
@@ -66,6 +69,7 @@ class _Level:
         self.named_until = 0
         self.walked_until = 0
         self.valued_until = 0
+        self.tabled_until = 0
         self.shaped_until = 0
         self.no_shape_until: dict[str, int] = {}
         self._is_json = is_json
@@ -308,10 +312,31 @@ class Finder:
             elif self._leaf(level, value, name, place):
                 level.valued_until = value.end
         if not met:
+            self._look_at_head(level, begin)
             for value in read_pair(text, begin, finish):
                 # Between the two may stand something else, as another member.
                 if self._leaf(level, value, name, "") and text.count(":", finish, value.start) <= 1:
                     level.valued_until = max(level.valued_until, value.end)
+
+    def _look_at_head(self, level: _Level, begin: int) -> None:
+        """Takes the cells of the columns whose heads name secrets, if a name is such a head."""
+        if begin < level.tabled_until:
+            return
+        text = level.text
+        cells: Iterable[Cell] = ()
+        if level.is_json:
+            if text[begin - 1] == '"':
+                level.tabled_until = len(text)
+                cells = read_json_tables(text, self._is_head)
+        else:
+            read = read_html_table if _IN_TAGS.search(text, max(0, begin - _HEAD_REACH), begin) else read_table
+            level.tabled_until, cells = read(text, begin, self._is_head)
+        for cell in cells:
+            if not self._is_void(cell.text, cell.name, ""):
+                level.add(cell.start, cell.end, cell.text, role_of(cell.name), Reason.NAMED)
+
+    def _is_head(self, name: str) -> bool:
+        return self._policy.judge(name) is Verdict.SECRET
 
     def _open(self, level: _Level, container: Container, begin: int, name: str) -> None:
         """Takes the strings of what stands under the name of a secret."""
