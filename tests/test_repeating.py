@@ -124,6 +124,7 @@ def test_no_config_has_its_password_repeated(
         "http://h:80/x:y",
         "http://[::1]:9090/",
         "[::1]:9090",
+        "http://[::1",
         "/workspace/job@2/cassettes",
         "a@b",
         "GET /x >=1",

@@ -273,6 +273,40 @@ def test_what_nobody_catches_is_told_without_what_it_held(verbosity: int) -> Non
         assert any(what in line for line in told), (what, told)
 
 
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"SSH-2.0-SECRET\r\n", "BadStatusLine"),
+        (b"HTTP/SECRET 200 OK\r\n\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nSECRET", "IncompleteRead"),
+        (b"", "RemoteDisconnected"),
+        (b"HTTP/1.1 200 OK\r\n\r\nSECRET", "is no cpproxy of this version (status 200)"),
+    ],
+)
+def test_what_answers_in_a_proxys_place_is_not_repeated(answer: bytes, why: str) -> None:
+    secret = "plain words " + os.urandom(6).hex()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            peer, _ = listening.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(answer.replace(b"SECRET", secret.encode()))
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        ended = finish(["status", "--url", f"http://127.0.0.1:{listening.getsockname()[1]}"])
+        serving.join()
+    assert (ended.returncode, why in ended.stderr) == (2, True), ended.stderr
+    assert secret not in ended.stdout + ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_tokens_file_without_an_end_is_none(upstream: str) -> None:
+    ended = finish([*record(upstream, "--admin-token-file", "/dev/zero"), "--", "true"])
+    assert (ended.returncode, "expected a token of 8 visible ASCII characters" in ended.stderr) == (2, True)
+
+
 def test_a_common_word_is_no_token(upstream: str, tmp_path: Path) -> None:
     for word in ("localhost", "anonymous"):
         ended = finish([*record(upstream), "--", "true"], cwd=tmp_path, env={"CPPROXY_ADMIN_TOKEN": word})

@@ -24,6 +24,8 @@ TOKEN_FILE = "CPPROXY_ADMIN_TOKEN_FILE"  # noqa: S105 (as above)
 SHORTEST = 8
 """Characters of the shortest token that is accepted."""
 
+_LONGEST = 4096
+
 
 def token_file_option(function: "Callable[..., Any]") -> "Callable[..., Any]":
     """`--admin-token-file`, as `token_file: str | None`, for `read_token`."""
@@ -45,12 +47,13 @@ def read_token(token_file: str | None = None) -> str:
     else:
         source = f"the admin token's file {file}"
         try:
-            token = Path(file).read_text(encoding="utf-8").strip()
+            with Path(file).open("rb") as opened:  # which may be a pipe, or a device without an end
+                token = opened.read(_LONGEST + 1).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise UsageError(f"{source} cannot be read: {reason}") from error
-    if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
-        raise UsageError(f"{source}: expected a token of {SHORTEST} visible ASCII characters or more")
+    if not SHORTEST <= len(token) <= _LONGEST or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"{source}: expected a token of {SHORTEST} visible ASCII characters or more, up to {_LONGEST}")
     from cpproxy.core.redaction.words import is_common  # noqa: PLC0415 (only for those who have a token)
 
     if is_common(token):

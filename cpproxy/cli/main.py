@@ -105,7 +105,11 @@ def _print_unexpected(error: Exception, *, debug: bool) -> None:
     if debug:
         tell("".join(traceback.format_exception(error)))
     hint = "" if debug else "; this is a defect of cpproxy: -v -v or CPPROXY_DEBUG=1 shows where it arose"
-    print_error(f"{type(error).__name__}: {error}{hint}")
+    # Not its text, which may quote anything; but what the system says of a file tells more than a defect would.
+    what = ""
+    if isinstance(error, OSError) and error.strerror:
+        what = f": {error.strerror}" + (f": {error.filename}" if error.filename else "")
+    print_error(f"{type(error).__name__}{what}{hint}")
 
 
 def _explain(error: BaseException, given: Given) -> int:

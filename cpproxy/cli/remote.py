@@ -114,7 +114,10 @@ class Remote:
                 response = connection.getresponse()
                 return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            # What is no answer of HTTP stands in the error's text, and may be anything.
+            late = "nothing came in time" if isinstance(error, TimeoutError) else ""
+            other = f"it broke off, or speaks no HTTP ({type(error).__name__})"
+            reason = getattr(error, "strerror", None) or late or other
             raise AbsentError(f"no proxy answers at {self.url}: {reason}") from error
 
 

@@ -18,7 +18,7 @@ _AT = re.compile(r"@|%(?:25)*40|\\x40|\\u0040|&#(?:0*64|x0*40);|&commat;|[\uff20
 _COLON = re.compile(r":|%(?:25)*3a|[\uff1a\ufe55]|^\s*[\"'(<]?[/\\]{2}", re.IGNORECASE)
 _START = re.compile(r"\s*[\"'(<]?(?:[A-Za-z][A-Za-z0-9+.-]*:?)?[/\\]+")
 _SLASHES = re.compile(r"(?<=.)/+(?:\./+)*|^/{3,}")
-_PORT = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*:[/\\]+(?:\[[^\]/?#]*\]|[^\s/?#:@]*)):(?P<port>[^\s/?#]*)")
+_PORT = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*:[/\\]+(?:\[[^\]/?#]*\]|[^\s/?#:@\[]*)):(?P<port>[^\s/?#]*)")
 
 
 @lru_cache(maxsize=1024)

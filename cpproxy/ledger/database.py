@@ -252,7 +252,8 @@ def _connect(where: str) -> tuple[Engine, str]:
         with contextlib.suppress(OSError):  # what is wrong with the place, SQLite says in a moment
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     # Whole, since SQLite takes names such as `:memory:` for something else than a file.
-    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path.absolute())), poolclass=NullPool)
+    url = URL.create("sqlite+pysqlite", database=str(path.absolute()))
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine, str(path)
@@ -272,7 +273,7 @@ def _connect_postgresql(where: str) -> tuple[Engine, str]:
     shown = url.set(drivername="postgresql", username=None, password=None, query={}).render_as_string()
     journal.require_psycopg()
     arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
-    return create_engine(url, poolclass=NullPool, connect_args=arguments), shown
+    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=arguments), shown
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
