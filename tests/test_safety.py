@@ -196,6 +196,29 @@ def test_a_proxy_without_a_command_may_have_no_core_at_all(tmp_path: Path) -> No
     assert re.search(r"Max core file size +0 +0 ", limits), limits
 
 
+def test_the_process_of_the_trap_is_told_no_secret_and_runs_nothing_of_the_working_folder(tmp_path: Path) -> None:
+    token, other = "sham-" + os.urandom(8).hex(), "sham-" + os.urandom(8).hex()
+    (tmp_path / "mitmproxy.py").write_text("open('run', 'w').close()")
+    arguments = ["replay", "--trap", "-vv", "--listen", "127.0.0.1:0", "--cassettes", str(ROOT / "cassettes")]
+    env = {"CPPROXY_ADMIN_TOKEN": token, "STAGING_OPERATOR_TOKEN": other}
+    with running(arguments, env=env, cwd=tmp_path) as proxy:
+        for _ in range(200):
+            if ask(proxy.url, "/__cpproxy/ready")[0] == 200:
+                break
+            threading.Event().wait(0.05)
+        children = Path(f"/proc/{proxy.pid}/task/{proxy.pid}/children").read_text().split()
+        traps = [
+            Path("/proc", one) for one in children if b"cpproxy.trap" in Path("/proc", one, "cmdline").read_bytes()
+        ]
+        assert len(traps) == 1
+        given = (traps[0] / "environ").read_bytes() + (traps[0] / "cmdline").read_bytes()
+        assert re.search(r"Max core file size +0 +0 ", (traps[0] / "limits").read_text())
+        assert str((traps[0] / "fd/2").readlink()) == "/dev/null"
+    assert b"PATH=" in given
+    assert b"sham-" not in given
+    assert not (tmp_path / "run").exists()
+
+
 def test_folders_that_are_made_for_a_ledger_are_for_their_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir(mode=0o755)
     ledger = tmp_path / "there" / "a" / "b" / "c" / "ledger.db"

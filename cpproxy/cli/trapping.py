@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,6 +60,9 @@ _CA_VARIABLES = (
     "AWS_CA_BUNDLE",
     "GIT_SSL_CAINFO",
     "NODE_EXTRA_CA_CERTS",
+)
+_ENVIRONMENT = re.compile(  # what it needs to be found and to write; no secret of this process is among it
+    r"PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|PYTHON(?:PATH|HOME|DONTWRITEBYTECODE|PYCACHEPREFIX)|LD_LIBRARY_PATH",
 )
 _ADDS = "NODE_EXTRA_CA_CERTS"
 """The one variable that adds to the authorities that are known, and does not stand in their place."""
@@ -137,15 +141,15 @@ class Trap(asyncio.Protocol):
             listeners = tuple(Listener(one.socket.fileno(), one.way) for one in self._bound)
             order = Start(theirs.fileno(), listeners)
             inherited = [theirs.fileno(), *(one.fd for one in listeners)]
-            keys = {"SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE"}
             # A group of its own, so that Ctrl-C at a terminal is the front's alone to understand.
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603 (our own module; it takes a millisecond)
-                [sys.executable, "-m", "cpproxy.trap", _ENCODE(order).decode()],
+                # -P: a module in the working folder is none of ours, whatever it is called.
+                [sys.executable, "-P", "-m", "cpproxy.trap", _ENCODE(order).decode()],
                 pass_fds=inherited,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=None if self._settings.verbosity > 1 else subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name not in keys},
+                stderr=subprocess.DEVNULL,  # it may quote what was caught; what is to be told comes by the channel
+                env=_environment(),
                 process_group=0,
             )
         self._let_go()  # if the other process dies, nobody is to wait in them
@@ -322,3 +326,10 @@ def _find_runtime_folder(environment: Mapping[str, str]) -> str | None:
     """The user's own folder for what ends with the session; None where there is none, for that of what is temporary."""
     folder = environment.get("XDG_RUNTIME_DIR", "")
     return folder if folder and os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the trap's process, which finds the same cpproxy there."""
+    passed = {name: value for name, value in os.environ.items() if _ENVIRONMENT.fullmatch(name)}
+    own = str(Path(__file__).parents[2])
+    return passed | {"PYTHONPATH": os.pathsep.join(filter(None, [own, passed.get("PYTHONPATH", "")]))}

@@ -8,6 +8,7 @@ import datetime
 import functools
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -74,6 +75,7 @@ def main() -> None:
     """Lives until the front's process says so, or is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write to disk what was caught
     start = msgspec.json.decode(sys.argv[1], type=Start)
     code = 1
     try:
