@@ -1,11 +1,13 @@
 """Placeholders in recordings: what stands for secrets, wherever in an interaction they stand."""
 
 import gzip
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+import pytest
 from msgspec import UNSET, UnsetType
 
 from cpproxy.core import bodies
@@ -134,6 +136,44 @@ def test_the_chunks_of_a_stream_still_add_up() -> None:
     assert made == text.replace(TOKEN.encode(), b"{{cpproxy:token:1}}")
     assert sum(size for _, size in one.response.chunks) == len(made)
     assert one.response.chunks[-1] == (2, len(pieces[-1]))
+
+
+def _events(*data: str) -> bytes:
+    return "".join(f"event: delta\ndata: {one}\n\n" for one in data).encode()
+
+
+@pytest.mark.parametrize("cuts", [(3,), (1, 2), (7, 14), (0, 8, 14)])
+@pytest.mark.parametrize(
+    ("spell", "joined"),
+    [
+        (lambda text: json.dumps({"id": "e", "choices": [{"delta": {"content": text}}]}), "content"),
+        (lambda text: text, ""),
+    ],
+    ids=["JSON", "text"],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_secret_in_pieces_has_one_placeholder_in_the_first(
+    cuts: tuple[int, ...], spell: Callable[[str], str], joined: str, late: bool
+) -> None:
+    places = [0, *cuts, len(TOKEN)]
+    pieces = [TOKEN[a:b] for a, b in itertools.pairwise(places)]
+    pieces[0], pieces[-1] = f"it is {pieces[0]}", f"{pieces[-1]}, so"
+    text = _events(*map(spell, ["well ", *pieces, " end"]))
+    stream = interaction(told=text, chunks=[(at, len(one) + 2) for at, one in enumerate(text.split(b"\n\n")[:-1])])
+    shows = interaction(headers=[("X-Api-Key", TOKEN)], name="x-2")
+    made = redact(stream, shows) if late else redact(shows, stream)[::-1]
+    told = bodies.restore(made[0].response.body).decode()
+    assert sum(size for _, size in made[0].response.chunks) == len(told.encode())
+    data = [line.removeprefix("data: ") for line in told.splitlines() if line.startswith("data: ")]
+    said = "".join(json.loads(one)["choices"][0]["delta"]["content"] for one in data) if joined else "".join(data)
+    assert said == "well it is {{cpproxy:x-api-key:1}}, so end"
+
+
+def test_a_secret_in_pieces_a_line_each_goes() -> None:
+    text = "".join(json.dumps({"n": at, "log": one}) + "\n" for at, one in enumerate(("a Zk3-sec", "ret-", "Qx81 b")))
+    (_, one) = redact(interaction(headers=[("X-Api-Key", TOKEN)]), interaction(told=text.encode(), name="x-2"))
+    lines = [json.loads(line)["log"] for line in bodies.restore(one.response.body).splitlines()]
+    assert lines == ["a {{cpproxy:x-api-key:1}}", "", " b"]
 
 
 def test_what_stands_in_base64_or_hex_is_a_placeholder_of_its_own() -> None:

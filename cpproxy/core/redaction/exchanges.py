@@ -23,6 +23,7 @@ from cpproxy.core.redaction.encodings import PIECE
 from cpproxy.core.redaction.finding import Find, Finder, Reason
 from cpproxy.core.redaction.known import Known, Late, Standing, Words, choose
 from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
+from cpproxy.core.redaction.pieces import find_pieces, join_pieces, may_stream
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
 
@@ -70,7 +71,7 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
     learnt = [redactor.learn(_find(part, redactor.finder)) for part in parts]
     known = _look([part.text for part in parts], redactor.known)
     found = [[*ours, *theirs] for ours, theirs in zip(learnt, known, strict=True)]
-    return _leave_out(_put(interaction, found, redactor), redactor)
+    return _leave_out(_put_pieces(_put(interaction, found, redactor), redactor), redactor)
 
 
 def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
@@ -110,7 +111,7 @@ def settle(interaction: Interaction, redactor: Redactor, *, since: int, late: La
     `late` is what was made ready to find those in many interactions.
     """
     found = _look([part.text for part in list_parts(interaction)], redactor.known, since, late)
-    return _leave_out(_put(interaction, found, redactor), redactor, since, late)
+    return _leave_out(_put_pieces(_put(interaction, found, redactor), redactor, since, late), redactor, since, late)
 
 
 def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since: int, late: Late) -> bool:
@@ -122,6 +123,7 @@ def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since
             if isinstance(body, Body) and isinstance(body.base64, str):
                 return False
         texts += (part.text for part in list_parts(one))
+        texts += (joined.text for stream in _list_streams(one) for joined in join_pieces(stream))
         texts += (name for name, _ in asked.headers + told.headers)
     return not redactor.known.find(_BETWEEN.join(texts), since=since, late=late)
 
@@ -134,6 +136,27 @@ def _put(interaction: Interaction, found: list[list[Standing]], redactor: Redact
         interaction,
         [[Edit(o.start, o.end, _provisional(o, redactor)) for o in choose(standings)] for standings in found],
     )
+
+
+def _put_pieces(interaction: Interaction, redactor: Redactor, since: int = 0, late: Late | None = None) -> Interaction:
+    """The interaction with a provisional placeholder for each secret that stands in pieces: for the first of them."""
+
+    def replace(part: Part) -> list[Edit]:
+        found = find_pieces(part.text, lambda text: redactor.known.find(text, since=since, late=late))
+        return sorted(
+            Edit(start, end, "" if at else _provisional(standing, redactor))
+            for standing, pieces in (found if part.kind == "body" else ())
+            for at, (start, end) in enumerate(pieces)
+        )
+
+    return edit(interaction, replace) if any(_list_streams(interaction)) else interaction
+
+
+def _list_streams(interaction: Interaction) -> Iterator[str]:
+    """Those texts of an interaction that may be streams of events."""
+    for body in (interaction.request.body, interaction.response.body):
+        if isinstance(body, Body) and isinstance(body.text, str) and may_stream(body.text):
+            yield body.text
 
 
 def _look(texts: list[str], known: Known, since: int = 0, late: Late | None = None) -> list[list[Standing]]:
