@@ -100,6 +100,6 @@ def test_the_client_is_told_what_routes_its_call_and_no_query() -> None:
     assert caught.route is not None
     assert explain(one, caught, CONFIG) == {
         "error": "cpproxy: POST http://api.example.com/cp/provision went past the proxy: its host is one of the "
-        "control plane's. What routes it is CP_URL in the client's environment: set it to the front's URL.",
+        "control plane's. CP_URL routes this call; set it to the front's URL.",
         "cpproxy": {"outcome": "misroute", "client": "10.0.0.7"},
     }

@@ -42,7 +42,7 @@ def test_plain_http_through_the_forward_proxy_is_refused_as_a_miss_is(caught: Sn
     assert code == 0
     assert answer.endswith("}\n421")
     assert '{"error":"cpproxy: POST http://api.example.com/cp/provision went past the proxy: ' in answer
-    assert "What routes it is CP_PROVISION_URL or MOLECULE_CP_URL" in answer
+    assert "CP_PROVISION_URL, then MOLECULE_CP_URL, route this call" in answer
     (row,) = caught.caught()
     assert what(row) == (
         *(Way.FORWARD, Seen.WHOLE, Outcome.MISROUTE, "http", "api.example.com", 80),
@@ -252,8 +252,8 @@ def test_a_command_finds_the_trap_and_trusts_it_and_its_run_fails(tmp_path: Path
     assert done.stdout.split() == ["intern.example.net,127.0.0.1", "421", "421", "200"]
     assert done.returncode == 1
     assert done.stderr.count("\nmisroute: ") == 2
-    assert "GET api.example.com/cp/b from 127.0.0.1" in done.stderr
-    assert "misroutes: unproven" in done.stderr
+    assert "127.0.0.1 called GET https://api.example.com/cp/b past the proxy." in done.stderr
+    assert "misroutes: found" in done.stderr
     assert not list(tmp_path.glob("cpproxy-trap-*"))
 
 

@@ -1,35 +1,29 @@
 """The words of findings, each a paragraph: what happened, who did it, what would have routed it, what to do next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from cpproxy.core.blame import route_to_front
 from cpproxy.core.calls import Call
-from cpproxy.core.config import Config
+from cpproxy.core.config import NO_CALL, Config
 from cpproxy.core.routes import Route
 from cpproxy.core.runs import Mode, Served
 from cpproxy.core.verdict import Kind
+from cpproxy.core.wiring.wired import Wired, spell_variables
+from cpproxy.core.wording import often, plain
 
 _LISTED = 5
 
 
-def describe_call(kind: Kind, call: Call, *, name: str, count: int, route: Route | None, config: Config) -> str:
+def describe_call(kind: Kind, call: Call, *, name: str, count: int) -> str:
     """The paragraph on calls of one kind that are alike; `call` is the first of them, `name` its id."""
-    times = f", {count} times" if count > 1 else ""
-    within = f" in scenario {_plain(call.scenario)}" if call.scenario else ""
-    what = f"{_plain(_spell(call, kind))} from {_plain(call.client) or 'an unknown client'}{within}{times}"
-    reason = f": {_plain(call.reason)}" if call.reason else ""
-    return f"{what}{reason}. {_advise(kind, call, route, config)} See `cpproxy call {name}`."
+    within = f" in scenario {plain(call.scenario)}" if call.scenario else ""
+    what = f"{plain(_spell(call))} from {plain(call.client) or 'an unknown client'}{within}{often(count)}"
+    reason = f": {plain(call.reason)}" if call.reason else ""
+    return f"{what}{reason}. {_advise(kind, call)} See `cpproxy call {name}`."
 
 
-def _plain(text: str) -> str:
-    """What somebody else wrote, without the sign by which a paragraph sets code off."""
-    return text.replace("`", "'")
-
-
-def _spell(call: Call, kind: Kind) -> str:
-    path = call.target.partition("?")[0]
-    astray = kind in (Kind.MISROUTE, Kind.FOREIGN)
-    named = f"{call.method} {call.host if astray else ''}{path}".strip()
-    return named or "a call of which nothing could be seen"
+def _spell(call: Call) -> str:
+    return f"{call.method} {call.target.partition('?')[0]}".strip() or "a call of which nothing could be seen"
 
 
 _ADVICE = {
@@ -45,46 +39,47 @@ _ADVICE = {
 }
 
 
-def _advise(kind: Kind, call: Call, route: Route | None, config: Config) -> str:
+def _advise(kind: Kind, call: Call) -> str:
     match kind:
         case Kind.MISS:
             return (
                 "It reached the front, and what it asks for was never recorded: record it with `cpproxy record "
-                f"--append --cassette {_plain(call.scenario) or 'NAME'}`, or make the client ask for what was."
+                f"--append --cassette {plain(call.scenario) or 'NAME'}`, or make the client ask for what was."
             )
-        case Kind.MISROUTE:
-            return f"It went past the front. {route_to_front(route, config)}"
-        case Kind.FOREIGN:
-            return f'It was refused. If it is to be expected, add "{call.host}" to expected_hosts in [trap].'
         case _:
             return _ADVICE[kind]
 
 
-def route_to_front(route: Route | None, config: Config) -> str:
-    """What routes a client to the front: the variables of this route, or of all where it is not known."""
-    routes: Iterable[tuple[str, ...]] = [route.settings.env] if route else [one.env for one in config.routes]
-    variables = dict.fromkeys(name for env in routes for name in env)
-    if not variables:
-        return "No variable is known that routes it to the front: name one as `env` of its route in the config."
-    front = config.cp.front_url or "the front's URL"
-    return f"What routes it is {' or '.join(variables)} in the client's environment: set it to {front}."
+def describe_absence(route: Route, client: str, config: Config, wired: Wired | None = None) -> str:
+    """The paragraph on a route that had to be called and was not, by anybody or by one client.
 
-
-def describe_absence(route: Route, client: str, config: Config) -> str:
-    """The paragraph on a route that had to be called and was not, by anybody or by one client."""
-    who = client or "nobody"
-    called = f"{who} never called" if client else "nobody called"
+    `wired` is what a compose file says of that client.
+    """
+    called = f"{client} never called" if client else "nobody called"
     named = f"{route.name} ({route.template})" if route.name != str(route.template) else route.name
+    variables = route.settings.env
+    file = f" {spell_variables(wired, variables)}." if wired and variables else ""
     return (
-        f"{called} {named}, which the config requires. {route_to_front(route, config)} Without it the call goes "
-        f"elsewhere, or is not made at all. See `cpproxy calls --route '{route.name}'`."
+        f"{called} {named}, which the config requires. {route_to_front(route, config)}{file} {_explain_silence(route)} "
+        f"See `cpproxy calls --route '{route.name}'`."
     )
+
+
+def _explain_silence(route: Route) -> str:
+    """Why nothing else would have told of a call that was not made."""
+    match route.settings.default:
+        case "":
+            return "Without it the call goes elsewhere, or is not made at all."
+        case default if default == NO_CALL:
+            return "Without it no call is made at all, and nothing fails: silence is no success."
+        case default:
+            return f"Without it the call goes to {default}, where nobody here would see it: silence is no success."
 
 
 def describe_requirement(text: str, count: int, found: int) -> str:
     """The paragraph on a requirement that was not met."""
     return (
-        f"`{_plain(text)}` was required {count} time{'s' if count > 1 else ''}, and {found or 'no'} such "
+        f"`{plain(text)}` was required {count} time{'s' if count > 1 else ''}, and {found or 'no'} such "
         f"call{'' if found == 1 else 's'} arrived at the front. See `cpproxy calls` for those that did."
     )
 
@@ -101,46 +96,55 @@ def describe_begun(name: str, near: str) -> str:
     """The paragraph on a scenario that has begun and has no cassette; `near` is the nearest name that has, or empty."""
     hint = f": is it {near}?" if near else "."
     return (
-        f"scenario {_plain(name)} has begun, and no cassette of that name is served{hint} Record it with "
-        f"`cpproxy record --cassette {_plain(name)}`, or let `cpproxy replay` serve it."
+        f"scenario {plain(name)} has begun, and no cassette of that name is served{hint} Record it with "
+        f"`cpproxy record --cassette {plain(name)}`, or let `cpproxy replay` serve it."
     )
 
 
 def describe_untouched(name: str, why: str) -> str:
     """The paragraph on a cassette that answered nobody; `why` says why it should have."""
     return (
-        f"cassette {name} {why}, and no call was answered from it. Run its script, and look for calls that went "
-        "elsewhere: `cpproxy calls` lists those that arrived."
+        f"cassette {name} {why}, and no call was answered from it: whatever its script said, it tested nothing of it. "
+        "Run it, and look for calls that went elsewhere: `cpproxy calls` lists those that arrived."
     )
 
 
 def describe_incomplete(name: str, reason: str) -> str:
     """The paragraph on a recording that must not be trusted whole."""
-    return f"cassette {name} was recorded incomplete: {_plain(reason)}. Remove the cause and record it again."
+    return f"cassette {name} was recorded incomplete: {plain(reason)}. Remove the cause and record it again."
 
 
-def describe_xfail(name: str, reason: str, code: int | None, *, ended: bool) -> str:
-    """The paragraph on a scenario that is marked as an expected failure."""
+def describe_xfail(
+    name: str, reason: str, code: int | None, *, ended: bool, unplayed: Sequence[str] = (), total: int = 0
+) -> str:
+    """The paragraph on a scenario that is marked as an expected failure; `unplayed` are calls that nobody made."""
     how = "never ended" if not ended else "ended" if code is None else f"ended with exit code {code}"
     if ended and code == 0:
         advice = "It passes: take the mark off."
     else:
         advice = "Mend it and take the mark off, or exempt it in [[expect]] with an issue and a date."
-    return (
-        f"scenario {_plain(name)} is marked as an expected failure ({_plain(reason)}), and {how}. What it was to call "
-        f"may have been called by nobody. {advice}"
-    )
+    if unplayed:
+        calls = _list(list(dict.fromkeys(unplayed)))
+        silence = (
+            f"Of the {total} calls that were recorded of it, nobody made {len(unplayed)}: {calls}. A failure that is "
+            "expected hides that."
+        )
+    elif total:
+        silence = f"All {total} calls that were recorded of it were made."
+    else:
+        silence = "What it was to call may have been called by nobody."
+    return f"scenario {plain(name)} is marked as an expected failure ({plain(reason)}), and {how}. {silence} {advice}"
 
 
 def describe_failed(name: str, code: int) -> str:
     """The paragraph on a scenario whose script failed."""
-    name = _plain(name)
+    name = plain(name)
     return f"scenario {name} ended with exit code {code}. See its own output, and `cpproxy calls --scenario {name}`."
 
 
 def describe_trap_died(reason: str) -> str:
     """The paragraph on a trap that ended before its run."""
-    return f"the trap died: {_plain(reason)}. What went past the front after that was caught by nobody. Run again."
+    return f"the trap died: {plain(reason)}. What went past the front after that was caught by nobody. Run again."
 
 
 def describe_empty(mode: Mode, config: Config) -> str:
@@ -186,9 +190,15 @@ def describe_unserved(name: str) -> str:
 
 def describe_unplayed(kind: Kind, name: str, calls: Sequence[str], count: int, total: int) -> str:
     """The warning on `count` interactions of one cassette that nobody asked for; `calls` are what they answer."""
-    listed = ", ".join(calls[:_LISTED]) + (", …" if len(calls) > _LISTED else "")
     what = "writes were played by nobody" if kind is Kind.UNPLAYED_WRITE else "reads were asked for by nobody"
-    return f"cassette {name}: {count} of its {total} recorded {what}: {listed}."
+    return f"cassette {name}: {count} of its {total} recorded {what}: {_list(calls)}. {_HIDDEN}"
+
+
+_HIDDEN = "Whether that is still right, this run does not tell."
+
+
+def _list(calls: Sequence[str]) -> str:
+    return ", ".join(calls[:_LISTED]) + (", …" if len(calls) > _LISTED else "")
 
 
 def describe_unasked(name: str, writes: int, reads: int) -> str:
@@ -198,5 +208,5 @@ def describe_unasked(name: str, writes: int, reads: int) -> str:
     )
     total = writes + reads
     if total == 1:
-        return f"cassette {name}: its only interaction ({kinds}) was not played."
-    return f"cassette {name}: none of its {total} interactions ({kinds}) was played."
+        return f"cassette {name}: its only interaction ({kinds}) was not played. {_HIDDEN}"
+    return f"cassette {name}: none of its {total} interactions ({kinds}) was played. {_HIDDEN}"

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from cpproxy.core import findings
+from cpproxy.core import blame, findings
+from cpproxy.core.blame import Names, Sender, Strays
 from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.config import DEFAULT, Config
+from cpproxy.core.hosts import is_among
 from cpproxy.core.requirements import Requirement
 from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.runs import (
@@ -26,7 +28,8 @@ from cpproxy.core.runs import (
     SessionOpened,
     TrapDied,
 )
-from cpproxy.core.verdict import WARNINGS, Finding, Kind, Verdict
+from cpproxy.core.verdict import WARNINGS, Finding, Kind, Misroutes, Verdict
+from cpproxy.core.wiring.wired import Wiring
 from cpproxy.errors import Exit, UsageError
 
 _KINDS = {
@@ -56,7 +59,7 @@ class Facts:
 
     `plan` holds the interactions of the cassettes that were served, by cassette. `checkout` is the SHA-256 of each
     cassette that lies here, by name, or None where there is no folder to compare with. `fail_on` are warnings that
-    count as findings, and `session` narrows all of it to one session.
+    count as findings, and `session` narrows all of it to one session. `wiring` is what a compose file says of services.
     """
 
     run: Run
@@ -69,6 +72,7 @@ class Facts:
     requirements: tuple[Requirement, ...] = ()
     fail_on: frozenset[Kind] = frozenset()
     killed: bool = False
+    wiring: Wiring = field(default_factory=dict)
     session: str = ""
     since: float = 0.0
     """When the session began, as Unix time; found by `judge` itself."""
@@ -98,12 +102,18 @@ class _Group:
 
 @dataclass(slots=True)
 class _Seen:
-    """What one look at the calls has shown."""
+    """What one look at the calls has shown. `callers` are addresses by the route that they called at the front.
+
+    `here` and `elsewhere` are addresses that called the front in the session in question, and in others.
+    """
 
     outcomes: dict[Outcome, int] = field(default_factory=dict)
     groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
+    strays: Strays = field(default_factory=Strays)
     played: set[tuple[str, str]] = field(default_factory=set)
     callers: dict[str, set[str]] = field(default_factory=dict)
+    here: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
     clients: set[str] = field(default_factory=set)
     watched: set[str] = field(default_factory=set)
     met: list[int] = field(default_factory=list)
@@ -114,13 +124,15 @@ def judge(facts: Facts) -> Verdict:
     routes = RouteTable(facts.config.routes)
     facts = _narrow(facts) if facts.session else facts
     seen = _look(facts, routes)
+    names = Names(seen.strays.names, facts.wiring)
     found = [
+        *_judge_strays(facts, seen, names),
         *_judge_calls(facts, seen, routes),
         *_judge_cassettes(facts, seen),
-        *_judge_routes(facts, seen, routes),
-        *_judge_scenarios(facts),
+        *_judge_routes(facts, seen, routes, names),
+        *_judge_scenarios(facts, seen),
         *_judge_recording(facts),
-        *_judge_run(facts, seen),
+        *_judge_run(facts, seen, names),
     ]
     found.sort(key=lambda finding: _RANK[finding.kind])
     failing = [one for one in found if _fails(one, facts)]
@@ -135,11 +147,19 @@ def judge(facts: Facts) -> Verdict:
         played=sum((name, one.id) in seen.played for name, planned in facts.plan.items() for one in planned),
         recorded=sum(map(len, facts.plan.values())),
         scenarios=_scenarios(facts, seen),
-        misroutes="unproven" if any(one.kind is Kind.UNPROVEN for one in found) else "proven",
+        misroutes=_judge_misroutes(found),
         findings=standing,
         warnings=tuple(one for one in found if not _fails(one, facts) and one.kind is not Kind.UNPROVEN),
         exempted=exempted,
     )
+
+
+def _judge_misroutes(found: Sequence[Finding]) -> Misroutes:
+    """What is known of calls that went past the front; an exemption does not make them undone."""
+    kinds = {one.kind for one in found}
+    if Kind.MISROUTE in kinds:
+        return Misroutes.FOUND
+    return Misroutes.UNPROVEN if Kind.UNPROVEN in kinds else Misroutes.PROVEN
 
 
 def _narrow(facts: Facts) -> Facts:
@@ -161,24 +181,31 @@ def _narrow(facts: Facts) -> Facts:
 def _look(facts: Facts, routes: RouteTable) -> _Seen:
     seen = _Seen(met=[0] * len(facts.requirements))
     scenario = _only_scenario(facts)
-    expected = frozenset(facts.config.trap.expected_hosts)
     for row in facts.calls:
-        if facts.session and (row.session != facts.session or row.at < facts.since):
+        seen.strays.learn(row)
+        astray = row.way is not Way.FRONT
+        if facts.session and (row.at < facts.since or (row.session != facts.session and not astray)):
+            if not astray:
+                seen.elsewhere.add(row.client.partition(" ")[0])
             continue
         call = row if row.scenario or not scenario else structs.replace(row, scenario=scenario)
         seen.outcomes[call.outcome] = seen.outcomes.get(call.outcome, 0) + 1
-        (seen.watched if call.outcome is Outcome.CANARY else seen.clients).add(call.client)
+        (seen.watched if call.outcome is Outcome.CANARY else seen.clients).add(call.client.partition(" ")[0])
         if call.cassette:
             seen.played.add((call.cassette, call.interaction))
-        if call.way is Way.FRONT:
+        if not astray:
             route = call.route or _route_name(call, routes)
-            seen.callers.setdefault(route, set()).update((call.client, *call.client.split()))
+            address = call.client.partition(" ")[0]
+            seen.callers.setdefault(route, set()).add(address)
+            seen.here.add(address)
         for index, requirement in enumerate(facts.requirements):
             seen.met[index] += requirement.fits(call)
         kind = _kind(call)
-        if kind and not (kind is Kind.FOREIGN and call.host in expected):
+        if kind in {Kind.MISROUTE, Kind.FOREIGN}:
+            seen.strays.add(call)
+        elif kind:
             place = call.route or call.target.partition("?")[0]
-            key = (kind, call.scenario, call.client, call.method, call.host if kind is Kind.MISROUTE else "", place)
+            key = (kind, call.scenario, call.client, call.method, place)
             group = seen.groups.setdefault(key, _Group(call))
             group.count += 1
     return seen
@@ -203,6 +230,34 @@ def _kind(call: Call) -> Kind | None:
     return _KINDS.get(call.outcome)
 
 
+def _judge_strays(facts: Facts, seen: _Seen, names: Names) -> Iterator[Finding]:
+    """What went past the front; in a session, what is not plainly another's."""
+    expected = facts.config.trap.expected_hosts
+    for who, stray in seen.strays.gather(names):
+        call = stray.call
+        address = call.client.partition(" ")[0]
+        if facts.session and address in seen.elsewhere and address not in seen.here:
+            continue
+        identity = f"{facts.run.id}:{call.seq}"
+        if call.outcome is Outcome.MISROUTE:
+            called = (route for route, some in seen.callers.items() if any(names.of(one) == who for one in some))
+            sender = Sender(who, frozenset(called), names.wired(who))
+            text = blame.describe_misroute(sender, stray, facts.config, facts.run.url, name=identity)
+        elif is_among(call.host, call.port, expected):
+            continue
+        else:
+            text = blame.describe_foreign(Sender(who), stray, name=identity)
+        yield Finding(
+            kind=_KINDS[call.outcome],
+            text=text,
+            count=stray.count,
+            call=identity,
+            scenario=stray.scenario,
+            client=who,
+            route=call.route,
+        )
+
+
 def _judge_calls(facts: Facts, seen: _Seen, routes: RouteTable) -> Iterator[Finding]:
     for (kind, *_), group in seen.groups.items():
         call = group.call
@@ -210,9 +265,7 @@ def _judge_calls(facts: Facts, seen: _Seen, routes: RouteTable) -> Iterator[Find
         identity = f"{facts.run.id}:{call.seq}"
         yield Finding(
             kind=Kind(kind),
-            text=findings.describe_call(
-                Kind(kind), call, name=identity, count=group.count, route=route, config=facts.config
-            ),
+            text=findings.describe_call(Kind(kind), call, name=identity, count=group.count),
             count=group.count,
             call=identity,
             scenario=call.scenario,
@@ -296,21 +349,22 @@ def _compare_digests(facts: Facts) -> Iterator[Finding]:
             yield Finding(kind=Kind.DIGEST_MISMATCH, text=findings.describe_unserved(name), scenario=name)
 
 
-def _judge_routes(facts: Facts, seen: _Seen, routes: RouteTable) -> Iterator[Finding]:
+def _judge_routes(facts: Facts, seen: _Seen, routes: RouteTable, names: Names) -> Iterator[Finding]:
     for route in routes.routes if facts.run.mode is Mode.REPLAY else ():
-        yield from _judge_route(route, seen.callers.get(route.name, set()), facts.config)
+        callers = {name for one in seen.callers.get(route.name, set()) for name in (one, *names.all_of(one))}
+        yield from _judge_route(route, callers, facts.config, names)
     for requirement, met in zip(facts.requirements, seen.met, strict=True):
         if met < requirement.count:
             text = findings.describe_requirement(requirement.text, requirement.count, met)
             yield Finding(kind=Kind.REQUIREMENT, text=text, count=requirement.count - met)
 
 
-def _judge_route(route: Route, callers: set[str], config: Config) -> Iterator[Finding]:
+def _judge_route(route: Route, callers: set[str], config: Config, names: Names) -> Iterator[Finding]:
     match route.settings.required:
         case tuple() as clients:
             for client in clients:
                 if client not in callers:
-                    text = findings.describe_absence(route, client, config)
+                    text = findings.describe_absence(route, client, config, names.wired(client))
                     yield Finding(kind=Kind.ABSENCE, text=text, client=client, route=route.name)
         case True if not callers:
             yield Finding(kind=Kind.ABSENCE, text=findings.describe_absence(route, "", config), route=route.name)
@@ -318,7 +372,7 @@ def _judge_route(route: Route, callers: set[str], config: Config) -> Iterator[Fi
             pass
 
 
-def _judge_scenarios(facts: Facts) -> Iterator[Finding]:
+def _judge_scenarios(facts: Facts, seen: _Seen) -> Iterator[Finding]:
     """Scenarios that failed, or were said to fail; of one that ran several times, the last time counts."""
     last: dict[tuple[str, str], tuple[ScenarioBegun, ScenarioEnded | None]] = {}
     for event in facts.events:
@@ -334,7 +388,13 @@ def _judge_scenarios(facts: Facts) -> Iterator[Finding]:
             continue
         code = ended.exit if ended else None
         if begun.xfail:
-            text = findings.describe_xfail(begun.name, begun.xfail, code, ended=ended is not None)
+            planned = facts.plan.get(begun.name, ())
+            unplayed = [
+                f"{o.method} {o.target.partition('?')[0]}" for o in planned if (begun.name, o.id) not in seen.played
+            ]
+            text = findings.describe_xfail(
+                begun.name, begun.xfail, code, ended=ended is not None, unplayed=unplayed, total=len(planned)
+            )
             yield Finding(kind=Kind.XFAIL_SCENARIO, text=text, scenario=begun.name)
         elif code:
             text = findings.describe_failed(begun.name, code)
@@ -349,7 +409,7 @@ def _judge_recording(facts: Facts) -> Iterator[Finding]:
             yield Finding(kind=Kind.INCOMPLETE_CASSETTE, text=text, scenario=name)
 
 
-def _judge_run(facts: Facts, seen: _Seen) -> Iterator[Finding]:
+def _judge_run(facts: Facts, seen: _Seen, names: Names) -> Iterator[Finding]:
     if _is_empty(seen):
         yield Finding(kind=Kind.EMPTY_RUN, text=findings.describe_empty(facts.run.mode, facts.config))
     if facts.killed:
@@ -357,7 +417,7 @@ def _judge_run(facts: Facts, seen: _Seen) -> Iterator[Finding]:
     for event in facts.events:
         if isinstance(event, TrapDied):
             yield Finding(kind=Kind.TRAP_DIED, text=findings.describe_trap_died(event.reason))
-    unwatched = sorted(seen.clients - seen.watched)
+    unwatched = sorted({names.of(one) for one in seen.clients - seen.watched})
     if not facts.run.trap or unwatched or not seen.clients:
         text = findings.describe_unproven(unwatched, trap=facts.run.trap)
         yield Finding(kind=Kind.UNPROVEN, text=text, count=max(1, len(unwatched)))

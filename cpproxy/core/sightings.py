@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from cpproxy.core.blame import route_to_front
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import ADMIN_PREFIX, Config
-from cpproxy.core.findings import route_to_front
+from cpproxy.core.hosts import fold, is_alike, is_among
 from cpproxy.core.messages import Headers, Request, printable
 from cpproxy.core.routes import Route, RouteTable
 
@@ -100,7 +101,7 @@ class Front:
     def has(self, host: str, port: int) -> bool:
         """Whether a call to this host and port was meant for the front. A port of 0 is any."""
         own = urlsplit(self.url)
-        if _alike(host, own.hostname or "") and port in {own.port, 0}:
+        if is_alike(host, own.hostname or "") and port in {own.port, 0}:
             return True
         if port == own.port and _is_here(host) and _is_here(own.hostname or ""):
             return True
@@ -110,7 +111,7 @@ class Front:
 def _is_at(url: str, host: str, port: int) -> bool:
     parts = urlsplit(url)
     known = parts.port or (443 if parts.scheme == "https" else 80)
-    return bool(parts.hostname) and _alike(host, parts.hostname or "") and port in {known, 0}
+    return bool(parts.hostname) and is_alike(host, parts.hostname or "") and port in {known, 0}
 
 
 def _is_here(host: str) -> bool:
@@ -122,24 +123,6 @@ def _is_here(host: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback or address.is_unspecified
-
-
-def _alike(host: str, other: str) -> bool:
-    return fold(host) == fold(other)
-
-
-def fold(host: str) -> str:
-    """A host's name in one spelling: in lower case, without the root's dot and without brackets."""
-    return host.lower().rstrip(".").strip("[]")
-
-
-def is_among(host: str, port: int, hosts: tuple[str, ...]) -> bool:
-    """Whether a host is one of those that the config names, each with a port or for any."""
-    for one in hosts:
-        name, _, number = one.rpartition(":") if one[-1:].isdigit() and one.count(":") == 1 else (one, "", "")
-        if _alike(host, name) and (not number or not port or int(number) == port):
-            return True
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +142,7 @@ def find_caught(sighting: Sighting, front: Front, config: Config, routes: RouteT
     """
     host, port = sighting.host, sighting.port
     request = Request(sighting.method, sighting.target, sighting.headers, sighting.body, sighting.client)
-    if _alike(host, config.trap.canary) or (sighting.seen is Seen.WHOLE and request.path == CANARY_PATH):
+    if is_alike(host, config.trap.canary) or (sighting.seen is Seen.WHOLE and request.path == CANARY_PATH):
         return Caught(Outcome.CANARY, None, "")
     route = routes.find(sighting.method, request.path, request) if sighting.seen is Seen.WHOLE else None
     if front.has(host, port):

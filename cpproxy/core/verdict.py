@@ -37,6 +37,14 @@ WARNINGS = frozenset({Kind.UNPROVEN, Kind.KILLED, Kind.FOREIGN, Kind.UNPLAYED_WR
 """The kinds that warn, and fail a run only under `--fail-on`."""
 
 
+class Misroutes(StrEnum):
+    """What is known of calls that went past the front: some did, none did, or nobody can tell."""
+
+    FOUND = "found"
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+
+
 class Finding(Struct, frozen=True, omit_defaults=True):
     """One thing that is wrong, however often it happened: `text` is a paragraph for people.
 
@@ -57,8 +65,8 @@ class Verdict(Struct, frozen=True):
     """What a run comes to. `exit` is 0 (clean), 1 (findings) or 5 (nothing was served).
 
     `outcomes` counts calls by outcome, `played` and `recorded` the interactions of the cassettes that were served, and
-    `scenarios` are all that the run was about, in order. `misroutes` is `proven` where each client has shown that a
-    call of its that goes astray is caught, else `unproven`.
+    `scenarios` are all that the run was about, in order. `misroutes` is `found` where there was one, `proven` where
+    there was none and each client has shown that its would have been caught, else `unproven`.
     """
 
     run: str
@@ -69,7 +77,7 @@ class Verdict(Struct, frozen=True):
     played: int
     recorded: int
     scenarios: tuple[str, ...]
-    misroutes: str
+    misroutes: Misroutes
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     exempted: tuple[Finding, ...]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING
 
 from cpproxy.core.config import Config
 from cpproxy.core.routes import Route, RouteTable
@@ -14,6 +14,10 @@ from cpproxy.core.wiring.override import Override
 from cpproxy.core.wiring.project import Project, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import Found, resolve
+from cpproxy.core.wiring.wired import parse_base, show_url
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,11 @@ def _requires(route: Route, client: str) -> bool:
 
 def _judge(scene: Scene, client: Service, variable: str, led: Sequence[Steered]) -> Remark:
     setting = client.environment[variable]
-    url = _parse(setting.value or "")
+    url = parse_base(setting.value or "")
     if url is None:
         wrong, text = True, words.no_url(variable, led, scene.url)
     else:
-        port = f":{url.port}" if url.port else ""
-        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-        shown = scene.show(f"{url.scheme}://{host}{port}{url.path}")
+        shown = show_url(setting.value or "", scene.show)
         wrong, why = _compare(scene, client, url)
         said = words.wrong_variable(variable, shown, led, why, scene.url)
         text = said if wrong else words.right_variable(variable, shown, led, why)
@@ -104,16 +106,7 @@ def _judge(scene: Scene, client: Service, variable: str, led: Sequence[Steered])
     return remark(level, About.VARIABLE, text, client.name, setting.place)
 
 
-def _parse(value: str) -> SplitResult | None:
-    try:
-        url = urlsplit(value)
-        port = url.port
-    except ValueError:  # a port that is no number, a bracket that is not closed
-        return None
-    return url if url.scheme in {"http", "https"} and url.hostname and port != 0 else None
-
-
-def _compare(scene: Scene, client: Service, url: SplitResult) -> tuple[bool, str]:
+def _compare(scene: Scene, client: Service, url: "SplitResult") -> tuple[bool, str]:
     """Whether a URL leads elsewhere than to the front, and what is to be said of it."""
     host = (url.hostname or "").lower()
     port = url.port or (443 if url.scheme == "https" else 80)
@@ -133,7 +126,7 @@ def _is_at(front: Front, found: Found, port: int) -> bool:
     return any(one.name == front.service.name for one in found.services)
 
 
-def _compare_with(front: Front, found: Found, url: SplitResult, port: int) -> tuple[bool, str]:
+def _compare_with(front: Front, found: Found, url: "SplitResult", port: int) -> tuple[bool, str]:
     name = front.service.name
     if url.scheme == "https":
         return True, f"{name} speaks http:// alone"
@@ -145,7 +138,7 @@ def _compare_with(front: Front, found: Found, url: SplitResult, port: int) -> tu
     return bool(wrong), wrong or f"the front{session}"
 
 
-def _find_wrong_path(url: SplitResult) -> str:
+def _find_wrong_path(url: "SplitResult") -> str:
     """Why a client that joins base and path does not get where it should; empty where it does."""
     if url.query or url.fragment:
         return "a base has no query, since the path is put after it"

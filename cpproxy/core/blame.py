@@ -1,0 +1,255 @@
+"""Who went past the front, where to, and what would have led there right: what the trap saw, gathered and worded.
+
+A container that cannot get out tries again and again, asks for a name and then connects to it: all that one sender does
+towards one target is one finding, over the whole run.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from cpproxy.core.calls import Call, Outcome, Seen, Way
+from cpproxy.core.config import Config
+from cpproxy.core.hosts import fold
+from cpproxy.core.routes import Route, RouteTable
+from cpproxy.core.steering import Steered, group, spell
+from cpproxy.core.wiring.wired import Wired, Wiring, find_service, spell_variables
+from cpproxy.core.wording import join, often, plain
+
+_MOST = 1000
+_DEPTH = {seen: depth for depth, seen in enumerate(Seen)}
+_PORTS = {"http": 80, "https": 443}
+_UNSEEN = {
+    Seen.NAME: "certificate not trusted, path unseen",
+    Seen.TUNNEL: "nothing followed its CONNECT, path unseen",
+    Seen.QUERY: "it asked for the name, and no connection was seen",
+    Seen.BYTES: "what it sent is neither TLS nor HTTP",
+    Seen.CONNECTION: "it connected, and said nothing",
+}
+_WAYS = {Way.FORWARD: "forward proxy", Way.SINK: "sink", Way.DNS: "DNS", Way.FRONT: "front"}
+
+
+@dataclass(slots=True)
+class Stray:
+    """What one sender did towards one target. `call` is what shows most, the first of its kind; `scenarios` are all."""
+
+    call: Call
+    count: int = 0
+    ways: dict[Way, None] = field(default_factory=dict)
+    scenarios: dict[str, None] = field(default_factory=dict)
+
+    def add(self, call: Call, count: int = 1) -> None:
+        """One more, or several."""
+        self.count += count
+        self.ways[call.way] = None
+        self.scenarios[call.scenario] = None
+        if _depth(call) > _depth(self.call):
+            self.call = call
+
+    def merge(self, other: "Stray") -> None:
+        """What turned out to be the same sender's."""
+        self.count += other.count
+        self.ways |= other.ways
+        self.scenarios |= other.scenarios
+        if (_depth(other.call), -other.call.seq) > (_depth(self.call), -self.call.seq):
+            self.call = other.call
+
+    @property
+    def whole(self) -> bool:
+        """Whether method and path were seen."""
+        return self.call.seen in {None, Seen.WHOLE} and bool(self.call.method)
+
+    @property
+    def scenario(self) -> str:
+        """The scenario in which all of it was, or nothing."""
+        return next(iter(self.scenarios)) if len(self.scenarios) == 1 else ""
+
+
+def _depth(call: Call) -> int:
+    return _DEPTH[call.seen] if call.seen else len(_DEPTH)
+
+
+@dataclass(slots=True)
+class Strays:
+    """All that went past the front, as it comes, and the names of those who sent it.
+
+    Of a misroute each route of a host is a target, or each path where it is no route's, up to `_MOST` targets; what was
+    not seen whole is one, and of a foreign call the host is.
+    """
+
+    _found: dict[tuple[str, ...], Stray] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def learn(self, call: Call) -> None:
+        """Keeps in mind whom a call says that its address is."""
+        address, _, name = call.client.partition(" ")
+        if name:
+            self._names[address] = name
+
+    def add(self, call: Call) -> None:
+        """One call that the trap took."""
+        address = call.client.partition(" ")[0]
+        whole = call.seen in {None, Seen.WHOLE} and bool(call.method)
+        what = ("", "")
+        if whole and call.outcome is Outcome.MISROUTE:
+            path = call.target.partition("?")[0] if len(self._found) < _MOST else ""
+            what = (call.method, call.route or path)
+        key = (call.outcome.value, address, fold(call.host), *what)
+        stray = self._found.get(key)
+        if stray is None:
+            stray = self._found[key] = Stray(call)
+        stray.add(call)
+
+    def gather(self, names: "Names") -> Iterator[tuple[str, Stray]]:
+        """Each stray with its sender's name: of one name together, and a name that was asked for with what followed."""
+        found: dict[tuple[str, ...], Stray] = {}
+        for (outcome, address, *what), stray in self._found.items():
+            key = (outcome, names.of(address), *what)
+            if there := found.get(key):
+                there.merge(stray)
+            else:
+                found[key] = stray
+        for key, stray in found.items():
+            _, name, *_ = key
+            if stray.call.seen is Seen.QUERY and any(other[:3] == key[:3] and other != key for other in found):
+                continue
+            yield name, stray
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names that calls told, by address."""
+        return self._names
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Who has an address: what calls told, else what a compose file says, else the address."""
+
+    told: Mapping[str, str]
+    wiring: Wiring
+
+    def of(self, address: str) -> str:
+        """The service, or the bare address."""
+        return self.told.get(address) or find_service(self.wiring, address) or address
+
+    def all_of(self, address: str) -> tuple[str, ...]:
+        """The service's name, and the further ones that the compose file has for it."""
+        name = self.of(address)
+        wired = self.wiring.get(name)
+        return (name, *wired.names) if wired else (name,)
+
+    def wired(self, name: str) -> Wired | None:
+        """What the compose file says of a service."""
+        return self.wiring.get(name) or next((one for one in self.wiring.values() if name in one.names), None)
+
+
+def spell_target(call: Call) -> str:
+    """What a call was meant for: a URL, without its path where that was not seen, or host and port."""
+    host = f"[{call.host}]" if ":" in call.host else call.host
+    scheme = call.scheme or ("https" if call.seen in {Seen.NAME, Seen.TUNNEL} and call.port in {443, 0} else "")
+    port = f":{call.port}" if call.port and call.port != _PORTS.get(scheme, 0) else ""
+    whole = call.seen in {None, Seen.WHOLE}
+    path = call.target.partition("?")[0] if whole else ""
+    return plain(f"{scheme}://{host}{port}{path}" if scheme else f"{host}{port}{path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a stray: the name, the routes that it called at the front, and what a compose file says of it."""
+
+    name: str
+    called: frozenset[str] = frozenset()
+    wired: Wired | None = None
+
+    def __str__(self) -> str:
+        return plain(self.name) or "an unknown client"
+
+
+def describe_misroute(sender: Sender, stray: Stray, config: Config, front: str, *, name: str) -> str:
+    """The paragraph on a sender's calls for the control plane that went past the front.
+
+    `front` is the front's own URL, `name` the id of a call.
+    """
+    call = stray.call
+    routes = RouteTable(config.routes)
+    steered: list[Steered] = []
+    if _is_front(call, config, front):
+        what = f"{call.method} {spell_target(call)}" if stray.whole else spell_target(call)
+        reason = f": {plain(call.reason)}" if call.reason else ""
+        said = [f"{sender} called {what} through the trap{often(stray.count)}{reason}."]
+    elif stray.whole:
+        said = [f"{sender} called {plain(call.method)} {spell_target(call)} past the proxy{often(stray.count)}."]
+        route = next((one for one in routes.routes if one.name == call.route), None)
+        route = route or routes.find(call.method, call.target.partition("?")[0])
+        steered = [one for one in group(routes.routes) if route in one.routes]
+        said.append(route_to_front(route, config))
+    else:
+        unseen = _UNSEEN[call.seen or Seen.CONNECTION]
+        said = [f"{sender} reached for {spell_target(call)} past the proxy ({unseen}){often(stray.count)}."]
+        led = [one for one in group(routes.routes) if one.leads_from(fold(call.host))]
+        steered = [one for one in led if not any(route.name in sender.called for route in one.routes)]
+        said.append(_describe_uncalled(steered, config))
+    if sender.wired and steered:
+        said.append(f"{_describe_wiring(sender.wired, steered, routes)}.")
+    said.append(f"{_describe_catch(stray)} See `cpproxy call {name}`.")
+    return " ".join(said)
+
+
+def _is_front(call: Call, config: Config, front: str) -> bool:
+    own = {fold(urlsplit(url).hostname or "") for url in (config.cp.front_url, front) if url}
+    return fold(call.host) in own
+
+
+def _describe_uncalled(steered: list[Steered], config: Config) -> str:
+    if not steered:
+        return (
+            "What goes there by default, it has called at the front as well: look for a client that reads no variable."
+        )
+    calls = [f"{one.lead.template} ({spell(one.variables)})" for one in steered]
+    where = f" The front is {config.cp.front_url}." if config.cp.front_url else ""
+    return f"It never called {join(calls, 'or')} at the front.{where}"
+
+
+def _describe_wiring(wired: Wired, steered: Iterable[Steered], routes: RouteTable) -> str:
+    """What the compose file sets of the variables in question, and what it sets instead."""
+    asked = dict.fromkeys(name for one in steered for name in one.variables)
+    others = [name for name in wired.variables if name not in asked]
+    instead = ""
+    if others and not any(name in wired.variables for name in asked):
+        led = [one for one in group(routes.routes) if others[0] in one.variables]
+        calls = join([str(one.lead.template) for one in led], "and")
+        instead = f"; {spell_variables(wired, others[:1])}, and leads {calls} alone"
+    return f"{spell_variables(wired, asked)}{instead}"
+
+
+def _describe_catch(stray: Stray) -> str:
+    return f"Caught by the trap's {join([_WAYS[way] for way in Way if way in stray.ways], 'and')}."
+
+
+def describe_foreign(sender: Sender, stray: Stray, *, name: str) -> str:
+    """The paragraph on a sender's calls to somebody else, which were refused."""
+    call = stray.call
+    if stray.whole:
+        what = f"called {plain(call.method)} {spell_target(call)}"
+    else:
+        what = f"reached for {spell_target(call)} ({_UNSEEN[call.seen or Seen.CONNECTION]})"
+    return (
+        f"{sender} {what}{often(stray.count)}, which is none of the control plane's, and was refused. If it is to be "
+        f'expected, add "{plain(call.host)}" to expected_hosts in [trap]. See `cpproxy call {name}`.'
+    )
+
+
+def route_to_front(route: Route | None, config: Config) -> str:
+    """What leads a client to the front: the variables of this route, or of all where it is not known."""
+    front = config.cp.front_url or "the front's URL"
+    if route is not None and route.settings.env:
+        one = len(route.settings.env) == 1
+        verb, what = ("routes", "it") if one else (", route", "one of them")
+        return f"{spell(route.settings.env)}{' ' if one else ''}{verb} this call; set {what} to {front}."
+    if route is not None:
+        return f"No variable is known that routes this call: name one as `env` of the route {route.name} in the config."
+    variables = dict.fromkeys(name for one in config.routes for name in one.env)
+    if not variables:
+        return "No variable is known that routes it to the front: name one as `env` of its route in the config."
+    listed = join(list(variables), "or")
+    return f"What routes calls to the front is {listed} in the client's environment: set it to {front}."

@@ -1,0 +1,87 @@
+"""What a compose project says of its services, for a verdict: variables, names and addresses, each with its line."""
+
+from collections.abc import Callable, Iterable
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
+
+from cpproxy.core.config import Config
+from cpproxy.core.steering import variables_of
+from cpproxy.core.wiring.project import Project
+from cpproxy.core.wording import join
+
+
+class Stated(Struct, frozen=True):
+    """A variable that a file sets: its value without secrets, empty where it holds nothing; `where` is FILE:LINE."""
+
+    value: str
+    where: str
+
+
+class Wired(Struct, frozen=True):
+    """A service: its names and addresses in the networks, and those of the routes' variables that it sets."""
+
+    where: str
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    variables: dict[str, Stated] = {}
+
+
+type Wiring = dict[str, Wired]
+"""Services by name."""
+
+
+def wire(project: Project, config: Config, show: Callable[[str], str]) -> Wiring:
+    """What the verdict is to know of a project; `show` takes secrets out of a value."""
+    wanted = variables_of(config)
+    wiring: Wiring = {}
+    for service in project.services.values():
+        variables = {
+            name: Stated(show_url(setting.value or "", show), str(setting.place))
+            for name in wanted
+            if (setting := service.environment.get(name))
+        }
+        names = dict.fromkeys(name for _, name in service.names())
+        addresses = tuple(address for one in service.networks.values() for address in one.addresses)
+        wiring[service.name] = Wired(str(service.place), tuple(names), addresses, variables)
+    return wiring
+
+
+def parse_base(value: str) -> SplitResult | None:
+    """The parts of a base URL; None for what is none."""
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return None
+    return url if url.scheme in {"http", "https"} and url.hostname and port != 0 else None
+
+
+def show_url(value: str, show: Callable[[str], str]) -> str:
+    """A base URL as it may be printed: without user and query, and without secrets; what is no URL is not printed."""
+    url = parse_base(value)
+    if url is None:
+        return "no URL" if value else ""
+    port = f":{url.port}" if url.port else ""
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    return show(f"{url.scheme}://{host}{port}{url.path}")
+
+
+def find_service(wiring: Wiring, address: str) -> str:
+    """The service that has an address by its file; empty where none has."""
+    return next((name for name, one in wiring.items() if address in one.addresses), "")
+
+
+def spell_variables(wired: Wired, variables: Iterable[str]) -> str:
+    """What a service sets of some variables, in sentences that each name a line."""
+    unset: list[str] = []
+    said: list[str] = []
+    for name in variables:
+        stated = wired.variables.get(name)
+        if stated is None:
+            unset.append(name)
+        else:
+            said.append(f"{name} is {stated.value or 'empty'} ({stated.where})")
+    if unset:
+        said.insert(0, f"{join(unset, 'and')} {'are' if len(unset) > 1 else 'is'} not set ({wired.where})")
+    return ", ".join(said)

@@ -1,0 +1,18 @@
+"""Small pieces of the paragraphs that findings are made of."""
+
+from collections.abc import Sequence
+
+
+def plain(text: str) -> str:
+    """What somebody else wrote, without the sign by which a paragraph sets code off."""
+    return text.replace("`", "'")
+
+
+def join(items: Sequence[str], word: str) -> str:
+    """Several things in a row: `a, b WORD c`."""
+    return f"{', '.join(items[:-1])} {word} {items[-1]}" if len(items) > 1 else "".join(items)
+
+
+def often(count: int) -> str:
+    """How often, where that is more than once."""
+    return f", {count} times" if count > 1 else ""

@@ -1,0 +1,282 @@
+"""Who went past the front, in words that are an answer: one finding for one sender and one target."""
+
+import datetime
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from cpproxy.core.calls import Call, Outcome, Seen, Way
+from cpproxy.core.config import Config
+from cpproxy.core.judge import Facts, judge
+from cpproxy.core.runs import Event, Mode, Run, SessionOpened
+from cpproxy.core.verdict import Finding, Kind, Misroutes, Verdict
+from cpproxy.core.wiring.wired import Stated, Wired, Wiring
+
+CONFIG = tomllib.loads((Path(__file__).parents[1] / "cpproxy.toml").read_text())
+CONFIG["cp"]["front_url"] = "http://cp:9090"
+CONFIG["routes"] = [{**route, "required": False} for route in CONFIG["routes"]]
+CONFIG["suite"] = {}
+ALPHA, BETA = "172.18.0.5 tenant-alpha", "172.18.0.6 tenant-beta"
+
+
+def row(seq: int = 7, **more: Any) -> Call:
+    known: dict[str, Any] = {
+        "at": float(seq),
+        "outcome": Outcome.REPLAYED,
+        "method": "GET",
+        "target": "/health",
+        "client": ALPHA,
+    }
+    return Call(seq=seq, **(known | more))
+
+
+def caught(seq: int = 7, **more: Any) -> Call:
+    """A row of the trap, seen whole."""
+    known: dict[str, Any] = {
+        "outcome": Outcome.MISROUTE,
+        "way": Way.SINK,
+        "method": "POST",
+        "target": "/cp/workspaces/provision?x=1",
+        "route": "provision",
+        "host": "api.moleculesai.app",
+        "scheme": "https",
+        "port": 443,
+        "seen": Seen.WHOLE,
+    }
+    return row(seq, **(known | more))
+
+
+def named(seq: int = 7, **more: Any) -> Call:
+    """A row of the trap, of which the name alone was seen."""
+    known: dict[str, Any] = {"method": "", "target": "", "route": "", "seen": Seen.NAME, "scheme": ""}
+    return caught(seq, **(known | more))
+
+
+def judged(
+    calls: Sequence[Call], *events: Event, config: dict[str, Any] | None = None, trap: bool = True, **more: Any
+) -> Verdict:
+    run = Run(id="run", mode=Mode.REPLAY, started=1.0, url="http://0.0.0.0:9090", trap=trap)
+    settings = msgspec.convert(CONFIG | (config or {}), Config)
+    today = datetime.date(2026, 11, 29)
+    return judge(Facts(run=run, calls=calls, today=today, events=events, config=settings, **more))
+
+
+def only(verdict: Verdict) -> Finding:
+    (finding,) = verdict.findings
+    return finding
+
+
+def test_a_call_that_was_seen_whole_is_answered() -> None:
+    finding = only(judged([row(1), caught()]))
+    assert finding.text == (
+        "tenant-alpha called POST https://api.moleculesai.app/cp/workspaces/provision past the proxy. "
+        "CP_PROVISION_URL, then MOLECULE_CP_URL, route this call; set one of them to http://cp:9090. "
+        "Caught by the trap's sink. See "
+        "`cpproxy call run:7`."
+    )
+    assert (finding.kind, finding.client, finding.route) == (Kind.MISROUTE, "tenant-alpha", "provision")
+
+
+def test_a_call_of_one_variable_is_answered() -> None:
+    text = only(judged([row(1), caught(method="GET", target="/cp/tenants/config", route="config", scheme="http")])).text
+    assert text.startswith(
+        "tenant-alpha called GET http://api.moleculesai.app:443/cp/tenants/config past the proxy. MOLECULE_CP_URL "
+        "routes this call; set it to http://cp:9090."
+    )
+
+
+def test_a_call_of_which_the_name_alone_was_seen_is_answered() -> None:
+    text = only(judged([row(1), named()])).text
+    assert text == (
+        "tenant-alpha reached for https://api.moleculesai.app past the proxy (certificate not trusted, path unseen). "
+        "It never called GET /cp/tenants/config (MOLECULE_CP_URL) or POST /cp/workspaces/provision (CP_PROVISION_URL, "
+        "then MOLECULE_CP_URL) at the front. The front is http://cp:9090. Caught by the trap's sink. See `cpproxy call "
+        "run:7`."
+    )
+
+
+def test_what_the_client_called_at_the_front_is_not_the_cause() -> None:
+    status = row(2, target="/cp/workspaces/1/status", route="status")
+    text = only(judged([status, named()])).text
+    assert "It never called GET /cp/tenants/config (MOLECULE_CP_URL) at the front." in text
+    both = only(judged([status, row(3, target="/cp/tenants/config"), named()])).text
+    assert "it has called at the front as well" in both
+    other = only(judged([row(2, target="/cp/tenants/config", client=BETA), named()])).text
+    assert "never called GET /cp/tenants/config (MOLECULE_CP_URL) or POST" in other
+
+
+def test_what_goes_to_another_host_by_default_is_not_the_cause() -> None:
+    text = only(judged([row(1), named(host="staging-api.moleculesai.app")])).text
+    assert "never called" not in text
+
+
+@pytest.mark.parametrize(
+    ("seen", "more", "words"),
+    [
+        (
+            Seen.QUERY,
+            {"way": Way.DNS, "port": 0},
+            "reached for api.moleculesai.app past the proxy (it asked for the name",
+        ),
+        (Seen.TUNNEL, {"way": Way.FORWARD}, "reached for https://api.moleculesai.app past the proxy (nothing followed"),
+        (Seen.BYTES, {"port": 22}, "reached for api.moleculesai.app:22 past the proxy (what it sent is neither"),
+        (Seen.CONNECTION, {"host": "172.18.0.2"}, "reached for 172.18.0.2:443 past the proxy (it connected, and said"),
+        (Seen.NAME, {"host": "fd00::1", "port": 8443}, "reached for [fd00::1]:8443 past the proxy"),
+    ],
+)
+def test_it_is_said_how_much_was_seen(seen: Seen, more: dict[str, Any], words: str) -> None:
+    assert words in only(judged([row(1), named(seen=seen, **more)])).text
+
+
+def test_one_sender_and_one_target_are_one_finding_with_a_count() -> None:
+    calls = [
+        named(2, seen=Seen.QUERY, way=Way.DNS, scenario="boot"),
+        *(named(seq, scenario="boot") for seq in range(3, 1003)),
+        named(1003, seen=Seen.TUNNEL, way=Way.FORWARD, scenario="canary", session="s"),
+        named(1004, client=BETA),
+    ]
+    first, second = judged([row(1), *calls]).findings
+    assert (first.count, first.call, first.scenario, first.client) == (1002, "run:3", "", "tenant-alpha")
+    assert "(certificate not trusted, path unseen), 1002 times." in first.text
+    assert "Caught by the trap's forward proxy, sink and DNS." in first.text
+    assert (second.count, second.client) == (1, "tenant-beta")
+
+
+def test_a_name_that_was_asked_for_before_the_call_is_no_finding_of_its_own() -> None:
+    finding = only(judged([row(1), named(2, seen=Seen.QUERY, way=Way.DNS), caught(3), caught(4)]))
+    assert (finding.count, finding.call) == (2, "run:3")
+
+
+def test_routes_are_targets_and_ids_are_not() -> None:
+    status = [caught(seq, method="GET", target=f"/cp/workspaces/{seq}/status", route="status") for seq in (2, 3, 4)]
+    found = judged([row(1), *status, caught(9)]).findings
+    assert [(one.route, one.count) for one in found] == [("status", 3), ("provision", 1)]
+
+
+def test_paths_of_no_route_are_targets_until_there_are_too_many() -> None:
+    many = [caught(seq, target=f"/cp/x/{seq}", route="") for seq in range(2, 5002)]
+    found = judged([row(1), *many]).findings
+    assert (len(found), sum(one.count for one in found)) == (1001, 5000)
+
+
+def test_addresses_of_one_name_are_one_sender() -> None:
+    calls = [caught(2, client="172.18.0.5"), caught(3), caught(4, client="172.18.0.9 tenant-alpha")]
+    finding = only(judged([row(1), *calls]))
+    assert (finding.count, finding.call, finding.client) == (3, "run:2", "tenant-alpha")
+
+
+def test_a_sender_of_whom_nothing_better_is_known_is_its_address() -> None:
+    finding = only(judged([row(1), caught(client="172.18.0.7")]))
+    assert finding.text.startswith("172.18.0.7 called POST https://")
+
+
+WIRING: Wiring = {
+    "tenant-alpha": Wired(
+        "compose.yml:6",
+        ("tenant-alpha", "alpha.internal"),
+        ("172.18.0.5",),
+        {"CP_UPSTREAM_URL": Stated("http://cp:9090", "compose.yml:10")},
+    )
+}
+
+
+def test_the_compose_file_says_what_is_not_set_and_where() -> None:
+    text = only(judged([row(1), caught(client="172.18.0.5")], wiring=WIRING)).text
+    assert text.startswith("tenant-alpha called")
+    assert (
+        "CP_PROVISION_URL and MOLECULE_CP_URL are not set (compose.yml:6); CP_UPSTREAM_URL is http://cp:9090 "
+        "(compose.yml:10), and leads GET /cp/auth/tenant-member alone."
+    ) in text
+    assert "not set" not in only(judged([row(1), caught()])).text
+
+
+def test_the_compose_file_says_what_is_set_elsewhere() -> None:
+    stated = {
+        "MOLECULE_CP_URL": Stated("https://api.moleculesai.app", "c.yml:9"),
+        "CP_PROVISION_URL": Stated("", "a.env:2"),
+    }
+    wiring: Wiring = {"tenant-alpha": Wired("c.yml:6", variables=stated)}
+    text = only(judged([row(1), named()], wiring=wiring)).text
+    assert "MOLECULE_CP_URL is https://api.moleculesai.app (c.yml:9), CP_PROVISION_URL is empty (a.env:2)." in text
+
+
+def test_the_fronts_own_host_in_the_trap_is_a_finding_of_its_own() -> None:
+    reason = "it is meant for the front, and came through the trap: add cp to NO_PROXY in the client"
+    finding = only(judged([row(1), caught(way=Way.FORWARD, scheme="http", host="cp", port=9090, reason=reason)]))
+    assert finding.text.startswith(
+        f"tenant-alpha called POST http://cp:9090/cp/workspaces/provision through the trap: {reason}."
+    )
+    assert "route this call" not in finding.text
+
+
+def test_a_call_of_no_route_asks_for_one() -> None:
+    text = only(judged([row(1), caught(target="/cp/unknown", route="")])).text
+    assert "What routes calls to the front is MOLECULE_CP_URL, CP_PROVISION_URL or CP_UPSTREAM_URL" in text
+
+
+def test_foreign_calls_are_warnings_and_expected_ones_are_silent() -> None:
+    calls = [
+        caught(2, outcome=Outcome.FOREIGN, host="Telemetry.example.com", route="", method="GET", target="/a"),
+        caught(3, outcome=Outcome.FOREIGN, host="telemetry.example.com", route="", method="POST", target="/b"),
+        named(4, outcome=Outcome.FOREIGN, host="quiet.example.com"),
+    ]
+    quiet = {"trap": {"expected_hosts": ["quiet.example.com:443"]}}
+    verdict = judged([row(1), *calls], config=quiet)
+    assert verdict.findings == ()
+    (warning,) = verdict.warnings
+    assert warning.text == (
+        "tenant-alpha called GET https://Telemetry.example.com/a, 2 times, which is none of the control plane's, and "
+        'was refused. If it is to be expected, add "Telemetry.example.com" to expected_hosts in [trap]. See `cpproxy '
+        "call run:2`."
+    )
+    assert only(judged([row(1), *calls], config=quiet, fail_on=frozenset({Kind.FOREIGN}))).count == 2
+
+
+def test_a_verdict_with_misroutes_says_so() -> None:
+    watched = [row(2, outcome=Outcome.CANARY, way=Way.SINK)]
+    assert judged([row(1), *watched]).misroutes is Misroutes.PROVEN
+    assert judged([row(1), *watched, caught()]).misroutes is Misroutes.FOUND
+    exempt = {"expect": [{"scenario": "boot", "issue": "#1", "until": datetime.date(2026, 12, 1)}]}
+    verdict = judged([row(1), *watched, caught(scenario="boot")], config=exempt)
+    assert (verdict.findings, len(verdict.exempted), verdict.misroutes) == ((), 1, Misroutes.FOUND)
+    assert judged([row(1)]).misroutes is Misroutes.UNPROVEN
+
+
+def test_a_session_hears_of_its_own_senders_and_of_those_of_nobody() -> None:
+    opened = SessionOpened(1.0, "s", ())
+    here, there = row(2, session="s"), row(3, session="other", client=BETA)
+    verdict = judged(
+        [here, there, caught(4), caught(5, client=BETA), caught(6, client="172.18.0.9")], opened, session="s"
+    )
+    assert [one.client for one in verdict.findings] == ["tenant-alpha", "172.18.0.9"]
+
+
+def test_nothing_that_a_client_sends_becomes_code() -> None:
+    text = only(judged([row(1), caught(method="A`B", target="/`x`", route="", host="a`b", client="`c`")])).text
+    assert text.count("`") == 2
+
+
+def test_a_required_call_is_looked_for_by_every_name_of_its_client() -> None:
+    required = {
+        "routes": [{**one, "required": one["name"] == "config" and ["tenant-alpha"]} for one in CONFIG["routes"]]
+    }
+    called = row(2, target="/cp/tenants/config", client="172.18.0.5")
+    assert [one.kind for one in judged([called], config=required).findings] == [Kind.ABSENCE]
+    assert judged([called], config=required, wiring=WIRING).findings == ()
+    assert judged([called, row(3)], config=required).findings == ()
+    absent = only(judged([row(1)], config=required, wiring=WIRING))
+    assert "MOLECULE_CP_URL is not set (compose.yml:6)." in absent.text
+    assert "goes to https://api.moleculesai.app, where nobody here would see it: silence is no success." in absent.text
+
+
+def test_a_call_that_is_not_made_at_all_says_why_silence_is_no_success() -> None:
+    required = {"routes": [{**one, "required": one["name"] == "tenant-member"} for one in CONFIG["routes"]]}
+    text = only(judged([row(1)], config=required)).text
+    assert (
+        "nobody called tenant-member (GET /cp/auth/tenant-member), which the config requires. CP_UPSTREAM_URL" in text
+    )
+    assert "Without it no call is made at all, and nothing fails: silence is no success." in text
