@@ -222,6 +222,44 @@ CHANCE: list[Case] = [
     (base64.b64encode(b'{"user":"bob","password":"hunter2"}').decode(),) * 2,  # type: ignore[list-item]
     (base64.b64encode(b"user:hunter2-password").decode(),) * 2,  # type: ignore[list-item]
 ]
+# Where the layout alone says that a value belongs to a name, or that it is a password.
+LAYOUTS: list[Case] = [
+    ('{"key":"db_password","meta":{"a":1},"tags":["x"],"value":"plumtree"}', ["plumtree"]),
+    ('{"key":"api.token","value":{"stringValue":"plumtree"}}', ["plumtree"]),
+    ('{"field":"password","message":"too short","input":"plum"}', ["plum"]),
+    ('{"op":"replace","path":"/spec/password","value":"plumtree"}', ["plumtree"]),
+    ('[["API_KEY","plumtree"],["LEVEL","info"]]', ["plumtree"]),
+    ('[["password","username"]]', []),
+    ('<setting name="ApiKey"><value>plumtree</value></setting>', ["plumtree"]),
+    ("<dl><dt>Password</dt><dd>plumtree</dd></dl>", ["plumtree"]),
+    ("curl -H 'X-Api-Key: plumtree' -H 'Cookie: a=b1c2; d=plumtree' http://h", ["plumtree", "b1c2", "plumtree"]),
+    ('curl --header "Authorization: Bearer plum-tree" http://h', ["plum-tree"]),
+    ("docker login -u bob -p plumtree registry.example.com", ["plumtree"]),
+    ("tool --username bob --region eu -p plumtree", ["plumtree"]),
+    ('["docker","login","-u","bob","-p","plumtree"]', ["plumtree"]),
+    ("mysql -u root -pplumtree base", ["plumtree"]),
+    ("redis-cli -h h -a plumtree ping", ["plumtree"]),
+    ("ldapsearch -x -D cn=admin -w plumtree -b dc=x", ["plumtree"]),
+    ("unzip -P plumtree a.zip && sqlcmd -U sa -P appletart", ["plumtree", "appletart"]),
+    ("openssl rsa -passin pass:plumtree -in k", ["plumtree"]),
+    ("sqlplus bob/plumtree@h jdbc:oracle:thin:bob/appletart@h:1521:x", ["plumtree", "appletart"]),
+    ("kubectl create secret generic x --from-literal=who=plumtree", ["plumtree"]),
+    ("AUTH PLAIN AGJvYgBwbHVtdHJlZQ==\r\n", ["AGJvYgBwbHVtdHJlZQ=="]),
+    ("db.example.com:5432:base:bob:plumtree\n", ["plumtree"]),
+    ("bob:plum@tree@tcp(h:3306)/base", ["plum@tree"]),
+    ("bob:plumtree@tcp(h:3306)/base", ["plumtree"]),
+    ("ALTER USER bob IDENTIFIED BY plumtree9;", ["plumtree9"]),
+    ("setenv DB_PASSWORD plumtree\n", ["plumtree"]),
+    ("aws configure set aws_secret_access_key plumtree\n", ["plumtree"]),
+    ("port 6379\nrequirepass plumtree\n", ["plumtree"]),
+    ("USER bob\r\nPASS plumtree\r\n", ["plumtree"]),
+    ("requests.get(url, auth=('bob', 'plumtree'))", ["plumtree"]),
+    ("Server=db;User Id=sa;Password=plum tree;Encrypt=true", ["plum tree"]),
+    ("docker run -u bob -p 127.0.0.1:8080:80 nginx; ssh -l login -p 2222 host", []),
+    ("sudo -u www mkdir -p plumtree && cp -p one two && mysql -u root -p base", []),
+    ("PASS tests/token.test.js\nPASS plumtree\n", []),
+    ("The login page is here, and mysql-port is not - please; a zip of it", []),
+]
 PLACEHOLDERS: list[Case] = [
     ('{"token":"{{cpproxy:authorization:1}}"}', []),
     ("Authorization: Bearer {{cpproxy:authorization:1}}\nCookie: a={{cpproxy:a:1}}; b=c1d2", ["c1d2"]),
@@ -237,6 +275,7 @@ TABLES = {
     "markup": MARKUP,
     "block": BLOCKS,
     "chance": CHANCE,
+    "layout": LAYOUTS,
     "placeholder": PLACEHOLDERS,
 }
 
@@ -592,6 +631,12 @@ HOSTILE = [
     *("token=a&", "token%3Da%26", "Cookie: a=b; ", "$2a$", "data:image/png;base64,", "identified by '"),
     *("token: |\n a\n", 'token: ["', "{{cpproxy:a:1}}", "Authorization: Digest a=b, ", "PuTTY-User-Key-File-2: "),
     'form-data; name="password"\r\n\r\n',
+    *("login -p", "mysql ", "mongo -p ", "-u a -p ", " -u a -b c", "openssl ", ":5432:a:b:", "a:b@tcp(", "zip a -P "),
+    *("curl -H 'token: ", 'auth=("a",', "Password=a ;", '"path":"/token",', '{"name":"token","a":{'),
+    "config set token a",
+    *("c29tZSB0ZXh0", "dG9rZW49YWJj" * 5 + "\n", "746f6b656e3d61", "AA==", "dGU=/"),
+    *("token,", "token\t", "| token ", "token  ", "token,a\n", "token\ta\n", "|token|a\n", '["token",', '[["token"],'),
+    *("<tr><th>token</th>", "<tr><td>token</td><td>a</td></tr>", '{"columns":["token"],"rows":[["a"],', "<tr>token"),
     "-----BEGIN PRIVATE KEY-----\nMIIabc+/\n-----END PRIVATE KEY-----\n",
     "-----BEGIN CERTIFICATE-----\nMIIabc+/\n-----END CERTIFICATE-----\n",
 ]  # fmt: skip

@@ -47,6 +47,10 @@ _SINGLE = re.compile(r"'((?:[^'\\\n]++|\\.)*+)'")
 _BACKTICK = re.compile(r"`([^`\n]*+)`")
 _QUOTES = {'"': _DOUBLE, "'": _SINGLE, "`": _BACKTICK}
 
+_LOGIN = re.compile(r"""\(\s{0,20}["'][^"'\\\n]{0,200}["'],\s{0,20}(?P<quote>["'])(?P<value>[^"'\\\n]++)(?P=quote)""")
+# `-H 'Name: value'`, as programs that make calls take a header.
+_HEADER_FLAG = re.compile(r"""(?:-H|--header)[ \t=]*["']\Z""")
+_MEMBER_REST = re.compile(r"""[^;"'\r\n<>&=]{1,200}(?=;[ \t]*[\w ]{1,40}=)""")
 _NEXT = r"""[\w.%\[\] -]{1,64}"""
 _BARE = re.compile(
     rf"""(?:[^\s"'`&;,<>\\\x00-\x1f]++
@@ -111,7 +115,9 @@ def read_value(
 ) -> Iterator[Value | Container]:
     """The value behind a name that stands from `begin` to `end`, if the text says there that it has one."""
     joint = _JOINT.match(text, end)
-    if joint:
+    if joint and (header := _read_header_flag(text, name, begin, joint)):
+        yield header
+    elif joint:
         for value in _read_joined(text, name, begin, joint, in_json=in_json, in_form=in_form):
             if in_markup and joint["sign"] == "=" and isinstance(value, Value):
                 yield value._replace(text=html.unescape(text[value.start : value.end]))
@@ -137,6 +143,9 @@ def _read_joined(
     if one in _QUOTES and (found := _QUOTES[one].match(text, at)):
         yield Value(*found.span(1), unescape(found[1]) if one != "`" else found[1])
         return
+    if one == "(" and (pair := _LOGIN.match(text, at)):  # `auth=("user", "password")`
+        yield Value(*pair.span("value"), unescape(pair["value"]))
+        return
     if one in _QUOTES:  # of a string that was cut off
         line = _LINE.match(text, at + 1)
         yield _trimmed(text, at + 1, line.end() if line else at + 1, begin)
@@ -151,6 +160,19 @@ def _read_joined(
     # In JSON that is a number, true, false or null; and what escaped quotes enclose is read on the next level.
     elif not (joint["quote"] and in_json) and not _ESCAPED_QUOTE.match(text, at):
         yield from _read_bare(text, name, begin, at + (one == "["), joint, in_json=in_json, in_form=in_form)
+
+
+def _read_header_flag(text: str, name: str, begin: int, joint: re.Match[str]) -> Value | None:
+    """The value in `-H 'Name: value'`, without its scheme."""
+    at = joint.end()
+    if joint["quote"] or joint["sign"] != ":" or not _HEADER_FLAG.search(text, max(0, begin - 20), begin):
+        return None
+    header = _QUOTES[text[begin - 1]].match(text, begin - 1)
+    if header is None or header.end() <= at:
+        return None
+    scheme = None if is_cookie(name) else _SCHEME.match(text, at, header.end() - 1)
+    start = scheme.end() if scheme else at
+    return Value(start, header.end() - 1, unescape(text[start : header.end() - 1]))
 
 
 def _read_bare(
@@ -183,10 +205,19 @@ def _read_bare(
             return
         yield value
         return
-    if (in_form or before in {"?", "&", ";"} or joint["brackets"]) and ("%" in value.text or "+" in value.text):
-        yield value._replace(text=read_parameter(value.text, plus=before != ";"))
-    else:
-        yield value
+    yield _read_assigned(
+        text, name, value, begin, decoded=in_form or before in {"?", "&", ";"} or bool(joint["brackets"])
+    )
+
+
+def _read_assigned(text: str, name: str, value: Value, begin: int, *, decoded: bool) -> Value:
+    """The value behind an equals sign: in a connection string a password may have spaces, in a form it has escapes."""
+    before = text[begin - 1 : begin]
+    if before == ";" and is_phrase(name) and (rest := _MEMBER_REST.match(text, value.end)):
+        return _trimmed(text, value.start, rest.end(), begin)
+    if decoded and ("%" in value.text or "+" in value.text):
+        return value._replace(text=read_parameter(value.text, plus=before != ";"))
+    return value
 
 
 def _within_angles(text: str, begin: int, at: int, end: int) -> int:
@@ -334,6 +365,11 @@ _SPACED = re.compile(r"""[ \t]+(?:TO[ \t]+|BY[ \t]+|IS[ \t]+)?(?P<quote>['"])"""
 _NETRC = re.compile(r"(?:\b(?:login|user|account)[ \t]+[^\s|]+|\bdefault|\bmachine[ \t]+\S+)\s+\Z")
 _NETRC_VALUE = re.compile(r"[ \t]+(\S+)")
 _IN_ARRAY = re.compile(r"""["'][ \t\r\n]*+,[ \t\r\n]*+(?=["'])""")
+_PAIRS_BACK = re.compile(r"""[\[,]\s*\[["']\Z""")
+# `setenv NAME x`, `aws configure set name x`, and what Redis calls its password in its config.
+_SETTING = re.compile(r"(?:\bsetenv|\bsetx|\bconfig(?:ure)?[ \t]+set)[ \t]+(?:-\S+[ \t]+)*\S{0,48}\Z", re.IGNORECASE)
+_SETTINGS = frozenset({"requirepass", "masterauth"})
+_FTP = re.compile(r"USER \S+\r?\n\Z")
 _PASSWORDS = ("password", "passwd", "pwd", "passphrase")
 
 
@@ -351,7 +387,16 @@ def _read_spaced(text: str, name: str, begin: int, end: int) -> Iterator[Value]:
             yield Value(*found.span(1), found[1])
             return
     before = text[max(0, begin - 64) : begin]
+    if (
+        (_SETTING.search(before) or lowered in _SETTINGS or (name == "PASS" and _FTP.search(before)))
+        and (found := _NETRC_VALUE.match(text, end))
+        and not is_code(found[1])
+    ):
+        yield Value(*found.span(1), found[1])
+        return
     if before[-1:] in {'"', "'"} and before[:-1].rstrip()[-1:] in {"[", "("} and (pair := _IN_ARRAY.match(text, end)):
         literal = _QUOTES[text[pair.end()]].match(text, pair.end())
-        if literal and not (literal[1].isidentifier() and is_wordlike(literal[1])):
+        # Two in an array of arrays are a name and its value, whatever that is; else words are names themselves.
+        paired = literal and _PAIRS_BACK.search(before) and text[literal.end() : literal.end() + 1] == "]"
+        if literal and (paired or not (literal[1].isidentifier() and is_wordlike(literal[1]))):
             yield Value(*literal.span(1), unescape(literal[1]))

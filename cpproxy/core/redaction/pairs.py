@@ -11,29 +11,30 @@ from cpproxy.core.redaction.contexts import Container, Value, read_content, read
 from cpproxy.core.redaction.documents import unescape
 
 _LABEL = re.compile(
-    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|\b(?:var|env|id|k))",
+    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|path|\b(?:var|env|id|k|dt))",
     re.IGNORECASE,
 )
-_VALUES = r"(?:[\w.:-]{0,40}?(?:value|content|val|data|secret|v))"
+_VALUES = r"(?:[\w.:-]{0,40}?(?:value|content|val|data|secret|input|answer|v))"
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
-_SCALAR = rf"(?:{_STRING}|[\w.+-]++)"
+_SCALAR = rf"(?:{_STRING}|[\w.+-]++|\{{[^{{}}]{{0,400}}+\}}|\[[^\[\]]{{0,400}}+\])"
 
 # What stands before the name is read backwards from it: `"name": "`, `name="`, `- name: `, `ParameterKey=`.
 _BACK = re.compile(
     r"""(?P<open>["']?+)(?P<between>[ \t\r\n]{0,40}+)(?P<sign>[:=])[ \t\r\n]{0,40}+"""
     r"""(?P<quote>["']?+)(?P<label>[\w.:\[\]%-]{1,60}+)"""
 )
+_POINTER_BACK = re.compile(r"[\w/~.-]{1,200}(?=\")")
 _TAG_BACK = re.compile(r"\s{0,40}+>(?:[^<>]{0,200}\s)?(?P<label>[\w.:-]{1,60}+)<")
 _VALUE_MEMBER = re.compile(
     rf'"(?:\s*+,\s*+"(?!{_VALUES}"){_STRING[1:]}\s*+:\s*+{_SCALAR}){{0,8}}+'
-    rf'\s*+,\s*+"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
+    rf'\s*+,\s*+"{_VALUES}"\s*+:\s*+(?:\{{\s*+"\w{{1,40}}"\s*+:\s*+)?"(?P<value>(?:[^"\\]++|\\.)*+)"',
     re.IGNORECASE | re.DOTALL,
 )
 _VALUE_KEY = re.compile(rf'"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"', re.IGNORECASE | re.DOTALL)
 _MEMBERS_BETWEEN = re.compile(rf"(?:\s*+,\s*+{_STRING}\s*+:\s*+{_SCALAR}){{0,8}}+", re.DOTALL)
 _SINGLE_QUOTED = re.compile(rf"'\s*+,\s*+'{_VALUES}'\s*+:\s*+'(?P<value>(?:[^'\\\n]++|\\.)*+)'", re.IGNORECASE)
 _REACH = 1000
-_VALUE_ENDINGS = ('value"', 'content"', 'val"', 'data"', 'secret"', 'v"')
+_VALUE_ENDINGS = ('input"', 'answer"', 'value"', 'content"', 'val"', 'data"', 'secret"', 'v"')
 
 _YAML_VALUE = re.compile(
     rf"""["']?[ \t]*+(?:\r?\n[ \t]*+|,[ \t]*+){_VALUES}:[ \t]++"""
@@ -44,6 +45,7 @@ _YAML_VALUE = re.compile(
 _ATTRIBUTE = re.compile(
     rf"""\s{_VALUES}\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=]+))""", re.IGNORECASE
 )
+_VALUE_TAG = re.compile(rf"\s*<(?:string|{_VALUES})(?:\s[^<>]{{0,200}})?>", re.IGNORECASE)
 _LONGEST_TAG = 4000
 _PART = re.compile(
     r"""["']?(?:;[^\r\n]{0,500})?\r?\n(?:[A-Za-z-]{1,40}:[^\r\n]{0,500}\r?\n){0,8}\r?\n(?P<value>.*?)(?=\r?\n--|\Z)""",
@@ -51,7 +53,7 @@ _PART = re.compile(
 )
 _PARAMETER = re.compile(r"&[\w.%\[\]-]{0,60}?(?:value|content)=(?P<value>[^&\s\"'<>\\]+)", re.IGNORECASE)
 _ELEMENT_AFTER = re.compile(
-    rf"\s*</[\w:.-]+>\s*<(?:string|data|{_VALUES})(?:\s[^<>]*)?>(?:\s*<(?:string|{_VALUES})(?:\s[^<>]*)?>)?",
+    rf"\s*</[\w:.-]+>\s*<(?:string|data|dd|{_VALUES})(?:\s[^<>]*)?>(?:\s*<(?:string|{_VALUES})(?:\s[^<>]*)?>)?",
     re.IGNORECASE,
 )
 
@@ -59,6 +61,9 @@ _ELEMENT_AFTER = re.compile(
 def read_pair(text: str, begin: int, end: int) -> Iterator[Value]:
     """The value that goes with a name that stands as a value from `begin` to `end`, if one does."""
     back = text[max(0, begin - 300) : begin][::-1]
+    if back[:1] == "/" and (pointer := _POINTER_BACK.match(back)):  # JSON Patch (RFC 6902): `"path": "/spec/password"`
+        begin -= pointer.end()
+        back = back[pointer.end() :]
     if found := _BACK.match(back):
         label = found["label"][::-1]
         if not (_LABEL.fullmatch(label) or (label.lower() == "type" and found["sign"] == "=")):
@@ -121,7 +126,13 @@ def _read_attribute(text: str, begin: int, end: int) -> Iterator[Value]:
         group = next(name for name in ("double", "single", "bare") if attribute[name] is not None)
         yield Value(*attribute.span(group), html.unescape(attribute[group]))
     elif text[closing - 1] != "/" and not text.startswith("<input", opening):
-        yield from _values(read_content(text, closing + 1))
+        yield from _values(_read_inner(text, closing + 1))
+
+
+def _read_inner(text: str, at: int) -> Iterator[Value | Container]:
+    """What stands in an element, or in the only `value` in it."""
+    inner = _VALUE_TAG.match(text, at)
+    return read_content(text, inner.end() if inner else at)
 
 
 def _read_parameter(text: str, end: int) -> Iterator[Value]:

@@ -92,6 +92,31 @@ def _read_basic(text: str, at: int) -> Iterator[Standing]:
         yield Standing(*found.span("token"), found["token"], "basic", 1)
 
 
+# The password of a program's own short flag, on one line with the program: `-p x`, `-px`, `"-p", "x"`.
+_ALONG = r"[^\n|;&]{0,300}?[\s\"']"
+_BEHIND = r"(?:[ \t=]+|[\"'],[ \t]*[\"'])(?P<quote>[\"']?)(?!-|[\d.:,]+(?:/\w+)?(?:[\s\"']|\Z))"
+_WORD = r"(?P<value>[^\s\"']+)"
+_FLAGS = {
+    "login": rf"login\b{_ALONG}(?:-p|--pass){_BEHIND}{_WORD}",
+    "mysql": rf"mysql[\w-]*\b{_ALONG}-p(?P<quote>[\"']?)(?![\d.:,]+(?:[\s\"']|\Z)){_WORD}",
+    "mariadb": rf"mariadb[\w-]*\b{_ALONG}-p(?P<quote>[\"']?)(?![\d.:,]+(?:[\s\"']|\Z)){_WORD}",
+    "mongo": rf"mongo[\w-]*\b{_ALONG}-p{_BEHIND}{_WORD}",
+    "redis-cli": rf"redis-cli\b{_ALONG}-a{_BEHIND}{_WORD}",
+    "ldap": rf"ldap\w*[ \t]{_ALONG}-[ws]{_BEHIND}{_WORD}",
+    "zip": rf"zip\b{_ALONG}-P{_BEHIND}{_WORD}",
+    "sqlcmd": rf"sqlcmd\b{_ALONG}-P{_BEHIND}{_WORD}",
+    "openssl": rf"openssl\b{_ALONG}(?:-k{_BEHIND}|(?P<pass>-?pass(?:in|out)?[ \t]+[\"']?pass:)){_WORD}",
+    "sqlplus": r"sqlplus[ \t](?:[^\n|;&]{0,100}[ \t])?[\w$#]+/(?P<value>[^\s\"'@]+)",
+    "jdbc:oracle:thin:": r"jdbc:oracle:thin:[\w$#\"]+/(?P<value>[^\s\"'@]+)(?=@)",
+    "--from-literal": r"--from-literal[= \t][\"']?[\w.-]+=(?P<value>[^\s\"']+)",
+    "auth plain": r"auth plain[ \t]+(?P<value>[A-Za-z0-9+/]{8,}={0,2})(?=\s|\Z)",
+    ":5432:": r":5432:[^:\s]{1,64}:[^:\s]{1,64}:(?P<value>[^\s:]+)(?=\s|\Z)",
+    ":*:": r":\*:[^:\s]{1,64}:[^:\s]{1,64}:(?P<value>[^\s:]+)(?=\s|\Z)",
+}
+_MYSQL_BACK = re.compile(r"(?:mysql|mariadb)[^\n]*\Z")
+_USED = re.compile(
+    rf"(?:-u|--user(?:name)?)[= \t]\S+(?:[ \t]+--?[\w-]+(?:[= \t][^\s-]\S*)?){{0,6}}?[ \t]+-p{_BEHIND}{_WORD}"
+)
 _USER = re.compile(
     r"""(?:--(?:proxy-)?user|[ \t\"'](?:-u|-U))(?:[ \t=]|["'],\ ?["'])?
     (?:"(?P<double>[^"\\\n]+)"|'(?P<single>[^'\\\n]+)'|(?P<bare>[^\s"'\\]+))""",
@@ -100,7 +125,11 @@ _USER = re.compile(
 
 
 def _read_user(text: str, at: int) -> Iterator[Standing]:
-    """The password of `curl -u user:password`."""
+    """The password of `curl -u user:password`, and of `-u user -p password`."""
+    # What follows `mysql -u root -p` is a database.
+    if not _MYSQL_BACK.search(text, max(0, at - 200), at) and (used := _USED.match(text, at + (text[at] != "-"))):
+        yield from _take(used)
+        return
     found = _USER.match(text, at)
     if found is None:
         return
@@ -119,11 +148,35 @@ _SSHPASS = re.compile(r"sshpass[ \t]+-p[ \t]*(?P<quote>['\"]?)(?P<value>[^\s'\"]
 
 def _read_quoted(pattern: re.Pattern[str]) -> Callable[[str, int], Iterator[Standing]]:
     def read(text: str, at: int) -> Iterator[Standing]:
-        found = pattern.match(text, at)
-        if found and not is_void(found["value"], "password"):
-            yield Standing(*found.span("value"), found["value"], "password", 1)
+        if found := pattern.match(text, at):
+            yield from _take(found)
 
     return read
+
+
+def _take(found: re.Match[str]) -> Iterator[Standing]:
+    if not is_void(found["value"], "password"):
+        yield Standing(*found.span("value"), found["value"], "password", 1)
+
+
+_UNQUOTED = re.compile(r"identified[ \t]+by[ \t]+(?P<value>[\w!#$%*+.-]{4,})", re.IGNORECASE)
+
+
+def _read_unquoted(text: str, at: int) -> Iterator[Standing]:
+    """The password in SQL that stands there without quotes, if it is no word."""
+    found = _UNQUOTED.match(text, at)
+    if found and any(one.isdigit() for one in found["value"]):
+        yield Standing(*found.span("value"), found["value"], "password", 1)
+
+
+_BEFORE_HOST = re.compile(r"([^\s\"']{1,128}?):([^\s:@/(=\"'`,]{1,64})(?=[\s/(=\"'`,]|\Z)")
+
+
+def _read_driver(text: str, at: int) -> Iterator[Standing]:
+    """The password in `user:password@tcp(host)/base`, as drivers of Go write it."""
+    found = _BEFORE_HOST.match(text[max(0, at - 200) : at][::-1])
+    if found and not is_void(found[1][::-1], "password"):
+        yield Standing(at - found.end(1), at, found[1][::-1], "userinfo", 1)
 
 
 def _read_block(text: str, at: int) -> Iterator[Standing]:
@@ -149,6 +202,10 @@ READERS: Mapping[str, Callable[[str, int], Iterator[Standing]]] = {
     '"-u': _read_user,
     "identified by": _read_quoted(_IDENTIFIED),
     "sshpass": _read_quoted(_SSHPASS),
+    "identified by ": _read_unquoted,
+    "@tcp(": _read_driver,
+    "@unix(": _read_driver,
+    **{sign: _read_quoted(re.compile(flag, re.IGNORECASE if sign[0] == "a" else 0)) for sign, flag in _FLAGS.items()},
     shapes.BLOCK: _read_block,
     shapes.PUTTY: _read_putty,
 }
