@@ -5,6 +5,7 @@ import contextlib
 import re
 import zlib
 from binascii import b2a_base64
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from cpproxy.core.redaction.words import SHORTEST_KNOWN, is_common
@@ -17,11 +18,19 @@ _MOST_PIECES = 64
 _LONGEST_INNER = 1 << 20  # bytes
 _STANDARD = str.maketrans("-_", "+/")
 _HEX = re.compile(r"[0-9A-Fa-f-]+")
-_INNER = re.compile(rb"[A-Za-z0-9+/_-]{12}")  # what may be base64 once more
-_GZIP = b"H4sI"  # how base64 of it begins
-# Base64 of 18 bytes that are all ASCII: the bit that they do not have is one of a letter's six.
-_QUAD = rb"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
-_ASCII = re.compile(_QUAD * 6)
+SHORTEST_READ = 14
+"""Characters of the shortest value that is found in base64 or hex by reading that; a shorter one has forms for it."""
+
+_GZIP = "H4sI"  # how base64 of it begins
+# What has so many ASCII characters in it as base64, wherever they begin in it: four times four letters, in which the
+# bit that these characters do not have is one of a letter's six; and as hex.
+_QUAD = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
+_SPELT = _QUAD * 4
+_DIGITS = "(?:[0-7][0-9a-f]){14}|(?:[0-7][0-9A-F]){14}"
+_CODED = re.compile(f"{_SPELT}|{_DIGITS}".encode())
+_EACH_SPELT = re.compile(f"(?={_SPELT})")
+_EACH_HEX = re.compile(r"(?:[0-7][0-9a-f]){14,}|(?:[0-7][0-9A-F]){14,}")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 
 
 class Form(NamedTuple):
@@ -33,9 +42,11 @@ class Form(NamedTuple):
 
 
 def list_forms(value: str) -> list[Form]:
-    """All forms of a value, or of the pieces of a long one."""
+    """The forms by which a value is found, or the pieces of a long one."""
     plain = {piece: False for form in spell(value) for piece in _cut(form)}
-    coded = {code: True for piece in _cut(value) for code in _encode(piece)}
+    coded = {}
+    if len(value) < SHORTEST_READ or not value.isascii():
+        coded = {code: True for piece in _cut(value) for code in _encode(piece)}
     return [Form(text, text.encode("utf-8", "surrogatepass"), is_coded) for text, is_coded in (coded | plain).items()]
 
 
@@ -92,16 +103,37 @@ def decode_base64(run: str) -> bytes:
         return b""
 
 
-def may_nest(data: bytes) -> bool:
-    """Whether base64 of another encoding may begin anywhere in a text: if not, `unpack` finds nothing there."""
-    return _GZIP in data or _ASCII.search(data) is not None
+class Inside(NamedTuple):
+    """A text that stands in another one in base64 or hex, from `start` on; `step` characters say `size` of its own."""
+
+    text: str
+    start: int
+    step: int
+    size: int
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where in the other text a part of this one stands."""
+        return self.start + start * self.step // self.size, self.start - (-end * self.step // self.size)
 
 
-def unpack(run: str) -> str:
-    """The text within base64 that is itself encoded, in gzip or in base64 once more, or nothing."""
-    data = decode_base64(run)
-    if data.startswith(b"\x1f\x8b"):
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(wbits=31).decompress(data, _LONGEST_INNER).decode("latin-1")
-        return ""
-    return data.decode() if data.isascii() and _INNER.search(data) else ""
+def may_hold(data: bytes) -> bool:
+    """Whether in a text, given in UTF-8, there may be what `read_inside` reads."""
+    return _CODED.search(data) is not None or _GZIP.encode() in data
+
+
+def read_inside(text: str) -> Iterator[Inside]:
+    """What stands in a text in base64 or hex, and is ASCII for some while; and what stands there in gzip in base64."""
+    for found in _RUN.finditer(text):
+        run, at = found[0], found.start()
+        if run.startswith(_GZIP):
+            with contextlib.suppress(zlib.error):
+                inner = zlib.decompressobj(wbits=31).decompress(decode_base64(run), _LONGEST_INNER)
+                yield Inside(inner.decode("latin-1"), at, len(run), len(inner) or 1)
+        bare = run.rstrip("=")
+        for phase in {one.start() % 4 for one in _EACH_SPELT.finditer(bare)}:
+            aligned = bare[phase:]
+            if len(aligned) % 4 == 1:  # six bits are no byte
+                aligned = aligned[:-1]
+            yield Inside(decode_base64(aligned).decode("latin-1"), at + phase, 4, 3)
+        for digits in _EACH_HEX.finditer(bare):
+            yield Inside(bytes.fromhex(digits[0]).decode("latin-1"), at + digits.start(), 2, 1)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import ahocorasick
 
-from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, unpack
+from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, read_inside
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.markers import make_role
 from cpproxy.core.redaction.windows import Later, Windows
@@ -28,7 +28,6 @@ _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _BASE64_BEFORE = re.compile(r"[A-Za-z0-9+/_-]*\Z")
 _SEGMENT = re.compile(r"[A-Za-z0-9+_-]*={0,2}")
-_NESTED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _CODED = "+/-_="  # the characters of base64 beside letters and digits
 _DEEPEST = 3  # encodings one within another
 _LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
@@ -161,7 +160,7 @@ class Known:
         for first, last, index in self._machines.find(text):
             if self.secrets[index].since > since:
                 yield Standing(first, last, index)
-        if deepest and met.nested:
+        if deepest and met.coded:
             yield from self._look_within(text, since, windows, deepest - 1)
 
     def _locate(self, text: str, index: int, window: bytes) -> Iterator[Standing]:
@@ -185,11 +184,13 @@ class Known:
         return self._list_forms(value) if len(value) <= PIECE else list_forms(value)
 
     def _look_within(self, text: str, since: int, windows: Windows | Later, deepest: int) -> Iterator[Standing]:
-        """What stands in base64 that holds another encoding: gzip, or base64 once more."""
-        for found in _NESTED.finditer(text):
-            inner = unpack(found[0])
-            if inner and (within := next(self._look(inner, since, windows, deepest), None)):
-                yield Standing(found.start(), found.end(), within.secret, run=found[0])
+        """What stands in base64 or hex, within one another or not, and in gzip in base64."""
+        for inside in read_inside(text):
+            for one in self._look(inside.text, since, windows, deepest):
+                start, end = inside.place(one.start, one.end)
+                if inside.step != inside.size * 2:  # of base64 nobody could read the rest without a part of it
+                    start, end = _around(text, start, end)
+                yield Standing(start, end, one.secret, run=text[start:end])
 
 
 def _around(text: str, start: int, end: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import ahocorasick
 
-from cpproxy.core.redaction.encodings import Form, may_nest
+from cpproxy.core.redaction.encodings import Form, may_hold
 
 SIZE = 8
 """Bytes of a window."""
@@ -25,14 +25,14 @@ _WINDOW = re.compile(rb"[^\x00- \x7f%b]{%d}" % (re.escape(_BETWEEN), SIZE), re.D
 _LONGEST = 4096  # bytes of a word that is remembered
 _MOST = 100_000  # windows of the words that are remembered, and such words
 _MOST_ONCE = 4096
-_SHORTEST_NESTED = 24
+_SHORTEST_CODED = 16
 
 
 class Met(NamedTuple):
-    """What was met in a text: windows of known forms, and whether there may be base64 of what is itself encoded."""
+    """What was met in a text: windows of known forms, and whether there may be base64 or hex to be read."""
 
     windows: set[bytes]
-    nested: bool
+    coded: bool
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class _Memory:
     once: set[bytes] = field(default_factory=set)
 
 
-_NOTHING = Met(set(), nested=False)
+_NOTHING = Met(set(), coded=False)
 
 
 class Windows:
@@ -119,7 +119,7 @@ class Windows:
         added = len(self._log)
         owners = self._owners
         met: set[bytes] = set()
-        nested = False
+        coded = False
         clean: list[bytes] = []
         within: list[bytes] = []
         for word in fresh:
@@ -130,8 +130,8 @@ class Windows:
             windows = [word[at : at + SIZE] for at in range(count)]
             if not owners.keys().isdisjoint(windows):
                 met.update(one for one in windows if one in owners)
-            elif len(word) >= _SHORTEST_NESTED and may_nest(word):
-                nested = True
+            elif len(word) >= _SHORTEST_CODED and may_hold(word):
+                coded = True
             elif word in memory.once:
                 clean.append(word)
                 within += windows
@@ -141,7 +141,7 @@ class Windows:
             memory.once = set()
         if clean:
             self._remember(memory, clean, within, added)
-        return Met(met, nested or (bool(met) and any(map(may_nest, fresh))))
+        return Met(met, coded or (bool(met) and any(map(may_hold, fresh))))
 
     def _remember(self, memory: "_Memory", clean: list[bytes], within: list[bytes], added: int) -> None:
         """Remembers words, unless something was added since they were looked at: by another thread, which saves.
@@ -175,4 +175,4 @@ class Later:
         if not len(self._machine):
             return _NOTHING
         met = {window for _, window in self._machine.iter(data.decode("latin-1"))}
-        return Met(met, may_nest(data))
+        return Met(met, may_hold(data))
