@@ -1,7 +1,8 @@
 """An upstream that hands out secrets: each answer has other ones. Run as a program: `python granting.py PORT`.
 
-The path says what is answered: `/grant/…` what was made and its token, about 400 bytes, `/config/SIZE` settings of
-about that many bytes, some of them secrets. A bare protocol, so that it is never the slowest part.
+The path says what is answered: `/grant` what was made and its token, about 400 bytes, `/config/SIZE` settings of about
+that many bytes, some of them secrets, `/config/SIZE/TENANT` those of a tenant, which stay. A bare protocol, so that it
+is never the slowest part.
 """
 
 import asyncio
@@ -30,13 +31,22 @@ class Grants:
     def __init__(self) -> None:
         self._chance = random.Random()
         self._templates: dict[int, list[bytes]] = {}
+        self._tenants: dict[tuple[int, str], bytes] = {}
 
     def answer(self, path: str) -> bytes:
         """The body for a path."""
-        _, kind, *rest = path.split("/")
+        _, kind, *rest = path.partition("?")[0].split("/")
         if kind != "config":
             return self._grant()
-        size = int(rest[0].partition("?")[0])
+        size = int(rest[0])
+        if len(rest) == 1:
+            return self._make_settings(size)
+        tenant = size, rest[1]
+        if tenant not in self._tenants:
+            self._tenants[tenant] = self._make_settings(size)
+        return self._tenants[tenant]
+
+    def _make_settings(self, size: int) -> bytes:
         template = self._templates.get(size)
         if template is None:
             template = self._templates[size] = make_settings(size).split(_HOLE.encode())

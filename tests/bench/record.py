@@ -79,23 +79,33 @@ def _build_own(road: Road) -> Callable[[], Load]:
     def run() -> Load:
         folder = road.plan.make_folder("record", "own", next(rounds))
         record = product.prepare_record(road.upstream, folder)
-        load, answers = run_recorder(road.plan, record, road.script, road.exchanges[0])
-        product.check_cassette(record, answers)
+        load = run_recorder(road.plan, record, road.script, road.exchanges[0])
+        product.check_cassette(record, load.answered)
         return load
 
     return run
 
 
-def run_recorder(plan: Plan, record: product.Record, script: Path, first: Exchange) -> tuple[Load, int]:
-    """One round through a recorder of its own, after `WARMING` seconds; what it was, and how often it answered."""
+@dataclass(frozen=True, slots=True)
+class Recorded(Load):
+    """A round through a recorder of its own: how often it `answered` in all, and its processor time in seconds."""
+
+    answered: int
+    processor: float
+
+
+def run_recorder(plan: Plan, record: product.Record, script: Path, first: Exchange) -> Recorded:
+    """One round through a recorder of its own, after `WARMING` seconds."""
     with launched(record.launch, plan.cpus.server) as server:
         server.await_answer(first)
         warming = run_wrk(server, script, WARMING, plan.cpus)
+        began = server.read_processor()
         load = run_wrk(server, script, plan.seconds, plan.cpus)
+        processor = server.read_processor() - began
         code = server.end()
     if code:
         raise BenchError(f"{record.launch.name} ended with {code}")
-    return load, warming.answers + load.answers
+    return Recorded(load.answers, load.rate, load.p99, warming.answers + load.answers, processor)
 
 
 def _build_recorder(road: Road, stack: contextlib.ExitStack) -> Callable[[], Load]:

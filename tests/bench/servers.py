@@ -147,6 +147,11 @@ class Server:
         peak = sum(status["VmHWM"] for status in statuses)
         return Memory(resident / 1024, peak / 1024)
 
+    def read_processor(self) -> float:
+        """Seconds of processor time that it has taken so far, children included, from /proc."""
+        ticks = sum(int(field) for pid in _find_group(self._process.pid) for field in _read_stat(pid)[11:13])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def end(self) -> int:
         """End it, by force if it does not go, and return its exit code; nothing of its group is left."""
         with contextlib.suppress(ProcessLookupError):
@@ -189,11 +194,14 @@ def _find_group(group: int) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # it may end while we look
-                # The name in parentheses may hold spaces: count the fields from its end.
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[2]) == group:
+                if int(_read_stat(int(entry.name))[2]) == group:
                     found.append(int(entry.name))
     return found
+
+
+def _read_stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat, from the third on: the name in parentheses may hold spaces."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _read_status(pid: int) -> dict[str, int]:

@@ -103,10 +103,11 @@ def _as_lua(exchange: Exchange) -> str:
     return f"wrk.format('{exchange.method}', '{exchange.target}', {headers}, [==[{exchange.body.decode()}]==])"
 
 
-def write_fresh_wrk_script(path: Path, target: str) -> None:
-    """A Lua script for wrk as `write_wrk_script` makes it, but that no call comes twice.
+def write_fresh_wrk_script(path: Path, target: str, tenants: int) -> None:
+    """A Lua script for wrk as `write_wrk_script` makes it, but that no call comes twice: each has an id in its query.
 
-    Each has a bearer token and a session cookie of its own, and an id in its query; half are POSTs with a small body.
+    Each has a bearer token and a session cookie, too: of its own, or of one of so many `tenants`, whose number is the
+    end of its path then. Half are POSTs with a small body.
     """
     lines = [
         "local function chance(count)",
@@ -115,11 +116,19 @@ def write_fresh_wrk_script(path: Path, target: str) -> None:
         "  return table.concat(made)",
         "end",
         "init = function(args) math.randomseed(tonumber(tostring({}):sub(8), 16) + os.time()) end",
-        "local at = 0",
+        "local at, kept = 0, {}",
         "request = function()",
         "  at = at + 1",
-        "  local headers = {Authorization = 'Bearer ' .. chance(5), Cookie = 'session=' .. chance(4)}",
-        f"  local target = '{target}?item=item-' .. at",
+        f"  local target, tenants = '{target}', {tenants}",
+        "  local bearer, session = chance(5), chance(4)",
+        "  if tenants > 0 then",
+        "    local tenant = math.random(0, tenants - 1)",
+        "    target = target .. '/' .. tenant",
+        "    kept[tenant] = kept[tenant] or {bearer, session}",
+        "    bearer, session = kept[tenant][1], kept[tenant][2]",
+        "  end",
+        "  local headers = {Authorization = 'Bearer ' .. bearer, Cookie = 'session=' .. session}",
+        "  target = target .. '?item=item-' .. at",
         "  if at % 2 == 0 then return wrk.format('GET', target, headers) end",
         f"  headers['Content-Type'] = '{JSON_TYPE}'",
         """  local body = '{"item":"item-' .. at .. '","state":"wanted","labels":["bench"],"enabled":true}'""",

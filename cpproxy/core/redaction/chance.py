@@ -5,6 +5,7 @@ whose path it is a part of, a file's ending.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -30,6 +31,7 @@ class Chance(NamedTuple):
 
 
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 _PIECE = re.compile(r"[^=]+(?:={1,2}\Z)?")
 _SEGMENT = re.compile(r"[^/]+")
 _NAMED = re.compile(r"[A-Z]?[a-z]{4,}[0-9]{0,3}")
@@ -92,21 +94,29 @@ class Chances:
         self._judge = judge
 
     def find(
-        self, text: str, name: str, skipped: Iterable[Span], among: Callable[[int], str], *, harmless: bool
+        self,
+        text: str,
+        name: str,
+        skipped: Iterable[Span],
+        among: Callable[[int], str],
+        *,
+        covered: list[Span],
+        harmless: bool,
     ) -> Iterator[Chance]:
-        """The tokens in a text that stands under a name, but for those within `skipped`, which are in order.
+        """The tokens in a text that stands under a name, but for those within `skipped` and those that are `covered`.
 
-        `among` tells under which name the array stands in which there is a string at a place; `harmless` says that no
-        token in the text is a secret by its looks alone. Those of three parts are all the same.
+        Both are in order, `skipped` do not overlap; what is covered is known for a secret by its name. `among` tells
+        under which name the array stands in which there is a string at a place; `harmless` says that no token in the
+        text is a secret by its looks alone. Those of three parts are all the same.
         """
         waiting = iter(skipped)
         start, end = next(waiting, (len(text), len(text)))
         for run in _RUN.finditer(text):
-            while end <= run.start():
-                start, end = next(waiting, (len(text), len(text)))
-            if start < run.end():
-                continue
             at = run.start()
+            while end <= at:
+                start, end = next(waiting, (len(text), len(text)))
+            if start < run.end() or _UUID.fullmatch(run[0]) or _is_covered(text, at, run.end(), covered):
+                continue
             coded = find_coded(run[0])
             for first, last, inside in coded:
                 known = harmless or self._is_named_harmless(text, at + first, at + last, name, among)
@@ -162,6 +172,14 @@ class Chances:
         if back.lstrip()[:1] in _QUOTES and (array := among(start)):
             return self._judge(array) is Verdict.HARMLESS
         return not back.strip(" \"'") and bool(name) and self._judge(name) is Verdict.HARMLESS
+
+
+def _is_covered(text: str, start: int, end: int, covered: list[Span]) -> bool:
+    """Whether a run lies within one of these, and no dot joins it to what stands around that."""
+    at = bisect_right(covered, (start, len(text)))
+    if not at or covered[at - 1][1] < end:
+        return False
+    return text[start - 1 : start] != "." and text[end : end + 1] != "."
 
 
 _QUOTES = ('"', "'")

@@ -30,7 +30,9 @@ _CACHED = 256
 # Lines of one width but for the last, as MIME (RFC 2045), PEM (RFC 7468) and `base64` write them.
 _WRAPPED = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{40,100}(?:\r?\n[A-Za-z0-9+/_-]{1,100}+={0,2})++")
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
-_COMMON_SCRIPTS = 0x600  # Latin, Greek, Cyrillic, Armenian, Hebrew: what was drawn by chance seldom stays below
+_HIGH_BYTES = bytes(range(6))
+# Latin, Greek, Cyrillic, Armenian, Hebrew: what was drawn by chance seldom stays below
+_COMMON_SCRIPTS = len(_HIGH_BYTES) << 8
 
 
 def find_coded(run: str) -> tuple[Coded, ...]:
@@ -87,7 +89,8 @@ def _read(data: bytes) -> str:
 
 
 def _read_utf16(data: bytes) -> str:
-    if len(data) % 2:
+    # Of three characters in four at least, one byte of two is that of such a script.
+    if len(data) % 2 or (len(data) - len(data.translate(None, _HIGH_BYTES))) * 8 <= (len(data) - 2) * 3:
         return ""
     # Only the high bytes of scripts that are in use tell which byte of two comes first.
     orders = ("utf-16",) if data[:2] in _BOMS else ("utf-16-le", "utf-16-be")

@@ -447,7 +447,8 @@ class Finder:
     def _take_chances(self, level: _Level, skipped: list[Span], *, harmless: bool, inside: int) -> None:
         text = level.text
         neutral = sorted(level.neutral)
-        for chance in self._chances.find(text, level.name, skipped, level.among, harmless=harmless):
+        covered = sorted((find.start, find.end) for find in level.finds if find.reason is Reason.NAMED)
+        for chance in self._chances.find(text, level.name, skipped, level.among, covered=covered, harmless=harmless):
             at = bisect_right(neutral, (chance.start, len(text)))
             if at and chance.start < neutral[at - 1][1]:
                 continue
