@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpproxy.core.redaction.encodings import may_hold, read_inside
@@ -170,6 +170,7 @@ VALUES = st.lists(st.text(alphabet='abc123-_+/.%: "\\\u00e4', min_size=8, max_si
 DRESSED = st.sampled_from(list(ENCODINGS.values()))
 
 
+@settings(deadline=None)  # many texts, each many times
 @given(VALUES, st.lists(st.tuples(PIECES, st.integers(0, 4), DRESSED, PIECES), min_size=1, max_size=4))
 def test_what_was_looked_through_before_hides_no_value_that_is_learnt_later(
     values: list[str], told: list[tuple[str, int, Callable[[str], str], str]]
