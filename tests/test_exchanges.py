@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from cpproxy.core import bodies
-from cpproxy.core.cassette import Body, Interaction, Placeholder, RecordedRequest, RecordedResponse
+from cpproxy.core.cassette import Body, Credential, Interaction, Placeholder, RecordedRequest, RecordedResponse
 from cpproxy.core.redaction.exchanges import Numbering, mark, settle
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.redacted import RedactedInteraction
@@ -229,6 +229,18 @@ def test_a_header_whose_name_holds_a_secret_is_left_out() -> None:
 def test_a_header_whose_name_is_learnt_late_is_left_out() -> None:
     first, _ = redact(interaction(headers=[(TOKEN, "1")]), interaction(headers=[("X-Api-Key", TOKEN)], name="x-2"))
     assert first.request.headers == ()
+
+
+def test_a_scheme_that_is_a_secret_is_none() -> None:
+    credential = [Credential("authorization", "maple-birch")]
+    marked = structs.replace(interaction(headers=[("X-Api-Key", "Maple-Birch")]), credentials=tuple(credential))
+    (one,) = redact(marked)
+    assert one.credentials == (Credential("authorization", ""),)
+    first, _ = redact(
+        structs.replace(marked, request=interaction().request),
+        interaction(headers=[("X-Api-Key", "Maple-Birch")], name="x-2"),
+    )
+    assert first.credentials == (Credential("authorization", ""),)
 
 
 def test_what_has_no_secret_is_the_very_same_object() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from cpproxy.cli.output import gate
 from cpproxy.core.answers import Ask
 from cpproxy.core.config import Config
 from cpproxy.core.judge import Facts, Planned, judge, parse_fail_on
@@ -54,7 +55,11 @@ def judge_run(
             config=config,
             plan=plan,
             checkout=ask.checkout,
-            requirements=tuple(map(Requirement.parse, ask.require)),
+            requirements=tuple(
+                # A finding tells it, and it may name a secret.
+                dataclasses.replace(one, text=gate().message(one.text))
+                for one in map(Requirement.parse, ask.require)
+            ),
             fail_on=parse_fail_on(ask.fail_on),
             killed=known.killed,
             session=ask.session,

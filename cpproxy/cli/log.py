@@ -26,12 +26,11 @@ class _Line(logging.Formatter):
         if record.name == "asyncio" and (cut := _ASYNCIO.match(said)):
             said = cut[0]
         line = f"cpproxy: {record.levelname.lower()}: {' '.join(said.split())}"
-        if record.exc_info and record.exc_info[0]:
-            if self._tracebacks:
-                line = f"{line}\n{self.formatException(record.exc_info)}"
-            else:
-                line = f"{line}: {record.exc_info[0].__name__} (-v -v shows where it arose)"
-        return gate().message(line)
+        if not record.exc_info or not record.exc_info[0]:
+            return gate().message(line)
+        if self._tracebacks:
+            return gate().text(f"{line}\n{self.formatException(record.exc_info)}")
+        return gate().message(f"{line}: {record.exc_info[0].__name__} (-v -v shows where it arose)")
 
 
 def set_up_logging(verbosity: int) -> None:

@@ -147,3 +147,12 @@ def test_a_value_is_shown_as_its_place_says() -> None:
         ("body", "code=12&x=1"): "code=***&x=1",
     }
     assert {case: str(redactor.value(*case)) for case in cases} == cases
+
+
+def test_a_requirement_that_is_not_met_tells_no_secret(folder: Path) -> None:
+    value = kinds.some(SystemRandom(), kinds.WORD, 12)
+    with running(["replay", "--listen", "127.0.0.1:0"], cwd=folder) as proxy:
+        raw.get(proxy.url, "/x?k=1&pin=2")
+    told = finish(["verify", "--require", f"POST /x $.open=1 $.password={value} >=1"], cwd=folder)
+    assert "POST /x $.open=1 $.password=*** >=1" in told.stdout
+    assert value not in told.stdout + told.stderr

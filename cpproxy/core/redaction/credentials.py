@@ -5,6 +5,7 @@ import re
 from cpproxy.core.cassette import Credential
 from cpproxy.core.messages import Headers
 from cpproxy.core.redaction.names import is_credential_header
+from cpproxy.core.redaction.randomness import is_wordlike
 
 # RFC 9110 section 11.4: a scheme, one space or more, then one token or a list of parameters. Longer "schemes" are
 # tokens with a space. Those in use hold more letters than it allows (`1|abc`, `SignedHeaders=host;date`), so all that
@@ -13,6 +14,8 @@ _PARAMETER = r"""[!#-'*+.^-z|~0-9A-Z-]++\ *+=\ *+(?:"(?:[^"\\]|\\.)*+"|[!#-+\--~
 _SCHEME = re.compile(
     rf"([A-Za-z][A-Za-z0-9-]{{0,23}})\ ++(?=(?:[!#-+\--~]++|{_PARAMETER}(?:\ *+,(?:\ *+{_PARAMETER})?)*+)\ *+\Z)"
 )
+_PART = re.compile(r"[A-Za-z]+[0-9]{0,4}|[0-9]{1,4}")
+_SHORTEST_TOKEN = 8  # characters
 SEVERAL = "several values"
 """Stands in place of a scheme, and can be none, where a call had a header more than once and only one can count."""
 
@@ -48,7 +51,14 @@ def split_scheme(header: str, value: str) -> tuple[str, str]:
     The scheme is empty where there is none, and where what follows it is malformed: then all of it is the secret.
     """
     match = _SCHEME.match(value) if header in _SCHEMED else None
-    return (match.group(), value[match.end() :]) if match else ("", value)
+    return (match.group(), value[match.end() :]) if match and _is_name(match[1]) else ("", value)
+
+
+def _is_name(scheme: str) -> bool:
+    """Whether a scheme could be the name of one, as `AWS4-HMAC-SHA256` is, and is no token itself."""
+    return all(
+        _PART.fullmatch(part) and (len(part) < _SHORTEST_TOKEN or is_wordlike(part)) for part in scheme.split("-")
+    )
 
 
 def split_secrets(header: str, value: str) -> list[tuple[str, str]]:

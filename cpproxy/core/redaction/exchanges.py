@@ -125,6 +125,7 @@ def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since
         texts += (part.text for part in list_parts(one))
         texts += (joined.text for stream in _list_streams(one) for joined in join_pieces(stream))
         texts += (name for name, _ in asked.headers + told.headers)
+        texts += (credential.scheme for credential in one.credentials)
     return not redactor.known.find(_BETWEEN.join(texts), since=since, late=late)
 
 
@@ -289,20 +290,23 @@ def _leave_out(interaction: Interaction, redactor: Redactor, since: int = 0, lat
     if _holds_secret(told.body, redactor, since, late):
         told = structs.replace(told, body=_unstored(told.body), chunks=())
     credentials = interaction.credentials
-    if names := _names_with_secrets(asked.headers + told.headers, redactor, since, late):
+    every = [name for name, _ in asked.headers + told.headers] + [one.scheme for one in credentials]
+    if names := _find_with_secrets(every, redactor, since, late):
         asked = structs.replace(asked, headers=tuple(pair for pair in asked.headers if pair[0].lower() not in names))
         told = structs.replace(told, headers=tuple(pair for pair in told.headers if pair[0].lower() not in names))
-        credentials = tuple(one for one in credentials if one.header not in names)
-    if asked is interaction.request and told is interaction.response:
+        credentials = tuple(
+            structs.replace(one, scheme="") if one.scheme in names else one
+            for one in credentials
+            if one.header not in names
+        )
+    if asked is interaction.request and told is interaction.response and credentials is interaction.credentials:
         return interaction
     return structs.replace(interaction, request=asked, response=told, credentials=credentials)
 
 
-def _names_with_secrets(
-    headers: tuple[tuple[str, str], ...], redactor: Redactor, since: int, late: Late | None
-) -> set[str]:
-    """Those of the headers' names, in lower case, that hold a secret."""
-    names = list(dict.fromkeys(name for name, _ in headers))
+def _find_with_secrets(names: Iterable[str], redactor: Redactor, since: int, late: Late | None) -> set[str]:
+    """Those of the names of headers or schemes, in lower case, that hold a secret."""
+    names = list(dict.fromkeys(filter(None, names)))
     known = _look(names, redactor.known, since, late)
     found = {name.lower() for name, standings in zip(names, known, strict=True) if standings}
     if not since:
