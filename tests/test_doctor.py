@@ -1,6 +1,7 @@
 """`cpproxy doctor`: the incident's wiring and its like, found in compose files before anything runs."""
 
 import json
+import re
 import secrets
 import shutil
 import subprocess
@@ -57,7 +58,8 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         if name.startswith(("CPPROXY", "COMPOSE")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "cpproxy.toml", tmp_path)
+    config = (ROOT / "cpproxy.toml").read_text()
+    (tmp_path / "cpproxy.toml").write_text(re.sub("front_url = .*", 'front_url = "http://cp-stub:9090"', config))
 
 
 def doctor(

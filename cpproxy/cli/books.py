@@ -63,5 +63,6 @@ def judge_run(
             fail_on=parse_fail_on(ask.fail_on),
             killed=known.killed,
             session=ask.session,
+            wiring=ask.wiring,
         ),
     )

@@ -55,6 +55,7 @@ from cpproxy.ledger.journal import Journal, holds_runs
 if TYPE_CHECKING:
     from cpproxy.core.replay.loading import Tape
     from cpproxy.core.verdict import Verdict
+    from cpproxy.core.wiring.wired import Wiring
 
 CALLS_AT_ONCE = 1000
 """How many calls one answer holds at most; a follower asks for those after the last."""
@@ -92,7 +93,7 @@ class Desk:
 
     `cassettes` are those that are served or recorded, `sources` what replay holds of the served ones. `replay` is what
     plays them in sessions, in the mode that does. `grace` is for how many seconds a session that is being closed waits
-    for its calls under way; `trap` is what is beside the front.
+    for its calls under way; `trap` is what is beside the front, and `wiring` what a compose file says of the clients.
     """
 
     def __init__(
@@ -106,8 +107,10 @@ class Desk:
         replay: Player | None = None,
         grace: float = _GRACE,
         trap: "Trap | None" = None,
+        wiring: "Wiring | None" = None,
     ) -> None:
         self._settings = settings
+        self._wiring: Wiring = wiring or {}
         self._routes = RouteTable(settings.config.routes)
         self._sources = sources
         self._replay = replay
@@ -341,6 +344,7 @@ class Desk:
         from cpproxy.cli.books import judge_run, open_ledger  # noqa: PLC0415 (as above)
         from cpproxy.cli.checkout import make_plan  # noqa: PLC0415 (as above)
 
+        ask = ask if ask.wiring else structs.replace(ask, wiring=self._wiring)
         with open_ledger(self._settings.ledger) as ledger:
             plan = make_plan(self._sources, self._routes)
             return judge_run(ledger, ledger.run(self.run.id), self._settings.config, plan, ask)

@@ -8,6 +8,7 @@ import click
 
 from cpproxy.cli.options import Settings, common_options, format_option
 from cpproxy.cli.output import write
+from cpproxy.cli.wiring import read_files
 from cpproxy.errors import Exit
 from cpproxy.report import wiring as report
 from cpproxy.report.terminal import shows_colour
@@ -41,13 +42,11 @@ def doctor(
     """
     # Imported here: `--help` does without a reader of YAML.
     from cpproxy.core.wiring.diagnosis import diagnose  # noqa: PLC0415
-    from cpproxy.files.compose.project import STDIN, Request, find_files, read_project  # noqa: PLC0415
+    from cpproxy.files.compose.project import find_files  # noqa: PLC0415
 
     chosen = files or find_files(Path(), os.environ)
-    stdin = sys.stdin.buffer.read() if STDIN in chosen else b""
-    project = read_project(Request(chosen, os.environ, stdin, env_files, profiles))
     diagnosis = diagnose(
-        project,
+        read_files(chosen, env_files, profiles),
         settings.config,
         files=chosen,
         fronts=fronts,

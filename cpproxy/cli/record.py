@@ -24,6 +24,7 @@ from cpproxy.cli.options import (
 from cpproxy.cli.output import print_error, tell
 from cpproxy.cli.trapping import Trap
 from cpproxy.cli.ways import Flags, find_ways, trap_options
+from cpproxy.cli.wiring import compose_option, read_wiring
 from cpproxy.core.calls import Outcome
 from cpproxy.core.runs import DEFAULT_SESSION
 from cpproxy.errors import CpproxyError, Exit, SecretError, UpstreamError, UsageError
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from cpproxy.core.addresses import Public
     from cpproxy.core.cassette import CassetteOf
     from cpproxy.core.redaction.redacted import RedactedInteraction
+    from cpproxy.core.wiring.wired import Wiring
     from cpproxy.files.drafts import Draft
     from cpproxy.files.scanning import Hit, Spot
+    from cpproxy.front.peers import Peers
     from cpproxy.front.record import Recorder
     from cpproxy.front.upstream import Origin, Upstream
 
@@ -78,6 +81,7 @@ _UNSEEN = "unnamed"  # the role of what the scan alone has seen
 )
 @public_url_option
 @trap_options
+@compose_option
 @strict_exit_option
 @common_options
 def record(
@@ -93,6 +97,7 @@ def record(
     stall: float,
     public_url: str | None,
     trap: Flags,
+    compose: tuple[str, ...],
     strict_exit: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -107,6 +112,7 @@ def record(
             "no upstream: name the control plane with --upstream URL, or as `upstream` in [cp] of the config"
         )
     from cpproxy.files.drafts import Draft  # noqa: PLC0415 (the command line is checked first)
+    from cpproxy.front.peers import Peers  # noqa: PLC0415 (as below)
     from cpproxy.front.upstream import Origin  # noqa: PLC0415 (aiohttp is heavy)
 
     origin = Origin.parse(url)
@@ -115,12 +121,24 @@ def record(
     require_token(address, token)
     public = read_public(public_url)
     ways = find_ways(trap, settings)
-    catcher = Trap(settings, ways, (settings.config.cp.front_url, public_url or "")) if ways else None
+    wiring = read_wiring(settings, compose)
+    peers = Peers(wiring)
+    catcher = Trap(settings, ways, peers, (settings.config.cp.front_url, public_url or "")) if ways else None
     _refuse_loop(origin, address)
     draft = Draft.open(settings.cassettes, name)
     try:
         session = _Session(
-            settings, origin, name, draft, append=append, stall=stall, public=public, token=token, trap=catcher
+            settings,
+            origin,
+            name,
+            draft,
+            append=append,
+            stall=stall,
+            public=public,
+            token=token,
+            trap=catcher,
+            wiring=wiring,
+            peers=peers,
         )
         try:
             code = serve(
@@ -241,6 +259,8 @@ class _Session:
         public: "Public | None",
         token: str,
         trap: Trap | None,
+        wiring: "Wiring",
+        peers: "Peers",
     ) -> None:
         from cpproxy.cli.desk import Desk  # noqa: PLC0415 (heavy imports wait until they are needed)
         from cpproxy.core.cassette import Recorded  # noqa: PLC0415
@@ -257,13 +277,17 @@ class _Session:
         self._public = public
         self._token = token
         self._trap = trap
+        self._peers = peers
         self.recording = Recording(
             Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
             RouteTable(settings.config.routes),
             settings.redactor,
             draft.previous if append else None,
         )
-        self._desk = Desk(settings, mode=Mode.RECORD, cassettes=(Served(name),), upstream=origin.url, trap=trap)
+        cassettes = (Served(name),)
+        self._desk = Desk(
+            settings, mode=Mode.RECORD, cassettes=cassettes, upstream=origin.url, trap=trap, wiring=wiring
+        )
 
     def make(self) -> _Front:
         """The front, within the event loop."""
@@ -289,6 +313,7 @@ class _Session:
             self._settings.redactor,
             state_path=config.state.path,
             token=self._token,
+            peers=self._peers,
         )
         return _Front(self, Proxy(front, self._desk, self._trap), upstream)
 

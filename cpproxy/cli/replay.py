@@ -17,6 +17,7 @@ from cpproxy.cli.options import (
 )
 from cpproxy.cli.trapping import Trap
 from cpproxy.cli.ways import Flags, find_ways, trap_options
+from cpproxy.cli.wiring import compose_option, read_wiring
 from cpproxy.core.runs import Mode, Served
 from cpproxy.errors import CassetteError
 
@@ -43,6 +44,7 @@ _COLLECT_AFTER = 10_000
 )
 @public_url_option
 @trap_options
+@compose_option
 @token_file_option
 @strict_exit_option
 @common_options
@@ -55,6 +57,7 @@ def replay(
     latency: str,
     public_url: str | None,
     trap: Flags,
+    compose: tuple[str, ...],
     token_file: str | None,
     strict_exit: bool,
     command: tuple[str, ...],
@@ -67,16 +70,19 @@ def replay(
     public = read_public(public_url)
     token = read_token(token_file)
     ways = find_ways(trap, settings)
+    wiring = read_wiring(settings, compose)
     cassettes, served = _load(settings, chosen)
 
     # The heavy imports come last: a wrong flag or a broken cassette is told without them.
     from cpproxy.cli.desk import Desk  # noqa: PLC0415
     from cpproxy.cli.proxy import Proxy, conclude  # noqa: PLC0415
     from cpproxy.front.admin import Admin  # noqa: PLC0415
+    from cpproxy.front.peers import Peers  # noqa: PLC0415
     from cpproxy.front.replay import Replayer  # noqa: PLC0415
     from cpproxy.front.server import Front  # noqa: PLC0415
 
-    catcher = Trap(settings, ways, (settings.config.cp.front_url, public_url or "")) if ways else None
+    peers = Peers(wiring)
+    catcher = Trap(settings, ways, peers, (settings.config.cp.front_url, public_url or "")) if ways else None
     desk = Desk(
         settings,
         mode=Mode.REPLAY,
@@ -84,6 +90,7 @@ def replay(
         sources=served.tapes,
         replay=served,
         trap=catcher,
+        wiring=wiring,
     )
     limit = settings.config.record.body_limit
     mode = Replayer(served, latency=latency == "recorded", limit=limit, public=public)
@@ -91,7 +98,7 @@ def replay(
     def make() -> Proxy:
         admin = Admin(desk, public=public, token=token)
         state = settings.config.state.path
-        front = Front(mode, desk.tally, admin, settings.redactor, state_path=state, token=token)
+        front = Front(mode, desk.tally, admin, settings.redactor, state_path=state, token=token, peers=peers)
         return Proxy(front, desk, catcher)
 
     def banner(url: str) -> str:

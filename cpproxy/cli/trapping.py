@@ -94,16 +94,31 @@ class Desk(Protocol):
         """The scenario that a session is in, or nothing."""
 
 
+class Peers(Protocol):
+    """What knows the names of those who call."""
+
+    def is_met(self, address: str) -> bool:
+        """Whether there is nothing to ask about an address, for now."""
+
+    def show(self, address: str) -> str:
+        """An address as it stands on a row."""
+
+    async def meet(self, address: str) -> None:
+        """Asks who has an address."""
+
+
 class Trap(asyncio.Protocol):
     """The trap beside one front. First `bind` finds the addresses, then `start` begins to catch.
 
-    `names` are the URLs by which clients know the front beside that on which it listens.
+    `names` are the URLs by which clients know the front beside that on which it listens; `peers` knows who calls.
     """
 
-    def __init__(self, settings: Settings, ways: Ways, names: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, ways: Ways, peers: Peers, names: Sequence[str] = ()) -> None:
         self.certificate = ""
         self._settings = settings
         self._ways = ways
+        self._peers = peers
+        self._meetings: set[asyncio.Future[None]] = set()
         self._names = tuple(one for one in names if one)
         self._routes = RouteTable(settings.config.routes)
         self._bound: list[Bound] = []
@@ -183,6 +198,7 @@ class Trap(asyncio.Protocol):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await asyncio.shield(self._ended)
+        await asyncio.gather(*self._meetings)
         if self._transport is not None:
             self._transport.close()
         await asyncio.to_thread(self._reap)
@@ -212,7 +228,10 @@ class Trap(asyncio.Protocol):
             return
         *lines, rest = self._buffer.split(b"\n")
         self._buffer = rest
-        answers = [answer for line in lines if (answer := self._take(_DECODE(line)))]
+        self._deliver([answer for line in lines if (answer := self._take(_DECODE(line)))])
+
+    def _deliver(self, answers: Sequence[Told]) -> None:
+        """Writes the rows, then tells their answers."""
         try:
             self._ledger.flush()
         except CpproxyError as error:
@@ -223,6 +242,10 @@ class Trap(asyncio.Protocol):
 
     def _take(self, report: Report) -> Told | None:
         match report:
+            case Sighting() if not self._peers.is_met(report.client):
+                meeting = asyncio.ensure_future(self._meet(report))
+                self._meetings.add(meeting)
+                meeting.add_done_callback(self._meetings.discard)
             case Sighting():
                 return self._record(report)
             case Ready():
@@ -236,6 +259,11 @@ class Trap(asyncio.Protocol):
             case _:
                 assert_never(report)
         return None
+
+    async def _meet(self, sighting: Sighting) -> None:
+        """Finds out who sent it first: it may be all that this client ever does."""
+        await self._peers.meet(sighting.client)
+        self._deliver([self._record(sighting)])
 
     def _record(self, sighting: Sighting) -> Told:
         config = self._settings.config
@@ -254,6 +282,7 @@ class Trap(asyncio.Protocol):
             scenario=self._desk.scenario(DEFAULT_SESSION),
             status=status,
         )
+        call = msgspec.structs.replace(call, client=self._peers.show(sighting.client))
         body = b""
         if whole:
             call = msgspec.structs.replace(call, body=redactor.document(sighting.body))

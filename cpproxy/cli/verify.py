@@ -10,6 +10,7 @@ import click
 from cpproxy.cli.command import RunningCommand, TakesCommand, check_command
 from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
 from cpproxy.cli.output import print_error, write
+from cpproxy.cli.wiring import compose_option, read_wiring
 from cpproxy.core.answers import Ask
 from cpproxy.core.judge import parse_fail_on
 from cpproxy.core.requirements import Requirement
@@ -30,6 +31,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     help="Calls that must have arrived at the front; repeat it for more.",
 )
 @click.option("--fail-on", default="", metavar="KINDS", help="Warnings that count as findings, by commas, or `all`.")
+@compose_option
 @session_option("Judge the calls and cassettes of this session alone.")
 @url_option
 @format_option(*verdicts.Form)
@@ -41,6 +43,7 @@ def verify(
     run: str,
     require: tuple[str, ...],
     fail_on: str,
+    compose: tuple[str, ...],
     session: str,
     url: str | None,
     format: str,  # noqa: A002 (the flag's name)
@@ -56,11 +59,12 @@ def verify(
     parse_fail_on(fail_on)
     if url and run != "latest":
         raise UsageError("--run is for the ledger; a running proxy judges its own run")
+    wiring = read_wiring(settings, compose)
     code = asyncio.run(_run(command, url)) if command else 0
     from cpproxy.cli.checkout import read_digests  # noqa: PLC0415 (the command line is checked first)
 
     try:
-        ask = Ask(require, fail_on, read_digests(settings.cassettes), session)
+        ask = Ask(require, fail_on, read_digests(settings.cassettes), session, wiring)
         verdict = _judge(settings, run, url, ask)
     except CpproxyError as error:
         if not code:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from cpproxy.core.calls import Call
 from cpproxy.core.runs import Mode, Served
+from cpproxy.core.wiring.wired import Wiring
 
 
 class Version(Struct, frozen=True):
@@ -83,12 +84,16 @@ class Sessions(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST verdict`: what else must hold. `checkout` is the SHA-256 of each cassette at the asker's."""
+    """The body of `POST verdict`: what else must hold. `checkout` is the SHA-256 of each cassette at the asker's.
+
+    `wiring` is what the asker's compose file says of the services, in place of what the proxy was told.
+    """
 
     require: tuple[str, ...] = ()
     fail_on: str = ""
     checkout: dict[str, str] | None = None
     session: str = ""
+    wiring: Wiring = {}
 
 
 class Wait(Struct, frozen=True, forbid_unknown_fields=True):

@@ -44,6 +44,9 @@ class Desk(Protocol):
     def redactor(self) -> Redactor:
         """What all that leaves memory goes through."""
 
+    def name(self, client: str) -> str:
+        """A client's address as it stands on rows, with its name where that is known."""
+
     def log(self, call: Call) -> None:
         """Buffers the call's row, redacted."""
 
@@ -247,7 +250,7 @@ class Exchange:
                 Way.FRONT,
                 self.session,
                 self.scenario,
-                self.client,
+                self._desk.name(self.client),
                 self.host,
                 route,
                 int((time.perf_counter() - self.began) * 1e6) / 1e6,

@@ -38,6 +38,7 @@ from cpproxy.core.runs import DEFAULT_SESSION, is_session
 from cpproxy.errors import CpproxyError, GoneError, UsageError
 from cpproxy.front.exchange import SESSION_HEADER, Exchange
 from cpproxy.front.parser import RequestParser
+from cpproxy.front.peers import Peers
 from cpproxy.front.token import TOKEN_HEADER, Token, is_nearly_admin
 
 SESSION_PREFIX = "/s/"
@@ -205,11 +206,19 @@ class Front:
     First `bind` finds the address, then `open` takes the journal, which names it, and accepts calls. `failed` is a
     future that ends with the error after which nothing can be answered any more: a ledger that cannot be written.
     `state_path` is the config's path for the counters. `token` is that of the admin paths: a call of another kind that
-    carries it is refused.
+    carries it is refused. `peers` knows the names of those who call.
     """
 
     def __init__(
-        self, mode: Mode, tally: Tally, admin: Admin, redactor: Redactor, *, state_path: str = "", token: str = ""
+        self,
+        mode: Mode,
+        tally: Tally,
+        admin: Admin,
+        redactor: Redactor,
+        *,
+        state_path: str = "",
+        token: str = "",
+        peers: Peers | None = None,
     ) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.redactor = redactor
@@ -219,6 +228,7 @@ class Front:
         self._admin = admin
         self._state_path = state_path
         self._token = Token(token)
+        self._peers = peers or Peers({})
         self._seq = 0
         self._cleansed = redactor.known.version
         self._next_cleansing = 0.0
@@ -356,6 +366,8 @@ class Front:
 
     async def _answer(self, exchange: Exchange) -> web.StreamResponse:
         exchange.handler = asyncio.current_task()
+        if not self._peers.is_met(exchange.client):
+            await self._peers.meet(exchange.client)
         if exchange.message.upgrade:  # which is declined; what follows it on the connection is nobody's to read
             exchange.keep_alive = False
         exchange.seq = self.number()
@@ -420,6 +432,10 @@ class Front:
         exchange.log(Outcome.ERROR, status, reason=reason, response_size=len(payload))
         self.flush()
         exchange.transport().write(head + payload)
+
+    def name(self, client: str) -> str:
+        """A client's address as it stands on rows, with its name where that is known."""
+        return self._peers.show(client)
 
     def number(self) -> int:
         """The next call's number within the run."""
