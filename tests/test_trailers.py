@@ -40,7 +40,7 @@ class _Mirror(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
-        body = b""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))[:100]
         if self.headers.get("Transfer-Encoding") == "chunked":
             while size := int(self.rfile.readline(), 16):
                 body += self.rfile.read(size + 2)[:-2]
@@ -51,7 +51,7 @@ class _Mirror(http.server.BaseHTTPRequestHandler):
         late = b"0\r\nX-Late: sham-late\r\nSet-Cookie: a=sham-late\r\n\r\n"
         self.wfile.write(b"%s%x\r\n%s\r\n%s" % (head, len(seen), seen, late))
 
-    do_GET = do_POST = _answer  # noqa: N815 (the names that the server asks for)
+    do_GET = do_POST = do_FOOBAR = _answer  # noqa: N815 (the names that the server asks for)
 
     @override
     def log_message(self, format: str, *args: object) -> None:
@@ -196,3 +196,25 @@ def test_a_queue_that_is_full_lets_no_trailer_through(recorder: Running, before:
         answer = raw.read_all(connection)
     assert [one["target"] for one in _seen(answer)] == ["/next"] * before + ["/make"]
     assert b"sham" not in answer
+
+
+@pytest.mark.parametrize("method", [b"FOOBAR", b"GET"])
+def test_what_a_body_holds_is_no_request(recorder: Running, method: bytes) -> None:
+    body = b"a" * 10 + NEXT
+    with raw.connected(recorder.url) as connection:
+        connection.sendall(b"POST /make HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body[:10]))
+        time.sleep(0.1)  # so that it reaches the proxy for itself
+        connection.sendall(body[10:] + LAST.replace(b"GET", method))
+        answer = raw.read_all(connection)
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert _seen(answer)[0]["target"] == "/make"
+
+
+def test_a_method_of_its_own_may_follow_a_body(recorder: Running) -> None:
+    body = b"x" * 300_000
+    with raw.connected(recorder.url) as connection:
+        for _ in range(2):
+            connection.sendall(b"POST /make HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            raw.read_until(connection, b"0\r\n\r\n")
+        connection.sendall(LAST.replace(b"GET", b"FOOBAR"))
+        assert [one["target"] for one in _seen(raw.read_all(connection))] == ["/next"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.http_exceptions import BadHttpMethod, InvalidURLError
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy, RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestPayloadError
 
 if TYPE_CHECKING:
@@ -41,7 +42,18 @@ class RequestParser:
     asks of its own parsers.
     """
 
-    __slots__ = ("_chunked", "_end", "_limits", "_parser", "_protocol", "_tolerant", "_waiting", "final")
+    __slots__ = (
+        "_body",
+        "_chunked",
+        "_end",
+        "_left",
+        "_limits",
+        "_parser",
+        "_protocol",
+        "_tolerant",
+        "_waiting",
+        "final",
+    )
 
     def __init__(self, protocol: "RequestHandler", fast: Any, limits: dict[str, Any]) -> None:  # noqa: ANN401
         self.final: StreamReader | None = None
@@ -49,8 +61,10 @@ class RequestParser:
         self._limits = limits
         self._parser = fast
         self._tolerant = False
+        self._body: StreamReader | None = None
         self._chunked: StreamReader | None = None
         self._end = b""
+        self._left: int | None = 0  # bytes up to the next request's first, None where nobody can tell
         self._waiting = 0
 
     def _make(self, kind: Any) -> Any:  # noqa: ANN401 (aiohttp's parsers have no type in common)
@@ -68,20 +82,39 @@ class RequestParser:
         if self.final is not None:
             return (), False, b""
         if self._chunked is not None and self._chunked.is_eof():
-            self._parser, self._chunked = self._make(HttpRequestParser), None
+            self._parser, self._chunked, self._left = self._make(HttpRequestParser), None, 0
         fed = self._feed(data)
-        return fed if self._tolerant else self._end_after_chunks(fed, data)
+        if self._tolerant:
+            return fed
+        if data:
+            self._left = self._count(fed[0], data)
+        return self._end_after_chunks(fed, data)
 
     def _feed(self, data: bytes) -> "_Fed":
         try:
             return cast("_Fed", self._parser.feed_data(data))
         except (BadHttpMethod, InvalidURLError):
-            # Only what begins with a whole request line is tried again: then the fast parser was at a request's start.
-            if self._tolerant or not _REQUEST_LINE.match(data):
+            # Only what begins a request is tried again: a body may hold what looks like one.
+            begins = self._left == 0 and (self._body is None or self._body.is_eof())
+            if self._tolerant or not begins or not _REQUEST_LINE.match(data):
                 raise
         self._tolerant = True
         self._parser = self._make(_Tolerant)
         return cast("_Fed", self._parser.feed_data(data))
+
+    def _count(self, messages: "Sequence[tuple[RawRequestMessage, StreamReader]]", data: bytes) -> int | None:
+        """How many bytes there are up to the next request's first, after these, which gave those messages."""
+        left = self._left
+        if left:
+            return left - len(data) if left >= len(data) and not messages else None
+        if left is None or not messages:
+            return None
+        message, self._body = messages[-1]
+        end = data.find(b"\r\n\r\n") + 4
+        length = 0 if self._body is EMPTY_PAYLOAD else message.headers.get("Content-Length")
+        if len(messages) > 1 or message.chunked or length is None or int(length) < len(data) - end:
+            return None
+        return end + int(length) - len(data)
 
     def _end_after_chunks(self, fed: "_Fed", data: bytes) -> "_Fed":
         """What the fast parser gave, up to a body in chunks; it is `final` unless nothing had come behind it."""
