@@ -115,7 +115,9 @@ class Chances:
             at = run.start()
             while end <= at:
                 start, end = next(waiting, (len(text), len(text)))
-            if start < run.end() or _UUID.fullmatch(run[0]) or _is_covered(text, at, run.end(), covered):
+            if start < run.end() or _is_covered(text, at, run.end(), covered):
+                continue
+            if len(run[0]) <= _CACHED and is_dull(run[0]):
                 continue
             coded = find_coded(run[0])
             for first, last, inside in coded:
@@ -227,6 +229,12 @@ def split_run(run: str) -> tuple[Span, ...]:
                 (start + one.start(), start + one.end()) for one in _SEGMENT.finditer(piece[0]) if is_random(one[0])
             ]
     return tuple(found)
+
+
+@lru_cache(maxsize=8192)
+def is_dull(run: str) -> bool:
+    """Whether no token of a run is random, and none is the code of a text."""
+    return _UUID.fullmatch(run) is not None or not (find_coded(run) or split_run(run))
 
 
 def _is_base64(piece: str) -> bool:

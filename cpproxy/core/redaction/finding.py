@@ -43,6 +43,7 @@ _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
 _PARAMETER = re.compile(r"[^&]+")
 _USER = re.compile(r"[^\s\"'`{}\[\]()<>,;=&/]+")
 _ESCAPES = "\\%&\x1b"
+_SIGN = re.compile(f"[{re.escape(_ESCAPES)}]")
 _HEAD_REACH = 64
 _IN_TAGS = re.compile(r">[^<>]*\Z")
 _LEVELS = 8
@@ -51,7 +52,8 @@ _CODES = 3
 _SIGNED = re.compile(r"/([A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{4,}\.[A-Za-z0-9_=-]{8,})(?=/|\Z)")
 """A segment of a path that may be a token of three parts, which names nothing."""
 _CACHED = 512
-_ASKED_AGAIN = 2048
+_REMEMBERED = 8 << 20  # characters
+_LEAST_SIZE = 512  # what a text takes besides its characters
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHORTEST = 5
 
@@ -126,6 +128,26 @@ def _within_segment(find: Find, path: str) -> Find:
     return find if slash <= find.start else find._replace(end=slash, value=unquote(path[find.start : slash]))
 
 
+class _Texts:
+    """What was found in texts: those of a call are looked at for its row and for its interaction, and answers recur."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, bool], tuple[Find, ...]] = {}
+        self._size = 0
+
+    def get(self, key: tuple[str, str, bool]) -> tuple[Find, ...] | None:
+        """What was found in a text under a name, be it JSON or not; None if that is not known any more."""
+        return self._found.get(key)
+
+    def keep(self, key: tuple[str, str, bool], found: tuple[Find, ...]) -> None:
+        """Keeps what was found; the texts that are kept have a bounded size."""
+        size = len(key[0]) + _LEAST_SIZE
+        if self._size + size > _REMEMBERED:
+            self._found, self._size = {}, 0
+        self._found[key] = found
+        self._size += size
+
+
 class Finder:
     """Says where secrets stand in a text, by the built-in knowledge and that of a config."""
 
@@ -142,7 +164,8 @@ class Finder:
             self._words.add_word(word, (len(word), tuple(acts)))
         self._words.make_automaton()
         self._find_short = lru_cache(maxsize=4096)(self._find_in_value)
-        self._find_again = lru_cache(maxsize=256)(self._find_in_text)
+        self._deepen_again = lru_cache(maxsize=4096)(self._deepen)
+        self._texts = _Texts()
         self._find_in_targets = lru_cache(maxsize=256)(self._find_in_target)
 
     def find_in_text(self, text: str, *, name: str = "", json: bool = False) -> list[Find]:
@@ -150,13 +173,12 @@ class Finder:
 
         `name` is the header, member or parameter under which the whole text stands; `json` says that it is JSON.
         """
-        found = (
-            self._find_again if len(text) <= _ASKED_AGAIN else self._find_in_text
-        )  # a call's texts are asked for twice
-        return list(found(text, name, json=json))
-
-    def _find_in_text(self, text: str, name: str, *, json: bool) -> tuple[Find, ...]:
-        return tuple(self._find(text, name, chances=self._policy.judge(name) is not Verdict.HARMLESS, json=json))
+        key = text, name, json
+        found = self._texts.get(key)
+        if found is None:
+            found = tuple(self._find(text, name, chances=self._policy.judge(name) is not Verdict.HARMLESS, json=json))
+            self._texts.keep(key, found)
+        return list(found)
 
     def find_in_value(self, value: str, name: str, place: str = "") -> list[Find]:
         """The secrets in a whole value: all of it if its name says so, else those that stand in it.
@@ -429,14 +451,28 @@ class Finder:
             part = level.text[start:end]
             if order and "%" in part:
                 part = part.replace("+", " ")  # what is a plus is written as %2B
-            plain = _peel(part, order or "\\") or (None if order else Plain(part))
-            if plain is not None and len(plain.text) >= _SHORTEST:
-                deeper = _Level(plain.text, name, "", level.depth + 1)
-                allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS
-                level.take(self._scan(deeper, chances=allowed, inside=inside), start, plain)
-            if plain is not None:
-                read.append((start, end))
+            allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS
+            deepen = self._deepen_again if len(part) <= _CACHED else self._deepen
+            found = deepen(part, name, order, level.depth + 1, chances=allowed, inside=inside)
+            if found is None:
+                continue
+            read.append((start, end))
+            finds, neutral = found
+            level.finds += [find._replace(start=start + find.start, end=start + find.end) for find in finds]
+            level.neutral += [(start + first, start + last) for first, last in neutral]
         return read
+
+    def _deepen(
+        self, part: str, name: str, order: str, depth: int, *, chances: bool, inside: int
+    ) -> tuple[tuple[Find, ...], tuple[Span, ...]] | None:
+        """What stands in a string or a parameter once its escapes are read, and what is none; None if it has none."""
+        plain = _peel(part, order or "\\") or (None if order else Plain(part))
+        if plain is None:
+            return None
+        level = _Level(part, name, "", depth - 1)
+        if len(plain.text) >= _SHORTEST:
+            level.take(self._scan(_Level(plain.text, name, "", depth), chances=chances, inside=inside), 0, plain)
+        return tuple(level.finds), tuple(level.neutral)
 
     def _look_at_parameter(self, level: _Level, start: int, end: int, name: str) -> None:
         """Looks at a parameter whose name is escaped."""
@@ -498,13 +534,52 @@ def _join(value: str) -> str:
 
 def _read_strings(level: _Level) -> Iterator[tuple[int, int, str]]:
     """The strings of a JSON text in which there is an escape, each with the name of its member; keys are among them."""
-    name = ""
-    for string in _STRING.finditer(level.text):
-        raw = string[1]
+    text = level.text
+    names = _Names(text)
+    at = 0
+    while sign := _SIGN.search(text, at):
+        # It is the first in its string, and so no quote before it in that is an escaped one.
+        string = _STRING.match(text, max(0, text.rfind('"', at, sign.start())))
+        if string is None:  # as in what is no JSON after all
+            at = sign.end()
+            continue
+        at = string.end()
+        start, end = string.span(1)
         if string[2]:
-            name = raw
-        if any(one in raw for one in _ESCAPES):
-            yield *string.span(1), "" if string[2] else name or level.among(string.start(1))
+            names.last = start, end
+        yield start, end, "" if string[2] else names.find(start - 1) or level.among(start)
+
+
+class _Names:
+    """The names of the members of a JSON text; `last` is where the last one stands that has an escape in it."""
+
+    def __init__(self, text: str) -> None:
+        self.last = -1, -1
+        self._text = text
+        self._all: tuple[list[int], list[str]] | None = None
+
+    def find(self, quote: int) -> str:
+        """The name of the member whose string begins with a quote; for an element, that of the last member before."""
+        text = self._text
+        colon = _before(text, quote)
+        if colon >= 0 and text[colon] == ":":
+            end = _before(text, colon)
+            start, known = self.last
+            return text[start if end == known else text.rfind('"', 0, end) + 1 : end]
+        if self._all is None:
+            found = [(string.start(), string[1]) for string in _STRING.finditer(text) if string[2]]
+            self._all = [start for start, _ in found], [name for _, name in found]
+        starts, names = self._all
+        at = bisect_right(starts, quote)
+        return names[at - 1] if at else ""
+
+
+def _before(text: str, place: int) -> int:
+    """Where the last character before a place stands that is no white space; -1 if there is none."""
+    place -= 1
+    while place >= 0 and text[place] in " \t\n\r":
+        place -= 1
+    return place
 
 
 def _read_parameters(level: _Level) -> Iterator[tuple[int, int, str]]:
