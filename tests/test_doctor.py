@@ -30,7 +30,7 @@ services:
     depends_on: [cp-stub]
 """
 
-TRAP = " --trap --trap-sink 0.0.0.0:443 --trap-sink=0.0.0.0:80 --trap-dns 0.0.0.0:53"
+TRAP = " --trap --trap-sink 0.0.0.0:443 --trap-sink=0.0.0.0:80 --trap-dns 0.0.0.0:53 --trap-forward 0.0.0.0:8888"
 GOOD = """
 services:
   cp-stub:
@@ -128,6 +128,11 @@ WIRINGS = {
     "the incident's": INCIDENT,
     "no trap": GOOD.replace(TRAP, "").replace(", aliases: [api.moleculesai.app, staging-api.moleculesai.app]", ""),
     "aliases without a trap": GOOD.replace(TRAP, ""),
+    "a trap on ports that nobody knows": GOOD.replace(TRAP, " --trap"),
+    "a trap on loopback": GOOD.replace("0.0.0.0:443", "127.0.0.1:443"),
+    "no DNS": GOOD.replace(" --trap-dns 0.0.0.0:53", "")
+    .replace(", aliases: [api.moleculesai.app, staging-api.moleculesai.app]", "")
+    .replace("    networks: [inside]\n", "    networks: [inside]\n    dns: 10.9.0.2\n"),
     "a sink missing": GOOD.replace(" --trap-sink 0.0.0.0:443", ""),
     "production": GOOD.replace("MOLECULE_CP_URL: http://cp-stub:9090", "CP_PROVISION_URL: https://api.moleculesai.app"),
     "no order": GOOD.replace("    depends_on: {cp-stub: {condition: service_healthy}}\n", ""),
@@ -298,6 +303,17 @@ def test_the_control_planes_names_are_followed_to_the_trap(capsys: pytest.Captur
     assert any(why in one.text for one in found), diagnosis.remarks
 
 
+def test_a_trap_may_be_named_by_variables_and_by_the_config(capsys: pytest.CaptureFixture[str]) -> None:
+    bare = GOOD.replace(TRAP, "")
+    assert findings(doctor(capsys, bare), About.NAMES)
+    variables = 'environment: {CPPROXY_TRAP: 1, CPPROXY_TRAP_SINK: "0.0.0.0:80 0.0.0.0:443"}'
+    assert doctor(capsys, bare.replace("    image: cpproxy\n", f"    image: cpproxy\n    {variables}\n"), code=0).fronts
+    assert findings(doctor(capsys, GOOD.replace(TRAP, f"{TRAP} --no-trap")), About.NAMES)
+    config = Path("cpproxy.toml")
+    config.write_text(f'{config.read_text()}\n[trap]\nsinks = ["0.0.0.0:443", "0.0.0.0:80"]\n')
+    assert doctor(capsys, bare, code=0).fronts
+
+
 def test_a_way_out_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     diagnosis = doctor(capsys, GOOD.replace("internal: true", "internal: false"), code=Exit.CLEAN)
     assert "not internal: what the trap does not catch" in only(diagnosis, About.NETWORK, Level.NOTE).text
@@ -354,7 +370,8 @@ def test_a_client_is_known_by_its_image_and_by_being_required(capsys: pytest.Cap
 def test_a_front_is_known_by_its_command_alone(capsys: pytest.CaptureFixture[str]) -> None:
     text = GOOD.replace("cp-stub", "cp").replace("image: cpproxy", "build: .")
     for command in ("[replay, ", '["/opt/bin/cpproxy", "--cassettes", x, replay, ', "[sh, -c, exec cpproxy replay, "):
-        changed = text.replace("command: cpproxy replay --listen 0.0.0.0:9090" + TRAP, f"command: {command}--trap]")
+        trap = TRAP.replace(" ", ", ").replace("=", ", ").lstrip(", ")
+        changed = text.replace("command: cpproxy replay --listen 0.0.0.0:9090" + TRAP, f"command: {command}{trap}]")
         diagnosis = doctor(capsys, changed, code=Exit.CLEAN)
         assert diagnosis.fronts == ("cp",)
     missing = doctor(capsys, text.replace("      MOLECULE_CP_URL: http://cp:9090\n", ""))
@@ -436,3 +453,13 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], args: list[st
     assert out.out == ""
     assert problem in out.err
     assert out.err.count("\n") == 1
+
+
+def test_the_projects_own_harness_leads_its_tenants_to_the_front(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    run(["doctor", "compose.yml", "--format", "json"])
+    diagnosis = msgspec.json.decode(capsys.readouterr().out, type=Diagnosis)
+    assert list(diagnosis.clients) == ["tenant-alpha", "tenant-beta"]
+    assert [one for one in findings(diagnosis) if one.about is not About.NAMES] == []

@@ -13,7 +13,17 @@ from cpproxy.errors import UsageError
 DEFAULT_PORT = 9090
 _LOOPBACK = ("127.", "localhost", "[::1]")
 _PROGRAM = "cpproxy"
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _COMMANDS = frozenset({*Mode, "verify", "scenario", "wait", "status", "calls", "call", "cassette", "canary", "ca"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """The ports at which other containers can reach a trap, by the way in."""
+
+    sinks: frozenset[int]
+    forward: frozenset[int]
+    dns: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +31,7 @@ class Front:
     """A service that stands for the control plane.
 
     `mode` is what its command says, None where nothing shows that it is cpproxy at all; `certain` says that it is, or
-    was named. `ports` are those at which it may listen, and `sinks` those of its trap's that are known.
+    was named. `ports` are those at which it may listen; `trap` is where its trap can be reached, None without one.
     """
 
     service: Service
@@ -29,9 +39,7 @@ class Front:
     certain: bool
     ports: frozenset[int]
     listen: str = ""
-    trapped: bool | None = None
-    """Whether it starts a trap; None where its command is not to be seen."""
-    sinks: frozenset[int] = frozenset()
+    trap: Trap | None = None
 
     @property
     def port(self) -> int:
@@ -90,16 +98,36 @@ def _make(service: Service, config: Config, named: bool) -> Front:  # noqa: FBT0
     else:
         meant = front_address(config)[1] if is_named(service, config) else DEFAULT_PORT
         ports = frozenset({meant, *service.ports})
-    sinks = (value.rpartition(":")[2] for value in _values(words, "--trap-sink"))
-    return Front(
-        service,
-        mode,
-        certain=named or mode is not None,
-        ports=ports,
-        listen=listen,
-        trapped=any(word.startswith("--trap") for word in words) if mode else None,
-        sinks=frozenset(int(one) for one in sinks if one.isdecimal() and mode),
-    )
+    trap = _find_trap(service, words, config) if mode else None
+    return Front(service, mode, certain=named or mode is not None, ports=ports, listen=listen, trap=trap)
+
+
+def _find_trap(service: Service, words: Sequence[str], config: Config) -> Trap | None:
+    """The trap that a command starts: by its flags, else by its variables, else by the config."""
+
+    def find(flag: str, configured: Sequence[str]) -> tuple[str, ...]:
+        variable = service.environment.get(f"CPPROXY_TRAP_{flag.upper()}")
+        return (
+            tuple(_values(words, f"--trap-{flag}"))
+            or tuple(((variable and variable.value) or "").split())
+            or (*configured,)
+        )
+
+    settings = config.trap
+    sinks = find("sink", settings.sinks)
+    forward = find("forward", [settings.forward] if settings.forward else [])
+    dns = find("dns", [settings.dns] if settings.dns else [])
+    variable = service.environment.get("CPPROXY_TRAP")
+    wanted = bool(variable and (variable.value or "").lower() in _TRUE) or settings.enabled
+    if "--no-trap" in words or not ("--trap" in words or sinks or forward or dns or wanted):
+        return None
+    return Trap(_reachable(sinks), _reachable(forward), _reachable(dns))
+
+
+def _reachable(addresses: Sequence[str]) -> frozenset[int]:
+    """The ports of addresses that are not loopback's, nor free ones that nobody knows."""
+    ports = (one.rpartition(":")[2] for one in addresses if not one.startswith(_LOOPBACK))
+    return frozenset(int(one) for one in ports if one.isdecimal() and int(one))
 
 
 def _flatten(words: Sequence[str]) -> Iterator[str]:

@@ -1,21 +1,23 @@
 """Where a client's calls past the front would end: in the trap, nowhere, or outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cpproxy.core.runs import Mode
 from cpproxy.core.steering import plane_hosts
 from cpproxy.core.wiring import words
-from cpproxy.core.wiring.fronts import Front, front_address
+from cpproxy.core.wiring.fronts import Front, Trap, front_address
 from cpproxy.core.wiring.project import Place, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import at_address, networked, networks_of, no_proxy_covers, resolve
 from cpproxy.core.wiring.variables import Scene
+from cpproxy.core.wiring.wired import parse_base
 
 _PROXIES = ("HTTPS_PROXY", "https_proxy")
 _EXEMPT = ("NO_PROXY", "no_proxy")
-_SINKS = frozenset({80, 443})
+_SINKS = (443, 80)
+"""Where clients call a host whose name is all that they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class _Way:
     how: str = ""
     front: Front | None = None
     where: str = ""
-    direct: bool = True
-    """Whether the client connects to the port that the URL names, and not to a forward proxy."""
+    port: int = 0
+    """That of the forward proxy by which it goes."""
 
 
 def check_ways(scene: Scene, client: Service) -> Iterator[Remark]:
@@ -71,7 +73,7 @@ def _find_way(scene: Scene, client: Service, host: str) -> _Way:
     exempt = ",".join(client.environment[name].value or "" for name in _EXEMPT if name in client.environment)
     variable = next((name for name in _PROXIES if client.is_set(name)), "")
     if variable and not no_proxy_covers(exempt, host):
-        return _follow(scene, client, variable, _proxy_host(client.environment[variable].value or ""))
+        return _follow(scene, client, variable)
     found = resolve(scene.project, client, host)
     if found.services or found.how == "extra_hosts":
         front = next((one for one in scene.fronts if one.service in found.services), None)
@@ -83,17 +85,14 @@ def _find_way(scene: Scene, client: Service, host: str) -> _Way:
     return _Way()
 
 
-def _proxy_host(value: str) -> str:
-    try:
-        return urlsplit(value if "://" in value else f"http://{value}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _follow(scene: Scene, client: Service, variable: str, host: str) -> _Way:
-    found = resolve(scene.project, client, host)
+def _follow(scene: Scene, client: Service, variable: str) -> _Way:
+    """The way by a forward proxy, which may be named without a scheme."""
+    value = client.environment[variable].value or ""
+    url = parse_base(value if "://" in value else f"http://{value}")
+    found = resolve(scene.project, client, (url and url.hostname) or "")
     front = next((one for one in scene.fronts if one.service in found.services), None)
-    return _Way(variable, front, found.services[0].name if found.services else "another proxy", direct=False)
+    where = found.services[0].name if found.services else "another proxy"
+    return _Way(variable, front, where, (url and url.port) or 80)
 
 
 def _judge_way(scene: Scene, client: Service, way: _Way, hosts: list[str], *, leaves: bool) -> Remark:
@@ -108,14 +107,28 @@ def _judge_way(scene: Scene, client: Service, way: _Way, hosts: list[str], *, le
         # Another service may well be a trap of its own; that it is none is not certain.
         return remark(Level.NOTE, About.NAMES, text, client.name, place)
     trap = way.front.service.name
-    if way.front.trapped is False:
-        _add_trap(scene, way.front, _SINKS)
-        return remark(Level.FINDING, About.NAMES, words.untrapped(hosts, trap, way.how), client.name, place)
-    missing = sorted(_SINKS - way.front.sinks) if way.front.sinks and way.direct else []
+    if way.front.trap is None and way.front.mode is None:
+        text = words.unknown_trap(hosts, trap, way.how)
+        return remark(Level.NOTE, About.NAMES, text, client.name, place)
+    missing = _find_missing(way, way.front.trap)
     if missing:
-        _add_trap(scene, way.front, frozenset(missing))
-        return remark(Level.FINDING, About.NAMES, words.without_sink(hosts, trap, missing), client.name, place)
+        _add_trap(scene, way.front, missing)
+        has = way.front.trap is not None
+        text = words.missing_trap(hosts, trap, way.how, [" ".join(one) for one in missing], has=has)
+        return remark(Level.FINDING, About.NAMES, text, client.name, place)
     return remark(Level.RIGHT, About.NAMES, words.caught(hosts, way.how, trap), client.name, place)
+
+
+def _find_missing(way: _Way, trap: Trap | None) -> list[tuple[str, str]]:
+    """The flags that let the trap listen where the client goes."""
+    wanted: list[tuple[str, int]] = []
+    if way.port:
+        wanted += [("forward", way.port)]
+    else:
+        wanted += [("dns", 53)] if way.how == "dns" else []
+        wanted += [("sink", port) for port in _SINKS]
+    there = {"forward": trap.forward, "dns": trap.dns, "sink": trap.sinks} if trap else {}
+    return [(f"--trap-{kind}", f"0.0.0.0:{port}") for kind, port in wanted if port not in there.get(kind, ())]
 
 
 def _place_of(client: Service, way: _Way) -> Place:
@@ -131,16 +144,15 @@ def _alias(scene: Scene, client: Service, hosts: list[str]) -> None:
     if front is None or not shared:
         return
     scene.override.set(front.service.name, "networks", shared[0], "aliases", value=hosts)
-    if not front.trapped or (front.sinks and front.sinks < _SINKS):
-        _add_trap(scene, front, _SINKS - front.sinks)
+    if missing := _find_missing(_Way("alias", front), front.trap):
+        _add_trap(scene, front, missing)
 
 
-def _add_trap(scene: Scene, front: Front, sinks: frozenset[int]) -> None:
-    """The front's command with a trap, where it is there to be written anew."""
+def _add_trap(scene: Scene, front: Front, flags: Sequence[tuple[str, str]]) -> None:
+    """The front's command with more of a trap, where it is there to be written anew."""
     if front.service.command and front.mode is Mode.REPLAY:
-        flags = ["--trap", *(word for port in sorted(sinks) for word in ("--trap-sink", f"0.0.0.0:{port}"))]
-        command = [word for word in front.service.command if word != "--trap"]
-        scene.override.set(front.service.name, "command", value=[*command, *flags])
+        more = [word for pair in flags for word in pair]
+        scene.override.set(front.service.name, "command", value=[*front.service.command, *more])
 
 
 def _check_proxied_front(scene: Scene, client: Service) -> Iterator[Remark]:

@@ -179,22 +179,17 @@ def misled(hosts: Sequence[str], where: str, how: str) -> str:
     return f"{_hosts(hosts)} to {where}, by {how}, which is no trap: what goes there is seen by nobody."
 
 
-def untrapped(hosts: Sequence[str], trap: str, how: str) -> str:
-    """The control plane's hosts that lead to a front without a trap."""
-    return (
-        f"{_hosts(hosts)} to {trap}, by {how}, which runs without a trap: a call there finds a closed port; give it "
-        "--trap "
-        "--trap-sink 0.0.0.0:443 --trap-sink 0.0.0.0:80."
-    )
+def unknown_trap(hosts: Sequence[str], trap: str, how: str) -> str:
+    """The control plane's hosts that lead to a front of which nothing shows what it runs."""
+    return f"{_hosts(hosts)} to {trap}, by {how}; whether a trap listens there cannot be seen here."
 
 
-def without_sink(hosts: Sequence[str], trap: str, ports: Sequence[int]) -> str:
-    """A trap that does not listen where the control plane's clients call."""
-    flags = " ".join(f"--trap-sink 0.0.0.0:{port}" for port in ports)
+def missing_trap(hosts: Sequence[str], trap: str, how: str, flags: Sequence[str], *, has: bool) -> str:
+    """The control plane's hosts that lead to a trap that does not listen there."""
+    runs = "whose trap does not listen there" if has else "which runs without a trap"
     return (
-        f"{_hosts(hosts)} to {trap}, whose trap does not listen on {' and '.join(map(str, ports))}: a call there "
-        "finds a "
-        f"closed port; give it {flags}."
+        f"{_hosts(hosts)} to {trap}, by {how}, {runs}: a call past the front finds a closed port, and nobody sees it; "
+        f"give it {' '.join(flags)}."
     )
 
 
