@@ -125,3 +125,10 @@ def test_every_part_that_differs_is_named_as_a_place_with_both_values() -> None:
         Difference("$.env.A", '"1"', None),
         Difference("$.tags[1]", None, '"y"'),
     )
+
+
+def test_of_a_body_that_is_not_shown_the_size_is_told_and_no_digest() -> None:
+    left, right = (normalise(post(b"pin=1\n" * 99 + end, TEXT), None) for end in (b"1", b"2"))
+    assert compare(left, right, ()) == (Difference("body", "595 bytes", "595 bytes of other content"),)
+    left, right = (normalise(Request("PUT", "/p", (), b"", omitted=Omitted(5, one)), None) for one in ("aa", "bb"))
+    assert compare(left, right, ()) == (Difference("body", "5 bytes", "5 bytes of other content"),)
