@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from cpproxy.core.cassette import VERSION, CassetteOf, Interaction, Recorded
 from cpproxy.files import cassettes
 from cpproxy.ledger.database import Ledger
 from tests import raw, vouch
-from tests.processes import Running, running
+from tests.processes import CPPROXY, Running, running_program
 from tests.standing import interaction
 
 CONFIG = """
@@ -118,11 +118,18 @@ def lay(folder: Path, config: str = CONFIG, interactions: Sequence[Interaction] 
 
 
 @contextlib.contextmanager
-def snare(folder: Path, *arguments: str, config: str = CONFIG) -> Iterator[Snare]:
-    """`cpproxy replay --trap` that catches already."""
+def snare(
+    folder: Path,
+    *arguments: str,
+    config: str = CONFIG,
+    within: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Snare]:
+    """`cpproxy replay --trap` that catches already; `within` is a command that runs it."""
     lay(folder, config)
-    command = ["replay", "--trap", "--listen", "127.0.0.1:0", "--ledger", str(folder / "ledger.db"), *arguments]
-    with running(command, cwd=folder) as proxy:
+    own = ["--trap", "--listen", "127.0.0.1:0", "--ledger", str(folder / "ledger.db")]
+    command = [*within, *CPPROXY, "replay", *own, *arguments]
+    with running_program(command, cwd=folder, env=env) as proxy:
         until(lambda: ready(proxy.url))
         yield Snare(proxy, folder)
 

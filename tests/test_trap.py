@@ -155,8 +155,9 @@ def test_dns_leads_every_name_to_the_sink_but_those_of_one_word(caught: Snare) -
     assert ask("api.example.com", 28, where) == (0, [])
     assert ask("cp", 1, where) == (3, [])
     assert ask("1.0.0.127.in-addr.arpa", 12, where) == (3, [])
-    rows = caught.caught(3)
-    assert {what(row) for row in rows} == {(Way.DNS, Seen.QUERY, Outcome.MISROUTE, "", "api.example.com", 0, "", "")}
+    assert ask("Api.Example.com", 28, where) == (0, [])
+    (row,) = caught.caught()  # who asks for both kinds of address, or asks again, asks for one name
+    assert what(row) == (Way.DNS, Seen.QUERY, Outcome.MISROUTE, "", "api.example.com", 0, "", "")
 
 
 def test_a_call_to_the_front_through_the_trap_is_told_apart(caught: Snare) -> None:

@@ -6,6 +6,7 @@ goes back.
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import re
@@ -27,6 +28,7 @@ from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error
 from cpproxy.cli.ways import Bound, Ways, bind
 from cpproxy.core.calls import Call, Outcome, Seen, Way
+from cpproxy.core.hosts import fold
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import DEFAULT_SESSION, TrapDied
 from cpproxy.core.sightings import (
@@ -49,6 +51,9 @@ from cpproxy.errors import CpproxyError, TrapError
 _START_SECONDS = 15.0
 _STOP_SECONDS = 4.0
 _REFUSED = 421
+_SAME_QUESTION = 5.0  # seconds within which a name that is asked for again is asked for once
+_MOST_ASKED = 4096
+_CONNECTS_WITHIN = 60.0  # seconds; a connection that says nothing is told of at its end
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Report).decode
 _LOG = logging.getLogger("cpproxy.trap")
@@ -130,6 +135,7 @@ class Trap(asyncio.Protocol):
         self.death = ""
         """Why it is no more, or nothing."""
         self._stopping = False
+        self._asked: dict[tuple[str, str], float] = {}
         self._folder: Path | None = None
 
     # ------------------------------------------------------------------ where it is
@@ -272,6 +278,12 @@ class Trap(asyncio.Protocol):
         caught = find_caught(sighting, self._front, config, self._routes)
         if caught is None:
             return Told(sighting.id, 0, "", exists=False)
+        if sighting.seen is Seen.QUERY and self._is_repeated(sighting):
+            return Told(sighting.id, 0, caught.outcome)
+        if sighting.way is Way.SINK and sighting.seen in {Seen.CONNECTION, Seen.BYTES}:
+            name = self._find_asked(sighting)
+            reason = "; ".join(one for one in (caught.reason, name and f"its client had asked for {name}") if one)
+            caught = dataclasses.replace(caught, reason=reason)
         whole = sighting.seen is Seen.WHOLE
         status = (200 if caught.outcome is Outcome.CANARY else _REFUSED) if whole else 0
         call = make_call(
@@ -289,6 +301,22 @@ class Trap(asyncio.Protocol):
             body = bytes(redactor.json(_ENCODE(explain(sighting, caught, config)))) + b"\n"
         self._ledger.log(call)
         return Told(sighting.id, status, caught.outcome, body)
+
+    def _is_repeated(self, query: Sighting) -> bool:
+        """Whether a client's question has a row already: who looks a name up asks for addresses of both kinds."""
+        key = (query.client, fold(query.host))
+        last = self._asked.pop(key, 0.0)
+        self._asked[key] = last if query.at - last < _SAME_QUESTION else query.at
+        if len(self._asked) > _MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
+        return self._asked[key] == last
+
+    def _find_asked(self, sighting: Sighting) -> str:
+        """The name that a client asked for last, shortly before it connected without a name; or nothing."""
+        for (client, name), at in reversed(self._asked.items()):
+            if client == sighting.client:
+                return name if sighting.at - at < _CONNECTS_WITHIN else ""
+        return ""
 
     def _send(self, order: Order) -> None:
         if self._transport is not None:
