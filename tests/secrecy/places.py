@@ -303,7 +303,7 @@ ANYWHERE: dict[str, Place] = {
     ),
     "trailer": Place(lambda v: Call("POST", parts=[b"a", b"b"], trailers=[("X-Note", f"see {latin(v)}")]), is_line),
     "name of a header": Place(lambda v: Call(headers=[(v, "1")]), is_name),
-    "method": Place(lambda v: Call(method=v), lambda v: is_name(v) and v[:1].isalpha()),
+    "method": Place(lambda v: Call(method=v, reaches=False), lambda v: is_name(v) and v[:1].isalpha()),
     "session": Place(lambda v: Call(headers=[("X-Cpproxy-Session", v)]), lambda v: is_name(v) and len(v) <= 64),
     "query": Place(lambda v: Call(target=f"/?note={urlcoded(v)}&n=1")),
     "query without a name": Place(lambda v: Call(target=f"/?{urlcoded(v)}")),
