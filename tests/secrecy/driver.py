@@ -110,7 +110,7 @@ def plant(wanted: Sequence[Cell], random: Random, *, start: int = 0) -> list[Pla
         value = kind.draw(random)
         while not place.fits(value):
             value = kind.draw(random)
-        plants.append(Plant(number, kind.name, name, value, kind.core(value), place(value), kind.shown))
+        plants.append(Plant(number, kind.name, name, value, kind.list_values(value), place(value), kind.shown))
     return plants
 
 

@@ -64,7 +64,7 @@ def _all(value: str) -> Sequence[str]:
 class Kind:
     """How what is planted is drawn, and which parts of it are to be found nowhere afterwards.
 
-    `shown` is the named place that shows what is known by another call.
+    `shown` is the named place that shows what is known by another call. `halves` says that half of it is one, too.
     """
 
     name: str
@@ -72,6 +72,13 @@ class Kind:
     draw: Callable[[Random], str]
     core: Callable[[str], Sequence[str]] = _all
     shown: str = ""
+    halves: bool = True
+
+    def list_values(self, value: str) -> Sequence[str]:
+        """What may be found nowhere of what was planted: its core, and each half of that, if it is as good as all."""
+        values = self.core(value)
+        half = [part for one in values if len(one) >= 14 for part in (one[: len(one) // 2], one[len(one) // 2 :])]
+        return [*values, *half] if self.halves else values
 
 
 def some(random: Random, alphabet: str, size: int) -> str:
@@ -166,7 +173,7 @@ NAMED = [
         Known.NAME,
         lambda random: f"{random.choice(_NOUNS).title()}{random.randrange(10**4, 10**5)}",
     ),
-    Kind("password of words", Known.NAME, _words(5, "-")),
+    Kind("password of words", Known.NAME, _words(5, "-"), halves=False),
     Kind("key of digits", Known.NAME, lambda random: str(random.randrange(10**23, 10**24))),
     Kind("short password", Known.NAME, _of(LOWER + DIGITS, 7)),
     Kind("short password with a sign", Known.NAME, lambda random: f"{some(random, WORD, 3)}!{some(random, WORD, 3)}"),
@@ -273,7 +280,7 @@ LEARNT = [
     Kind("shown as Authorization", Known.CALL, _phrase, shown="Bearer"),
     Kind("shown as Authorization, with signs", Known.CALL, _odd, shown="Bearer"),
     Kind("shown in Basic", Known.CALL, _of(LOWER + DIGITS, 12, "sham-"), shown="Basic"),
-    Kind("shown in a member", Known.CALL, _words(3, " "), shown="member"),
+    Kind("shown in a member", Known.CALL, _words(3, " "), shown="member", halves=False),
     Kind(
         "shown in a form", Known.CALL, lambda random: f"{some(random, WORD, 6)} {some(random, WORD, 6)}", shown="form"
     ),

@@ -199,7 +199,7 @@ NAMED: dict[str, Place] = {
     "export": Place(lambda v: text(f'set -e\nexport API_KEY="{v}"\nrun\n'), is_quotable),
     "flag": Place(lambda v: text(f"+ deploy --user a --password {v} --verbose\n"), is_bare),
     "header in a log": Place(
-        lambda v: text(f"> GET / HTTP/1.1\n> Authorization: Bearer {v}\n> Accept: */*\n"), is_line
+        lambda v: text(f"> GET / HTTP/1.1\n> Authorization: Bearer {v}\n> Accept: */*\n"), is_bare
     ),
     "login of curl": Place(lambda v: text(f"+ curl -sS -u admin:{v} https://e.example/\n"), is_bare),
     "password of a URL in a text": Place(lambda v: text(f"cloning https://bot:{urlcoded(v)}@git.example/a.git\n")),

@@ -1,6 +1,7 @@
 """No planted secret survives: not in a cassette, the ledger, a log, an error or anything that a command shows."""
 
 import fnmatch
+import json
 import re
 import sys
 from collections import defaultdict
@@ -108,7 +109,7 @@ def go(folder: Path, wanted: Sequence[Cell], random: Random, *, scans: bool = Tr
             ask_all(proxy.url, shown)
             said += ask_admin(proxy.url)
             said += [("arguments", Path(f"/proc/{proxy.pid}/cmdline").read_bytes())]
-            assert proxy.stop(timeout=WITHIN) == 0, proxy.describe()[-4000:]
+            assert proxy.stop(timeout=WITHIN) == 0, seen(proxy.stderr, folder, plants)
             said += [("recorder's output", proxy.stdout.encode()), ("recorder's errors", proxy.stderr.encode())]
     recorded = (folder / "cassettes" / "planted.json").read_text()
     found.recorded += [(one.label, "not recorded") for one in unrecorded(recorded, [*plants, *shown])]
@@ -144,6 +145,17 @@ def go(folder: Path, wanted: Sequence[Cell], random: Random, *, scans: bool = Tr
     found.replayed += known.look_everywhere([*said, *files(folder), *outputs(folder, env)])
     found.astray += unlike(answers)
     return found
+
+
+def seen(message: str, folder: Path, plants: Sequence[Plant]) -> str:
+    """What a recorder said that made no cassette, with what was planted where the scan has seen a secret."""
+    draft = folder / "cassettes" / ".planted.json.recording"
+    targets = (
+        [one["request"]["target"] for one in json.loads(draft.read_text())["interactions"]] if draft.exists() else []
+    )
+    labels = {f"/n/{one.number}": one.label for one in plants}
+    places = [targets[int(at)] for at in re.findall(r"\$\.interactions\[(\d+)\]", message) if int(at) < len(targets)]
+    return "\n".join([message[-2000:], *(labels.get("/".join(one.split("/")[:3]), one) for one in places)])
 
 
 def unrecorded(cassette: str, plants: Sequence[Plant]) -> Iterator[Plant]:
