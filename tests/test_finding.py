@@ -633,7 +633,7 @@ HOSTILE = [
     'form-data; name="password"\r\n\r\n',
     *("login -p", "mysql ", "mongo -p ", "-u a -p ", " -u a -b c", "openssl ", ":5432:a:b:", "a:b@tcp(", "zip a -P "),
     *("curl -H 'token: ", 'auth=("a",', "Password=a ;", '"path":"/token",', '{"name":"token","a":{'),
-    "config set token a",
+    *("config set token a", "http://h/x/token:"),
     *("c29tZSB0ZXh0", "dG9rZW49YWJj" * 5 + "\n", "746f6b656e3d61", "AA==", "dGU=/"),
     *("token,", "token\t", "| token ", "token  ", "token,a\n", "token\ta\n", "|token|a\n", '["token",', '[["token"],'),
     *("<tr><th>token</th>", "<tr><td>token</td><td>a</td></tr>", '{"columns":["token"],"rows":[["a"],', "<tr>token"),

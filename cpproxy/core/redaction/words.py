@@ -254,6 +254,7 @@ _TYPED = {
     "pwd": 6,
 }
 _LONG_NUMBER = 20
+_LONGEST_VOID = 2000
 # What is said of a pass at a gate and of a session people sit in, neither of which lets anybody log in.
 _ORDINARY: dict[str, frozenset[str]] = {
     "pass": frozenset(
@@ -266,6 +267,8 @@ _ORDINARY: dict[str, frozenset[str]] = {
 def is_void(value: str, name: str = "") -> bool:
     """Whether a value is no secret even under the name of one: nothing, a number, a common word, a template, a mask."""
     text = value.strip().strip("\"'")
+    if len(text) > _LONGEST_VOID:  # what is read anew at each name in it has to be short
+        return bool(_MASK.fullmatch(text))
     if len(text) < 2 or text.lower() in _COMMON or text.lower() in _ORDINARY.get(_last_word(name), ()):
         return True
     if _NUMBER.fullmatch(text):
