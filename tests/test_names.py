@@ -46,9 +46,10 @@ MOLECULE_CP_URL instance_id name X-XSS-Protection client_token Sid AccountSid â€
 HARMLESS = words("""
 etag ETag eTag If-None-Match digest imageDigest Content-MD5 x-amz-content-sha256 ChecksumSHA256 checksum commit tree_sha
 id ids request_id requestId X-Request-Id X-Amzn-Trace-Id traceId x-amz-id-2 X-Amz-Cf-Id CF-Ray traceparent instanceId
-amz-sdk-invocation-id VersionId uploadId node_id nonce public_key fingerprint Idempotency-Key Sec-WebSocket-Key
+amz-sdk-invocation-id VersionId uploadId node_id public_key fingerprint Idempotency-Key Sec-WebSocket-Key
 Sec-WebSocket-Accept next_page_token pageToken NextToken ContinuationToken NextContinuationToken continuation_token
 sync_token cursor endCursor If-Match boundary
+WWW-Authenticate
 """)
 
 
@@ -66,6 +67,11 @@ def test_leaves_names_alone_that_are_none_or_only_about_one(name: str) -> None:
 @pytest.mark.parametrize("name", HARMLESS)
 def test_knows_what_is_harmless_even_where_it_is_random(name: str) -> None:
     assert judge_name(name) is Verdict.HARMLESS
+
+
+@pytest.mark.parametrize("name", words("nonce version user username server language branch User-Agent timestamp"))
+def test_a_name_that_is_none_of_an_id_nor_of_a_digest_says_nothing_of_what_is_random(name: str) -> None:
+    assert judge_name(name) is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("name", SECRET)

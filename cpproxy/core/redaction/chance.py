@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cpproxy.core.redaction.coded import find_coded, find_wrapped
-from cpproxy.core.redaction.names import Verdict
 from cpproxy.core.redaction.randomness import SHORTEST, find_evidence, is_random, is_wordlike
 
 type Span = tuple[int, int]
@@ -88,10 +87,10 @@ _LONGEST_KEY = 20_000
 
 
 class Chances:
-    """Finds random tokens; `judge` tells what a name says of its value."""
+    """Finds random tokens; `spares` tells whether a name says that a token is no secret."""
 
-    def __init__(self, judge: Callable[[str], Verdict]) -> None:
-        self._judge = judge
+    def __init__(self, spares: Callable[[str, str], bool]) -> None:
+        self._spares = spares
 
     def find(
         self,
@@ -151,13 +150,18 @@ class Chances:
 
     def _is_named_harmless(self, text: str, start: int, end: int, name: str, among: Callable[[int], str]) -> bool:
         """Whether what stands around a token says that it is no secret by its looks."""
+        token = text[start:end]
         if text[start - 1 : start] == '"' == text[end : end + 1] and (direct := _read_member(text, start)) is not None:
-            return self._judge(direct) is Verdict.HARMLESS
-        return self._is_harmless(text[max(0, start - _BACK) : start][::-1], start, name, among)
+            return self._spares(direct, token)
+        back = text[max(0, start - _BACK) : start][::-1]
+        harmless = self._find_label(back, start, name, among)
+        return harmless if isinstance(harmless, bool) else self._spares(harmless, token)
 
-    def _is_harmless(self, back: str, start: int, name: str, among: Callable[[int], str]) -> bool:
-        """Whether what stands before a token says that it is an id, a digest, a part of a path or a picture."""
-        label: str | None = None
+    def _find_label(self, back: str, start: int, name: str, among: Callable[[int], str]) -> str | bool:
+        """The name that stands before a token, or whether what stands there says that it is no secret.
+
+        So it does of a digest, of a part of a path, and of a picture.
+        """
         found = _HEAD_BACK.match(back)
         if found and found[0]:
             head = found[0][::-1]
@@ -166,14 +170,12 @@ class Chances:
             if _DIGEST_BACK.match(back) or ("data:" in head and _DATA.search(head)):
                 return True
             if parameter := _PARAMETER_BACK.match(found[0]):
-                label = parameter[1][::-1]
-        if label is None:
-            label = _read_label(back)
-        if label is not None:
-            return self._judge(label) is Verdict.HARMLESS
+                return parameter[1][::-1]
+        if (label := _read_label(back)) is not None:
+            return label
         if back.lstrip()[:1] in _QUOTES and (array := among(start)):
-            return self._judge(array) is Verdict.HARMLESS
-        return not back.strip(" \"'") and bool(name) and self._judge(name) is Verdict.HARMLESS
+            return array
+        return name if not back.strip(" \"'") and name else False
 
 
 def _is_covered(text: str, start: int, end: int, covered: list[Span]) -> bool:

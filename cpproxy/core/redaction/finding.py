@@ -153,7 +153,7 @@ class Finder:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._chances = Chances(policy.judge)
+        self._chances = Chances(policy.spares)
         self._words = ahocorasick.Automaton()
         entries: dict[str, list[object]] = {word: [None] for word in KEYWORDS | policy.keywords}
         for beginning, fitting in shapes.BEGINNINGS.items():
@@ -176,7 +176,7 @@ class Finder:
         key = text, name, json
         found = self._texts.get(key)
         if found is None:
-            found = tuple(self._find(text, name, chances=self._policy.judge(name) is not Verdict.HARMLESS, json=json))
+            found = tuple(self._find(text, name, chances=not self._policy.spares(name), json=json))
             self._texts.keep(key, found)
         return list(found)
 
@@ -247,7 +247,7 @@ class Finder:
                 return tuple(settle(value, level.finds, [found.span() for found in _MARKER.finditer(value)]))
         if len(value) < _SHORTEST and not policy.keywords:
             return ()
-        return tuple(self._find(value, name, chances=verdict is not Verdict.HARMLESS))
+        return tuple(self._find(value, name, chances=verdict is not Verdict.HARMLESS or not policy.spares(name)))
 
     def _find(self, text: str, name: str, *, chances: bool, json: bool = False) -> list[Find]:
         level = _Level(text, name, "", 0, is_json=json or None)
@@ -451,7 +451,7 @@ class Finder:
             part = level.text[start:end]
             if order and "%" in part:
                 part = part.replace("+", " ")  # what is a plus is written as %2B
-            allowed = chances and self._policy.judge(name) is not Verdict.HARMLESS
+            allowed = chances and not self._policy.spares(name)
             deepen = self._deepen_again if len(part) <= _CACHED else self._deepen
             found = deepen(part, name, order, level.depth + 1, chances=allowed, inside=inside)
             if found is None:

@@ -138,17 +138,19 @@ _HARMLESS_KEYS = _words("idempotency idempotent partition public publishable soc
 _CONTINUING_TOGETHER = re.compile(r"(?:continuation|delta|next|nextpage|page|prev|resume|skip|sync)tokens?")
 
 # Names whose values are no secrets even where they are long and random.
-_HARMLESS_LAST = _words(
-    "accept alg arn baggage blob boundary branch build ca cert certificate certificates charset checksum checksums "
-    "commit container crc crc32 crc32c crc64nvme cursor date digest digests domain email encoding etag etags filename "
-    "fingerprint fingerprints guid hash hashes host hostname id ids identifier image images integrity jti jwks kid "
-    "language layer layers locale manifest marker md5 name names next nonce object offset opaque package parent "
-    "parents path prev previous project pubkey ray rev revision rid serial server sha sha1 sha224 sha256 sha384 "
-    "sha512 slug span subject thumbprint time timestamp trace traceparent tracestate tree ulid uid urn user username "
-    "uuid uuids version vary via x5t"
+# Of these only what is made as a digest: hex, or base64 of as many bytes as a digest has.
+_DIGESTS = _words(
+    "checksum checksums commit crc crc32 crc32c crc64nvme digest digests fingerprint fingerprints hash hashes "
+    "integrity md5 rev revision sha sha1 sha224 sha256 sha384 sha512 thumbprint tree x5t"
+)
+_HARMLESS_LAST = _DIGESTS | _words(
+    "arn baggage boundary ca cert certificate certificates container cursor etag etags filename guid host hostname id "
+    "identifier ids image images jti jwks kid layer layers manifest marker name names next object offset package "
+    "parent parents path prev previous project pubkey ray rid serial slug span subject trace traceparent tracestate "
+    "uid ulid urn uuid uuids via"
 )
 _HARMLESS_TOGETHER = re.compile(
-    r"e-?tags?|ifnonematch|ifmatch|ifrange|lasteventid|useragent|contenttype|contentdisposition|secwebsocket\w*|b3"
+    r"e-?tags?|ifnonematch|ifmatch|ifrange|lasteventid|(?:www|proxy)authenticate|authenticationinfo|contenttype|contentdisposition|secwebsocket\w*|b3"
     r"|contentsecuritypolicy\w*|contentmd|xamzcfpop|xamzcfid|xamzidx?|xamztraceid|xcloudtracecontext|cfray"
     r"|(?:[a-z]*?(?:access|account|batch|client|cluster|correlation|device|event|group|instance|invocation|job|key"
     r"|message|node|object|order|org|owner|parent|process|project|request|resource|run|span|task|tenant|thread|trace"
@@ -193,6 +195,14 @@ def names_secret(name: str) -> bool:
 def is_credential_header(name: bytes) -> bool:
     """Whether a request header of this name carries a credential."""
     return names_secret(name.decode("latin-1"))
+
+
+@lru_cache(maxsize=4096)
+def claims_digest(name: str) -> bool:
+    """Whether a name says that its value is a digest: what is random and could be none is a secret there, too."""
+    words = words_of(name)
+    plain = _without_numbers(words)
+    return bool(plain) and (plain[-1] in _DIGESTS or "".join(words[-2:]) in _DIGESTS)
 
 
 @lru_cache(maxsize=4096)

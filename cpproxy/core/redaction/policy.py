@@ -11,7 +11,8 @@ from cpproxy.core import jsonpath
 from cpproxy.core.config import Redact
 from cpproxy.core.jsonpath import Step
 from cpproxy.core.patterns import Pattern, compile_patterns, fits
-from cpproxy.core.redaction.names import Verdict, Words, judge_name, words_of
+from cpproxy.core.redaction.names import Verdict, Words, claims_digest, judge_name, words_of
+from cpproxy.core.redaction.randomness import may_be_digest
 from cpproxy.errors import UsageError
 
 __all__ = ["Policy", "Verdict"]
@@ -113,6 +114,15 @@ class Policy:
         if self._secrets.holds(name, place):
             return Verdict.SECRET
         return judge_name(name)
+
+    def spares(self, name: str, token: str = "") -> bool:
+        """Whether a name says that a token that looks drawn by chance is no secret: an id, say, or a digest.
+
+        Without a token: whether it says so of any.
+        """
+        if self.judge(name) is not Verdict.HARMLESS:
+            return False
+        return not claims_digest(name) or may_be_digest(token) or self._not_secrets.holds(name, "")
 
     def is_named(self, name: str, place: str = "") -> bool:
         """Whether the config itself says that what stands there is a secret."""

@@ -91,6 +91,19 @@ def is_uuid(text: str) -> bool:
     return found is not None and (bool(found[1]) or bool(_BARE_UUID.fullmatch(text)))
 
 
+# MD5, and SHA of 160 to 512 bits, in hex, before which a count may stand, or in base64, padded or not.
+_DIGEST = re.compile(
+    r"(?:[0-9]{1,6}-)?(?:(?:[0-9a-f]{2}){16,64}|(?:[0-9A-F]{2}){16,64})"
+    r"|[A-Za-z0-9+/_-]{22}(?:==)?|[A-Za-z0-9+/_-]{27}=?|[A-Za-z0-9+/_-]{38}(?:==)?|[A-Za-z0-9+/_-]{43}=?"
+    r"|[A-Za-z0-9+/_-]{64}|[A-Za-z0-9+/_-]{86}(?:==)?"
+)
+
+
+def may_be_digest(text: str) -> bool:
+    """Whether a text has the length and the letters of a digest."""
+    return bool(_DIGEST.fullmatch(text))
+
+
 def is_random(token: str) -> bool:
     """Whether a token (letters, digits, and the few others that base64 knows) is long and drawn by chance."""
     return _is_random(token) if len(token) <= _ENOUGH else _is_random.__wrapped__(token[:_ENOUGH])
