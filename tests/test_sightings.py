@@ -82,6 +82,14 @@ def test_the_front_is_known_by_all_of_its_names(url: str, is_front: bool) -> Non
     assert FRONT.has(host, int(port)) is is_front
 
 
+def test_a_front_that_listens_on_all_addresses_is_at_that_where_the_call_arrived() -> None:
+    everywhere = Front("http://0.0.0.0:9090")
+    assert everywhere.has("172.20.0.5", 9090, "172.20.0.5")
+    assert not everywhere.has("172.20.0.5", 80, "172.20.0.5")
+    assert not everywhere.has("172.20.0.6", 9090, "172.20.0.5")
+    assert not FRONT.has("172.20.0.5", 9090, "172.20.0.5")
+
+
 @pytest.mark.parametrize(
     ("way", "said"),
     [(Way.FORWARD, "add cp to NO_PROXY in the client"), (Way.SINK, "let it resolve to the front")],

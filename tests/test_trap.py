@@ -1,6 +1,7 @@
 """The trap beside a real front: what goes past it becomes a row, and nothing more."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -91,6 +92,13 @@ def test_plain_http_in_the_sink_is_told_by_its_host_in_either_version(caught: Sn
         assert answer.endswith(f"421 {'2' if more else '1.1'}")
     expected = (Way.SINK, Seen.WHOLE, Outcome.MISROUTE, "http", "api.example.com", 80, "POST", "/cp/provision")
     assert [what(row) for row in caught.caught(2)] == [expected, expected]
+
+
+def test_nothing_follows_the_head_of_an_answer_to_head(caught: Snare) -> None:
+    head, body = raw.get("http://{}:{}".format(*caught.sink), "/cp/head", method="HEAD")
+    assert head.startswith(b"HTTP/1.1 421 ")
+    assert body == b""
+    assert caught.caught()[0].method == "HEAD"
 
 
 def test_an_upgrade_to_a_websocket_is_refused(caught: Snare) -> None:
@@ -301,6 +309,54 @@ def test_an_address_that_cannot_be_used_is_told_at_the_start(tmp_path: Path, arg
     assert done.returncode == 2
     assert said.format(taken=taken) in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_name_server_on_all_addresses_leads_to_that_at_which_it_was_asked(tmp_path: Path) -> None:
+    with snare(tmp_path, "--trap-sink", "0.0.0.0:0", "--trap-dns", "0.0.0.0:0") as one:
+        for stream in (False, True):
+            assert ask("api.example.com", 1, ("127.0.0.3", one.dns[1]), stream=stream) == (0, ["127.0.0.3"])
+        datagram(one, b"\0" * 12)
+        for size in (0, 1, 11, 12, 40, 600):
+            datagram(one, os.urandom(size))
+        assert ask("api.example.com", 1, ("127.0.0.1", one.dns[1])) == (0, ["127.0.0.1"])
+
+
+def datagram(one: Snare, data: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.sendto(data, ("127.0.0.1", one.dns[1]))
+
+
+def test_a_head_that_never_ends_and_more_connections_than_there_may_be_take_no_room(tmp_path: Path) -> None:
+    with snare(tmp_path) as one, contextlib.ExitStack() as stack:
+        before = memory(one.pid)
+        with raw.connected("http://{}:{}".format(*one.sink)) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (8 << 20))
+            assert raw.read_all(connection) == b""
+        for _ in range(520):
+            stack.enter_context(socket.create_connection(one.sink))
+        until(lambda: len(one.rows()) >= 9)
+        assert {row.reason for row in one.rows()} >= {"there are 512 connections already"}
+        assert memory(one.pid) - before < 64 << 20
+
+
+def test_a_trap_that_cannot_start_has_no_command_run(tmp_path: Path) -> None:
+    lay(tmp_path)
+    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif 'cpproxy.trap' in sys.orig_argv:\n    os._exit(7)\n")
+    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
+    done = finish(["replay", "--trap", "--", "touch", "run"], cwd=tmp_path, env=env)
+    assert done.returncode == 2
+    assert "cpproxy: error: the trap cannot start: the trap died: it ended with code 7\n" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_upstream_that_leads_to_the_recorders_own_trap_is_refused(tmp_path: Path) -> None:
+    lay(tmp_path)
+    for sink in ("127.0.0.1:18443", "0.0.0.0:18443"):
+        upstream = ["--upstream", "https://localhost:18443"]
+        done = finish(["record", *upstream, "--trap-sink", sink, "--listen", "127.0.0.1:0"], cwd=tmp_path)
+        assert done.returncode == 2
+        assert "--upstream https://localhost:18443 leads to this recorder's own trap (127.0.0.1)" in done.stderr
 
 
 def test_the_config_names_the_ways_in_and_a_flag_beats_it(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from cpproxy.cli.options import (
 )
 from cpproxy.cli.output import print_error, tell
 from cpproxy.cli.trapping import Trap
-from cpproxy.cli.ways import Flags, find_ways, trap_options
+from cpproxy.cli.ways import Flags, Ways, find_ways, takes, trap_options
 from cpproxy.cli.wiring import compose_option, read_wiring
 from cpproxy.core.calls import Outcome
 from cpproxy.core.runs import DEFAULT_SESSION
@@ -125,6 +125,8 @@ def record(
     peers = Peers(wiring)
     catcher = Trap(settings, ways, peers, (settings.config.cp.front_url, public_url or "")) if ways else None
     _refuse_loop(origin, address)
+    if ways:
+        _refuse_own_trap(origin, ways)
     draft = Draft.open(settings.cassettes, name)
     try:
         session = _Session(
@@ -196,6 +198,20 @@ def _refuse_loop(origin: "Origin", address: Address) -> None:
         raise UsageError(
             f"--upstream {origin.url} is where this recorder is to listen; choose another --listen HOST:PORT"
         )
+
+
+def _refuse_own_trap(origin: "Origin", ways: Ways) -> None:
+    """UsageError when the upstream's name leads to a sink of the trap that is to stand beside this recorder."""
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(origin.name, origin.port, type=socket.SOCK_STREAM)}
+    except socket.gaierror:
+        return  # as above
+    for address in found:
+        if any(takes(sink, address, origin.port) for sink in ways.sinks):
+            raise UsageError(
+                f"--upstream {origin.url} leads to this recorder's own trap ({address}): let the recorder resolve that "
+                "name elsewhere, by a network without the alias or by `extra_hosts`"
+            )
 
 
 class _Front:

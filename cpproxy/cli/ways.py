@@ -20,6 +20,7 @@ from cpproxy.errors import UsageError
 _BACKLOG = 1024
 _ATTEMPTS = 20
 _ANY = "127.0.0.1:0"
+_ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,28 @@ def find_ways(flags: Flags, settings: Settings) -> Ways | None:
         tuple(sinks or [parse("sink", "sinks", None, one) for one in config.sinks or (_ANY,)]),
         parse("dns", "dns", flags.dns, config.dns),
     )
+
+
+def takes(listening: Address, address: str, port: int) -> bool:
+    """Whether what is to listen at one address takes what is sent to another, which was resolved."""
+    if not listening.port or listening.port != port:
+        return False
+    try:
+        own = {str(info[4][0]) for info in socket.getaddrinfo(listening.host, None, type=socket.SOCK_STREAM)}
+        return address in own or (bool(own & _ALL_ADDRESSES) and _is_own(address))
+    except OSError:
+        return False
+
+
+def _is_own(address: str) -> bool:
+    """Whether it is one of this machine's addresses: only those can be bound."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from cpproxy.core.hosts import fold, is_alike, is_among
 from cpproxy.core.messages import Headers, Request, printable
 from cpproxy.core.routes import Route, RouteTable
 
+_ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 CANARY_PATH = f"{ADMIN_PREFIX}/canary"
 """The reserved path: a call to it is a canary under whatever host it was meant for."""
 
@@ -46,7 +47,8 @@ class Ready(Struct, frozen=True, tag="ready"):
 class Sighting(Struct, frozen=True, omit_defaults=True, tag="sighting"):
     """One thing that arrived. `id` is that of its answer, `at` Unix time, `client` the peer's address.
 
-    `host` and `port` are what it was meant for as far as that shows, else where it arrived. `note` says in a few words
+    `host` and `port` are what it was meant for as far as that shows, else where it arrived; `local` is the address at
+    which it arrived. `note` says in a few words
     why no more was seen. A body is cut off, and `size` tells how many bytes of it came.
     """
 
@@ -64,6 +66,7 @@ class Sighting(Struct, frozen=True, omit_defaults=True, tag="sighting"):
     body: bytes = b""
     size: int = 0
     note: str = ""
+    local: str = ""
 
 
 class Said(Struct, frozen=True, tag="said"):
@@ -98,9 +101,14 @@ class Front:
     url: str
     names: tuple[str, ...] = ()
 
-    def has(self, host: str, port: int) -> bool:
-        """Whether a call to this host and port was meant for the front. A port of 0 is any."""
+    def has(self, host: str, port: int, local: str = "") -> bool:
+        """Whether a call to this host and port was meant for the front. A port of 0 is any.
+
+        `local` is an address of this machine: where the front listens on all of them, it is there, too.
+        """
         own = urlsplit(self.url)
+        if host == local and port == own.port and (own.hostname or "") in _ALL_ADDRESSES:
+            return True
         if is_alike(host, own.hostname or "") and port in {own.port, 0}:
             return True
         if port == own.port and _is_here(host) and _is_here(own.hostname or ""):
@@ -145,7 +153,7 @@ def find_caught(sighting: Sighting, front: Front, config: Config, routes: RouteT
     if is_alike(host, config.trap.canary) or (sighting.seen is Seen.WHOLE and request.path == CANARY_PATH):
         return Caught(Outcome.CANARY, None, "")
     route = routes.find(sighting.method, request.path, request) if sighting.seen is Seen.WHOLE else None
-    if front.has(host, port):
+    if front.has(host, port, sighting.local):
         return None if sighting.seen is Seen.QUERY else Caught(Outcome.MISROUTE, route, _send_to_front(sighting))
     if is_among(host, port, config.cp.hosts):
         return Caught(Outcome.MISROUTE, route, _join("its host is one of the control plane's", sighting.note))

@@ -38,9 +38,13 @@ class _Log(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None
-        own = record.name == "cpproxy.trap"
-        text = record.getMessage() if own else record.name
-        self._channel.say(record.levelno if own else logging.INFO, f"{text}: {kind.__name__}" if kind else text)
+        if record.name == "cpproxy.trap":
+            text = record.getMessage()
+        elif record.levelno >= logging.ERROR:
+            text = f"the trap: an error in {record.name}"
+        else:  # of clients that do not trust it, and the like: the rows tell that better
+            return
+        self._channel.say(record.levelno, f"{text}: {kind.__name__}" if kind else text)
 
 
 async def _live(start: Start) -> None:

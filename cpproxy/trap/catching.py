@@ -155,6 +155,7 @@ class Handler(LiveConnectionHandler):
         self._way = way
         self._began = time.time()
         self._host, self._port = _find_destination(writer)
+        self._local = str(writer.get_extra_info("sockname")[0])
         self._tunnel = False
         self._opening = b""
         self._told = False
@@ -243,7 +244,8 @@ class Handler(LiveConnectionHandler):
     async def _refuse(self, flow: http.HTTPFlow) -> None:
         told = await self._tell_flow(flow, "")
         headers = {"Content-Type": "application/json", "X-Cpproxy-Outcome": told.outcome}
-        flow.response = http.Response.make(told.status, told.body, headers)
+        body = b"" if flow.request.method == "HEAD" else told.body  # nothing follows its head (RFC 9110 section 9.3.2)
+        flow.response = http.Response.make(told.status, body, headers)
 
     async def _tell_flow(self, flow: http.HTTPFlow, note: str) -> Told:
         flow.metadata["told"] = True
@@ -304,7 +306,9 @@ class Handler(LiveConnectionHandler):
         channel = self._trap.channel
         client = self.client.peername[0]
         return await channel.tell(
-            Sighting(channel.number(), time.time(), self._way, seen, client, host, port, note=note, **more)
+            Sighting(
+                channel.number(), time.time(), self._way, seen, client, host, port, note=note, local=self._local, **more
+            )
         )
 
 

@@ -55,15 +55,17 @@ class Names:
             return
         if len(self._tasks) >= _WAITING:
             return
-        task = asyncio.create_task(self._reply(datagrams, data, _find_local(datagrams, extra), peer))
+        task = asyncio.create_task(self._reply(datagrams, data, extra, peer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _reply(self, datagrams: socket.socket, data: bytes, local: str, peer: tuple[object, ...]) -> None:
-        answer = await self._answer(data, str(peer[0]), local)
+    async def _reply(
+        self, datagrams: socket.socket, data: bytes, extra: list[tuple[int, int, bytes]], peer: tuple[object, ...]
+    ) -> None:
+        answer = await self._answer(data, str(peer[0]), _find_local(datagrams, extra))
         if answer:
-            try:
-                datagrams.sendto(answer, peer)
+            try:  # from the address that was asked: of a socket on all of them, the kernel might choose another
+                datagrams.sendmsg([answer], [_send_from(one) for one in extra], 0, peer)
             except OSError as error:
                 _LOG.info("a DNS answer could not be sent: %s", type(error).__name__)
 
@@ -112,6 +114,12 @@ class Names:
             if kind == types.AAAA and isinstance(one, ipaddress.IPv6Address) and not one.is_unspecified:
                 records.append(ResourceRecord.AAAA(name, one, ttl=TTL))
         return records
+
+
+def _send_from(received: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
+    """What has a datagram leave from the address at which another one arrived (ip(7), ipv6(7))."""
+    level, kind, data = received
+    return (level, kind, bytes(4) + data[4:] if level == socket.IPPROTO_IP else data)
 
 
 def _find_local(datagrams: socket.socket, extra: list[tuple[int, int, bytes]]) -> str:
