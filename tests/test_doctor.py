@@ -116,6 +116,17 @@ def test_a_secret_that_the_recorded_config_hands_out_is_not_missed(
     assert "no recorded answer hands it out: POST /cp/workspaces/provision" in only(without, About.CREDENTIAL).text
 
 
+def test_a_client_without_any_credential_may_make_other_calls(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = GOOD.replace("      ADMIN_TOKEN: dummy\n", "")
+    diagnosis = doctor(capsys, text, cassettes=tmp_path / "none", code=Exit.CLEAN)
+    notes = [one for one in diagnosis.remarks if one.about is About.CREDENTIAL]
+    assert [one.level for one in notes] == [Level.NOTE, Level.NOTE]
+    empty = GOOD.replace("ADMIN_TOKEN: dummy", "ADMIN_TOKEN: ${ADMIN_TOKEN}")
+    assert "ADMIN_TOKEN is not set" in only(doctor(capsys, empty, code=Exit.FINDINGS), About.CREDENTIAL).text
+
+
 def test_the_good_wiring_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
     diagnosis = doctor(capsys, GOOD, code=Exit.CLEAN)
     assert {one.level for one in diagnosis.remarks} == {Level.RIGHT}

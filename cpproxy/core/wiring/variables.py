@@ -165,10 +165,12 @@ def _name_elsewhere(scene: Scene, found: Found, host: str) -> str:
 
 
 def _check_credentials(scene: Scene, client: Service) -> Iterator[Remark]:
+    """What the client's calls will lack. One that has no credential at all may well make none of these calls."""
     wanted: dict[str, list[Route]] = {}
     for route in RouteTable(scene.config.routes).routes:
         for variable in route.settings.credentials:
             wanted.setdefault(variable, []).append(route)
+    shows = any(client.is_set(variable) for variable in wanted)
     for variable, routes in wanted.items():
         if client.is_set(variable):
             continue
@@ -176,7 +178,10 @@ def _check_credentials(scene: Scene, client: Service) -> Iterator[Remark]:
         place = setting.place if setting else client.place
         if source := scene.supplied.get(variable):
             yield remark(Level.RIGHT, About.CREDENTIAL, words.supplied(variable, source), client.name, place)
-        else:
+            continue
+        named = any(isinstance(one.settings.required, tuple) and _requires(one, client.name) for one in routes)
+        certain = shows or setting is not None or named
+        if certain:
             scene.override.set(client.name, "environment", variable, value="dummy")
-            text = words.missing_credential(variable, routes)
-            yield remark(Level.FINDING, About.CREDENTIAL, text, client.name, place)
+        text = words.missing_credential(variable, routes)
+        yield remark(Level.FINDING if certain else Level.NOTE, About.CREDENTIAL, text, client.name, place)
