@@ -178,6 +178,17 @@ def test_a_call_to_the_front_through_the_trap_is_told_apart(caught: Snare) -> No
     ]
 
 
+def test_who_waits_is_told_of_a_misroute_at_once(caught: Snare) -> None:
+    curl("-x", caught.forward, "http://api.example.com/cp/awaited")
+    assert caught.caught()[0].outcome is Outcome.MISROUTE
+    done = finish(["wait", "--url", caught.url, "--for", "GET /never", "--timeout", "600"])
+    assert done.returncode == 1
+    assert "misroute: " in done.stderr
+    head, body = raw.get(caught.url, "/__cpproxy/misroutes")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"/cp/awaited" in body
+
+
 def test_a_large_body_takes_no_memory_and_is_answered(caught: Snare) -> None:
     before = memory(caught.pid)
     url = "http://{}:{}/large".format(*caught.sink)
