@@ -1,5 +1,6 @@
 """Placeholders in recordings: what stands for secrets, wherever in an interaction they stand."""
 
+import base64
 import gzip
 import itertools
 import json
@@ -90,6 +91,18 @@ def test_what_is_learnt_late_is_taken_out_of_what_came_before() -> None:
     )
     assert read(first.response.body) == {"note": "ask with {{cpproxy:x-api-key:1}}"}
     assert second.request.headers == (("X-Api-Key", "{{cpproxy:x-api-key:1}}"),)
+
+
+def test_a_password_that_basic_showed_is_the_same_secret_beside_a_user() -> None:
+    shown = base64.b64encode(f"svc:{TOKEN}".encode()).decode()
+    body = {"clone": f"https://svc:{TOKEN}@git.example/x", "password": TOKEN, "hint": f"curl -u svc:{TOKEN} x"}
+    _, told = redact(interaction(headers=[("Authorization", f"Basic {shown}")]), interaction(told=body, name="x-2"))
+    marker = "{{cpproxy:userinfo:1}}"
+    assert read(told.response.body) == {
+        "clone": f"https://svc:{marker}@git.example/x",
+        "password": marker,
+        "hint": f"curl -u svc:{marker} x",
+    }
 
 
 def test_numbers_and_roles_follow_the_order_of_interactions_and_not_that_of_learning() -> None:

@@ -8,7 +8,7 @@ from binascii import b2a_base64
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cpproxy.core.redaction.words import SHORTEST_KNOWN, is_common
+from cpproxy.core.redaction.words import is_sought
 from cpproxy.core.spellings import as_slug, read
 
 PIECE = 1024
@@ -68,7 +68,7 @@ def spell(value: str) -> set[str]:
         forms |= {value.lower(), value.upper()}
     forms.add(as_slug(value))
     forms.discard(value)
-    return {value, *(one for one in forms if len(one) >= SHORTEST_KNOWN and not is_common(one))}
+    return {value, *(one for one in forms if is_sought(one))}
 
 
 def _cut(value: str) -> list[str]:

@@ -27,7 +27,7 @@ from cpproxy.core.redaction.policy import Policy, Verdict
 from cpproxy.core.redaction.settling import Find, Reason, Span, settle
 from cpproxy.core.redaction.shapes import Shape
 from cpproxy.core.redaction.tables import Cell, read_html_table, read_json_tables, read_table
-from cpproxy.core.redaction.words import is_plain, is_void
+from cpproxy.core.redaction.words import is_plain, is_sought, is_void
 from cpproxy.core.spellings import Plain, read_once
 
 __all__ = ["Find", "Finder", "Reason"]
@@ -217,7 +217,9 @@ class Finder:
         for text in (find.value, inner):
             user, colon, password = text.partition(":")
             if text is inner and colon and not is_void(password, "password"):
-                known |= {inner: find.role, password: "password"}
+                known[password] = "password"
+                if not is_sought(password):
+                    known[inner] = find.role  # with its user it says more
             elif colon and user and not is_void(password, "password") and not any(one in text for one in " {=;,/"):
                 known[password] = "password"
             if schemed := _SCHEMED.match(text):

@@ -17,7 +17,7 @@ from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, read_insid
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.markers import make_role
 from cpproxy.core.redaction.windows import Later, Windows
-from cpproxy.core.redaction.words import SHORTEST_KNOWN, is_common
+from cpproxy.core.redaction.words import is_sought
 from cpproxy.core.spellings import ESCAPING, LEVELS, Plain, find_escaped, read_once
 from cpproxy.errors import UsageError
 
@@ -100,12 +100,7 @@ class Known:
         secret = self.secrets[index]
         if reason < secret.reason:
             secret.role, secret.reason = make_role(role), reason
-        if (
-            not secret.since
-            and secret.reason is not Reason.RANDOM
-            and len(value) >= SHORTEST_KNOWN
-            and not is_common(value)
-        ):
+        if not secret.since and secret.reason is not Reason.RANDOM and is_sought(value):
             forms = self._forms(value)
             self._characters.update(*(form.text for form in forms if not form.coded))
             self._machines.add(index, [form.text for form in self._windows.add(index, forms)])

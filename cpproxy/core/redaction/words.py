@@ -381,3 +381,8 @@ def is_common(value: str) -> bool:
     if text.isalnum() and not _MASK.fullmatch(text):
         return text.lower() in _COMMON or text.lower() in _FREQUENT
     return is_plain(text) and not _SEVERAL.fullmatch(text)
+
+
+def is_sought(value: str) -> bool:
+    """Whether a secret is looked for wherever it may stand, and not only where it was found."""
+    return len(value) >= SHORTEST_KNOWN and not is_common(value)
