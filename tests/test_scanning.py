@@ -459,7 +459,7 @@ def test_a_known_value_is_never_exempt(scanner: Scanner) -> None:
     [
         ({"not_patterns": ("a", "(b")}, "[redact] not_patterns: '(b' is no expression of RE2: missing ): (b"),
         ({"not_patterns": ("(a)(b)",)}, "[redact] not_patterns: '(a)(b)' has 2 groups: one at most can be meant"),
-        ({"not_secrets": ("$a",)}, "redact.not_secrets: the JSON path '$a' cannot be read from 'a' on"),
+        ({"not_secrets": ("$a",)}, "[redact] not_secrets: the JSON path '$a' cannot be read from 'a' on"),
     ],
 )
 def test_an_exemption_that_cannot_be_read_is_an_error(settings: dict[str, tuple[str, ...]], told: str) -> None:

@@ -46,6 +46,7 @@ def test_what_stands_below_the_head_of_a_secret_is_one(text: str) -> None:
         "user,token_type\nbob,plumtree\n",
         "NAME      TYPE     DATA\ndb-token  Opaque   3\n",
         "<tr><td>The token is here</td><td>plumtree</td></tr>",
+        '[["{{cpproxy:token:1}}","{{cpproxy:token:2}}"],["plumtree","appletart"]]',
         '{"required":["user","password"],"order":[["bob","plumtree"]]}',
         '{"columns":["user","token_type"],"rows":[["bob","plumtree"]]}',
     ],

@@ -20,7 +20,7 @@ from cpproxy.core.redaction.containers import read_container
 from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
 from cpproxy.core.redaction.credentials import split_scheme
 from cpproxy.core.redaction.documents import is_json, unescape, walk
-from cpproxy.core.redaction.markers import MARKER
+from cpproxy.core.redaction.markers import ANY, MARKER
 from cpproxy.core.redaction.names import KEYWORDS, completes_id, is_cookie, is_secret_within, is_weak, role_of, words_of
 from cpproxy.core.redaction.pairs import read_pair
 from cpproxy.core.redaction.policy import Policy, Verdict
@@ -33,7 +33,6 @@ from cpproxy.core.spellings import Plain, read_once
 __all__ = ["Find", "Finder", "Reason"]
 
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\Z)(\s*+:)?', re.DOTALL)
-_MARKER = re.compile(re.escape(MARKER) + r"[^{}]*+\}\}")
 _SCHEMED = re.compile(
     r"(?:bearer|basic|negotiate|ntlm|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S)|(?:token|digest) +(?=\S+\Z)",
     re.IGNORECASE,
@@ -246,10 +245,10 @@ class Finder:
             self._leaf(level, Value(0, len(value), value), name, place)
             if level.finds:
                 # What stands beside the secret, as a scheme does, may hold another.
-                return tuple(settle(value, level.finds, [found.span() for found in _MARKER.finditer(value)]))
+                return tuple(settle(value, level.finds, [found.span() for found in ANY.finditer(value)]))
         if len(value) < _SHORTEST and not policy.keywords:
             return ()
-        return tuple(self._find(value, name, chances=verdict is not Verdict.HARMLESS or not policy.spares(name)))
+        return tuple(self._find(value, name, chances=not policy.spares(name)))
 
     def _find(self, text: str, name: str, *, chances: bool, json: bool = False) -> list[Find]:
         level = _Level(text, name, "", 0, is_json=json or None)
@@ -264,8 +263,8 @@ class Finder:
         if len(lowered) != len(text):  # a letter whose small form is two
             lowered = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
         if MARKER in text:
-            level.neutral += [found.span() for found in _MARKER.finditer(text)]
-            lowered = _MARKER.sub(lambda found: "{" * len(found[0]), lowered)  # its role is no name
+            level.neutral += [found.span() for found in ANY.finditer(text)]
+            lowered = ANY.sub(lambda found: "{" * len(found[0]), lowered)  # its role is no name
         for last, (length, acts) in self._words.iter(lowered):
             self._look(level, last + 1 - length, last + 1, acts)
         policy = self._policy
@@ -522,16 +521,6 @@ def _peel(text: str, order: str) -> Plain | None:
             # A colour stands for nothing; it was read as its own sign.
             return Plain(plain.text.replace(kind, " "), plain.steps) if kind == "\x1b" else plain
     return None
-
-
-def _join(value: str) -> str:
-    """A value in which each escape was read for itself, with the letters that several of them make together."""
-    if any("\ud800" <= one <= "\udfff" for one in value):
-        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeError:
-        return value
 
 
 def _read_strings(level: _Level) -> Iterator[tuple[int, int, str]]:

@@ -221,9 +221,9 @@ def _close(node: _Node, above: _Node | None, is_secret: IsSecret) -> Iterator[Ce
         if above and above.is_array and node.heads:
             above.heads.append(node.heads[0])
         return
-    if node.rows:
+    if node.rows and len(node.rows[0]) > 1:
         yield from _pick({at: cell.text for at, cell in node.rows[0].items()}, node.rows[1:], is_secret)
-    elif not node.heads and len(node.cells) == node.index + 1:
+    elif not node.rows and not node.heads and len(node.cells) == node.index + 1:
         node.heads = [cell.text for cell in node.cells.values()]
     if above and above.is_array:
         above.rows.append(node.cells)
@@ -233,5 +233,5 @@ def _close(node: _Node, above: _Node | None, is_secret: IsSecret) -> Iterator[Ce
 
 def _pick(heads: dict[int, str], rows: list[dict[int, Cell]], is_secret: IsSecret) -> Iterator[Cell]:
     for at, head in heads.items():
-        if is_secret(head):
+        if _is_head(head) and is_secret(head):
             yield from (row[at]._replace(name=head) for row in rows if at in row)

@@ -48,7 +48,7 @@ def _parse_path(text: str) -> "tuple[Step, ...]":
     try:
         return jsonpath.parse(text).steps
     except ValueError as error:
-        raise UsageError(f"redact.not_secrets: {error}") from None
+        raise UsageError(f"[redact] not_secrets: {error}") from None
 
 
 def _leads(path: "tuple[Step, ...]", steps: tuple[str | int, ...]) -> bool:
