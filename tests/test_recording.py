@@ -1,3 +1,8 @@
+import base64
+import gzip
+import json
+from urllib.parse import quote
+
 import pytest
 from msgspec import UNSET
 
@@ -175,3 +180,32 @@ def test_bytes_that_are_no_text_stand_percent_encoded_in_a_target() -> None:
     take = recording()
     take.add(take.arrive("GET", b"/\xc3\xa9/\xff?x".decode("utf-8", "surrogateescape"), 0), ASKED, answered())
     assert take.cassette().interactions[0].request.target == "/é/%FF?x"
+
+
+@pytest.mark.parametrize(
+    "value", ["Maple-42-x", "Maple 42, oak 17; \u00e4", "Maple-42-oak-17-elm"], ids=["short", "words", "long"]
+)
+def test_what_is_learnt_after_many_saves_is_taken_out_of_each_interaction_however_it_stands(value: str) -> None:
+    take = recording()
+    coded = [
+        value,
+        json.dumps({"note": json.dumps(f"see {value}")}),
+        f"a={quote(value)}&b=1",
+        base64.b64encode(b"k: " + value.encode()).decode(),
+        value.encode().hex(),
+        base64.b64encode(gzip.compress(value.encode())).decode(),
+    ]
+    for number, content in enumerate([*coded, "nothing of it"]):
+        take.add(take.arrive("GET", f"/notes/{number}", number), ASKED, answered(body=text(content)))
+        take.cassette()  # each save remembers what it looked through
+    for number in range(3):
+        headers = ((b"X-Api-Key", b"another-Value-%d" % number),)
+        take.add(take.arrive("GET", f"/keys/{number}", 10), Asked(headers, UNSET), answered())
+        take.cassette()
+    kept = take.cassette().interactions
+    take.add(take.arrive("GET", "/late", 20), Asked(((b"X-Api-Key", value.encode()),), UNSET), answered())
+    saved = take.cassette().interactions
+    assert saved[len(coded)] is kept[len(coded)]
+    for content, one in zip(coded, saved, strict=False):
+        assert content not in bodies.restore(one.response.body).decode()
+        assert b"{{cpproxy:" in bodies.restore(one.response.body)

@@ -28,8 +28,8 @@ from cpproxy.core.cassette import (
 )
 from cpproxy.core.messages import Chunk, Headers, as_text, printable
 from cpproxy.core.redaction.credentials import credentials
-from cpproxy.core.redaction.exchanges import Numbering, Written, is_settled, mark, settle
-from cpproxy.core.redaction.known import Late
+from cpproxy.core.redaction.exchanges import Numbering, Written, is_settled, join_texts, mark, settle
+from cpproxy.core.redaction.known import Late, Surface
 from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
@@ -96,12 +96,16 @@ class Answered:
     end: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Marked:
-    """An interaction with provisional placeholders, for all that was known at that version."""
+    """An interaction with provisional placeholders, for all that was known at that version.
+
+    It is `plain` if its words are on the recording's surface, and tell all that it holds.
+    """
 
     interaction: Interaction
     version: int
+    plain: bool = False
 
 
 class Recording:
@@ -131,6 +135,7 @@ class Recording:
             number - len(self._earlier): _Marked(interaction, 0) for number, interaction in enumerate(self._earlier)
         }
         self._written: dict[str, Written] = {}
+        self._surface = Surface(redactor.known)
         self._previous_incomplete = previous.incomplete if previous else ""
 
     def __len__(self) -> int:
@@ -189,10 +194,11 @@ class Recording:
     def cassette(self, incomplete: str = "") -> CassetteOf[RedactedInteraction]:
         """All that was recorded so far, in the order of arrival; `incomplete` says why it must not be trusted whole."""
         # A copy first: while this runs in one thread, calls may be added in another.
-        held = sorted(self._marked.copy().items())
+        held = [one for _, one in sorted(self._marked.copy().items())]
         known = self._redactor.known
-        late = known.prepare(min((one.version for _, one in held), default=known.version))
-        marked = [one for at in range(0, len(held), _AT_ONCE) for one in self._settle(held[at : at + _AT_ONCE], late)]
+        late = known.prepare(min((one.version for one in held), default=known.version))
+        self._settle([one for one in held if one.version < late.version], late)
+        marked = [one.interaction for one in held]
         taken = self._previous.placeholders if self._previous else ()
         numbering = Numbering(known, taken, self._written)
         numbered = tuple(numbering.number(marked))
@@ -206,23 +212,29 @@ class Recording:
             placeholders=numbering.placeholders,
         )
 
-    def _settle(self, held: list[tuple[int, _Marked]], late: Late) -> Iterator[Interaction]:
-        """The interactions without what was learnt after they were marked."""
-        since = min(one.version for _, one in held)
-        if since < late.version and is_settled(
-            [one.interaction for _, one in held], self._redactor, since=since, late=late
-        ):
-            held = [(number, _Marked(one.interaction, late.version)) for number, one in held]
-            self._marked.update(held)
-        for number, one in held:
-            if one.version >= late.version:
-                yield one.interaction
+    def _settle(self, held: list[_Marked], late: Late) -> None:
+        """Takes out of interactions what was learnt after they were marked."""
+        for one in held:
+            if not one.plain:
+                text = join_texts(one.interaction)
+                one.plain = text is not None and self._surface.add(text)
+        free = self._surface.is_free(late)
+        waiting = [one for one in held if not (free and one.plain)]
+        for at in range(0, len(waiting), _AT_ONCE):
+            self._settle_some(waiting[at : at + _AT_ONCE], late)
+        for one in held:
+            one.version = late.version
+
+    def _settle_some(self, held: list[_Marked], late: Late) -> None:
+        since = min(one.version for one in held)
+        if is_settled([one.interaction for one in held], self._redactor, since=since, late=late):
+            return
+        for one in held:
+            cleaned = settle(one.interaction, self._redactor, since=one.version, late=late)
+            if cleaned is one.interaction:
                 continue
-            settled = settle(one.interaction, self._redactor, since=one.version, late=late)
-            if settled.request.target != one.interaction.request.target:
-                settled = self._name_again(settled)
-            self._marked[number] = _Marked(settled, late.version)
-            yield settled
+            moved = cleaned.request.target != one.interaction.request.target
+            one.interaction, one.plain = self._name_again(cleaned) if moved else cleaned, False
 
     def _name_again(self, interaction: Interaction) -> Interaction:
         """The interaction with an id of its own, which tells nothing of a secret that its path held."""

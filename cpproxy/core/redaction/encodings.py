@@ -26,8 +26,8 @@ _GZIP = "H4sI"  # how base64 of it begins
 # bit that these characters do not have is one of a letter's six; and as hex.
 _QUAD = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
 _SPELT = _QUAD * 4
-_DIGITS = "(?:[0-7][0-9a-f]){14}|(?:[0-7][0-9A-F]){14}"
-_CODED = re.compile(f"{_SPELT}|{_DIGITS}".encode())
+_ANY_SPELT = re.compile(_SPELT.encode())
+_ANY_HEX = re.compile(rb"[0-7][0-9A-Fa-f]" * SHORTEST_READ)
 _EACH_SPELT = re.compile(f"(?={_SPELT})")
 _EACH_HEX = re.compile(r"(?:[0-7][0-9a-f]){14,}|(?:[0-7][0-9A-F]){14,}")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -43,10 +43,13 @@ class Form(NamedTuple):
 
 def list_forms(value: str) -> list[Form]:
     """The forms by which a value is found, or the pieces of a long one."""
-    plain = {piece: False for form in spell(value) for piece in _cut(form)}
+    spelt = spell(value)
+    plain = {piece: False for form in spelt for piece in _cut(form)}
     coded = {}
-    if len(value) < SHORTEST_READ or not value.isascii():
-        coded = {code: True for piece in _cut(value) for code in _encode(piece)}
+    if not value.isascii():  # nobody knows in which of its spellings it was encoded
+        coded = {code: True for form in spelt for piece in _cut(form) for code in _encode(piece)}
+    elif len(value) < SHORTEST_READ:
+        coded = dict.fromkeys(_encode(value), True)
     return [Form(text, text.encode("utf-8", "surrogatepass"), is_coded) for text, is_coded in (coded | plain).items()]
 
 
@@ -118,7 +121,7 @@ class Inside(NamedTuple):
 
 def may_hold(data: bytes) -> bool:
     """Whether in a text, given in UTF-8, there may be what `read_inside` reads."""
-    return _CODED.search(data) is not None or _GZIP.encode() in data
+    return bool(_ANY_SPELT.search(data) or _ANY_HEX.search(data)) or _GZIP.encode() in data
 
 
 def read_inside(text: str) -> Iterator[Inside]:

@@ -118,15 +118,24 @@ def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since
     """Whether `settle` would change none of many interactions, as nearly always: one look at all of them."""
     texts: list[str] = []
     for one in interactions:
-        asked, told = one.request, one.response
-        for body in (asked.body, told.body):
-            if isinstance(body, Body) and isinstance(body.base64, str):
-                return False
-        texts += (part.text for part in list_parts(one))
-        texts += (joined.text for stream in _list_streams(one) for joined in join_pieces(stream))
-        texts += (name for name, _ in asked.headers + told.headers)
-        texts += (credential.scheme for credential in one.credentials)
+        text = join_texts(one)
+        if text is None:
+            return False
+        texts.append(text)
     return not redactor.known.find(_BETWEEN.join(texts), since=since, late=late)
+
+
+def join_texts(interaction: Interaction) -> str | None:
+    """All that `settle` looks at in an interaction, as one text; None where it looks at what is no text."""
+    asked, told = interaction.request, interaction.response
+    for body in (asked.body, told.body):
+        if isinstance(body, Body) and isinstance(body.base64, str):
+            return None
+    texts = [part.text for part in list_parts(interaction)]
+    texts += (joined.text for stream in _list_streams(interaction) for joined in join_pieces(stream))
+    texts += (name for name, _ in asked.headers + told.headers)
+    texts += (credential.scheme for credential in interaction.credentials)
+    return _BETWEEN.join(texts)
 
 
 def _put(interaction: Interaction, found: list[list[Standing]], redactor: Redactor) -> Interaction:

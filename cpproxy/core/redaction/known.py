@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import ahocorasick
 
-from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, read_inside
+from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, may_hold, read_inside
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.markers import make_role
-from cpproxy.core.redaction.windows import Later, Windows
+from cpproxy.core.redaction.windows import SHORTEST_CODED, Later, Windows, split_words
 from cpproxy.core.redaction.words import is_sought
 from cpproxy.core.spellings import ESCAPING, LEVELS, Plain, find_escaped, read_once
 from cpproxy.errors import UsageError
@@ -109,6 +109,15 @@ class Known:
             self.version += 1  # last: a thread that has seen it finds the value, too
         return index
 
+    def may_hide(self, escaped: set[str]) -> bool:
+        """Whether a part of what is looked for, or of another escape, may stand under escapes for these characters."""
+        return not self._characters.isdisjoint(escaped)
+
+    @property
+    def has_loose(self) -> bool:
+        """Whether there are secrets of which no eight bytes stand together."""
+        return bool(self._machines)
+
     def find(self, text: str, *, since: int = 0, late: Late | None = None) -> list[Standing]:
         """Where known secrets stand in a text, in order and without overlap, the longest at each place.
 
@@ -132,8 +141,8 @@ class Known:
 
     def _find(self, text: str, since: int, windows: Windows | Later) -> list[Standing]:
         found = list(self._look(text, since, windows))
-        if self._characters.isdisjoint(find_escaped(text)):
-            return choose(found)  # no escape can be a part of what is looked for
+        if not self.may_hide(find_escaped(text)):
+            return choose(found)
         plain = Plain(text)
         for _ in range(LEVELS):  # on each level, since what ends one escape may begin another
             step = read_once(plain.text)
@@ -186,6 +195,31 @@ class Known:
                 if inside.step != inside.size * 2:  # of base64 nobody could read the rest without a part of it
                     start, end = _around(text, start, end)
                 yield Standing(start, end, one.secret, run=text[start:end])
+
+
+class Surface:
+    """The words of many texts: what is learnt later is looked for in each word once, however many texts have it."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._words: set[bytes] = set()
+        self._escaped: set[str] = set()
+
+    def add(self, text: str) -> bool:
+        """Adds a text; false if that cannot be, since there may be more in it than its words as they are."""
+        words = split_words(text.encode("utf-8", "surrogatepass")) - self._words
+        escaped = find_escaped(text)
+        if self._known.may_hide(escaped) or any(may_hold(word) for word in words if len(word) >= SHORTEST_CODED):
+            return False
+        self._words |= words
+        self._escaped |= escaped
+        return True
+
+    def is_free(self, late: Late) -> bool:
+        """Whether none of the texts holds a secret that was learnt late."""
+        if self._known.may_hide(self._escaped) or self._known.has_loose:
+            return False
+        return late.version <= late.since or not late.windows.find(b" ".join(self._words)).windows
 
 
 def _around(text: str, start: int, end: int) -> tuple[int, int]:
@@ -244,6 +278,9 @@ class _Machines:
     def __init__(self) -> None:
         self._words: list[dict[str, int]] = []
         self._machines: tuple[ahocorasick.Automaton, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self._machines)
 
     def add(self, index: int, words: Iterable[str]) -> None:
         """Looks for these words."""

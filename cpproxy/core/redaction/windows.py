@@ -25,7 +25,8 @@ _WINDOW = re.compile(rb"[^\x00- \x7f%b]{%d}" % (re.escape(_BETWEEN), SIZE), re.D
 _LONGEST = 4096  # bytes of a word that is remembered
 _MOST = 100_000  # windows of the words that are remembered, and such words
 _MOST_ONCE = 4096
-_SHORTEST_CODED = 16
+SHORTEST_CODED = 16
+"""Characters of the shortest word that may be base64 or hex of what is looked for."""
 
 
 class Met(NamedTuple):
@@ -33,6 +34,11 @@ class Met(NamedTuple):
 
     windows: set[bytes]
     coded: bool
+
+
+def split_words(data: bytes) -> set[bytes]:
+    """The words of a text, given in UTF-8: a window stands in one of them, and so does a run of base64 or hex."""
+    return set(data.translate(_BLANKS).split())
 
 
 @dataclass(slots=True)
@@ -113,7 +119,7 @@ class Windows:
     def find(self, data: bytes) -> Met:
         """The windows that stand in a text, given in UTF-8."""
         memory = self._memory
-        fresh = set(data.translate(_BLANKS).split()) - memory.clean
+        fresh = split_words(data) - memory.clean
         if not fresh:
             return _NOTHING
         added = len(self._log)
@@ -130,7 +136,7 @@ class Windows:
             windows = [word[at : at + SIZE] for at in range(count)]
             if not owners.keys().isdisjoint(windows):
                 met.update(one for one in windows if one in owners)
-            elif len(word) >= _SHORTEST_CODED and may_hold(word):
+            elif len(word) >= SHORTEST_CODED and may_hold(word):
                 coded = True
             elif word in memory.once:
                 clean.append(word)
@@ -175,4 +181,4 @@ class Later:
         if not len(self._machine):
             return _NOTHING
         met = {window for _, window in self._machine.iter(data.decode("latin-1"))}
-        return Met(met, may_hold(data))
+        return Met(met, coded=may_hold(data))
