@@ -60,7 +60,7 @@ _MALFORMED = {  # the special before the general
 _METHODS = frozenset(http.HTTPMethod)
 _METHOD = re.compile(r"(?=.{1,24}\Z)(?:[A-Z]+(?:-[A-Z]+)*|[A-Z]?[a-z]+(?:-[a-z]+)*)")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
-_REST = 10  # times as long as it took is waited before the ledger is cleansed again
+_REST = 20  # times as long as it took is waited before the ledger is cleansed again
 _AT_ONCE = 0.001  # seconds; aiohttp takes 0 for no limit
 
 

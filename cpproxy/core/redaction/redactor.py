@@ -175,16 +175,17 @@ class Redactor:
     def call(self, call: Call) -> RedactedCall:
         """A row. Its `body` and `details` are redacted already, as is all that cpproxy itself has named."""
         version = self.known.version
-        shown = (call.target, call.host, call.reason, call.method, call.session, call.scenario)
-        if self._rows.get(shown):  # as nearly always: the same calls come again and again
+        target = self.target(call.target)
+        shown = (call.host, call.reason, call.method, call.session, call.scenario)
+        if target == call.target and self._rows.get(shown):  # as nearly always
             return cast("RedactedCall", call)
-        target, host, reason = self.target(call.target), self.text(call.host), self.text(call.reason)
+        host, reason = self.text(call.host), self.text(call.reason)
         method, session, scenario = map(self._said, (call.method, call.session, call.scenario))
-        if (target, host, reason, method, session, scenario) != shown:
+        if (target, host, reason, method, session, scenario) != (call.target, *shown):
             call = structs.replace(
                 call, target=target, host=host, reason=reason, method=method, session=session, scenario=scenario
             )
-        elif len(call.target) + len(call.reason) <= _LARGEST_REMEMBERED:
+        elif len(call.reason) <= _LARGEST_REMEMBERED:
             self._rows.keep(shown, True, "\n".join(shown), version)  # noqa: FBT003 (the value)
         return cast("RedactedCall", call)
 
