@@ -243,7 +243,9 @@ MATCHING: dict[str, Row] = {
         ),
     ),
     "6 what was served comes back": row(
-        "16_the_secret_that_was_served_comes_back_and_another_does_not", (bindings.Secrets, "expected", nothing)
+        "16_the_secret_that_was_served_comes_back_and_another_does_not"
+        " 16_what_a_login_without_credentials_was_given_comes_back_from_its_address",
+        (bindings.Secrets, "expected", nothing),
     ),
     "6 what was served for another is not it": row(
         "16_the_token_of_one_login_is_not_that_of_another", (bindings.Secrets, "is_of", nothing)

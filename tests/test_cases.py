@@ -332,6 +332,32 @@ def test_16_the_secret_that_was_served_comes_back_and_another_does_not() -> None
     assert use("a-dummy", admin="of one that was served nothing") == "replayed"
 
 
+def test_16_what_a_login_without_credentials_was_given_comes_back_from_its_address() -> None:
+    secret = "{{cpproxy:token:1}}"
+    tape = Tape()
+    tape.add("POST /login", {"token": secret})
+    tape.documents.append(
+        tape.documents[0]
+        | {
+            "id": "use",
+            "start": 5,
+            "end": 6,
+            "request": {"method": "GET", "target": "/thing", "headers": [["Authorization", f"Bearer {secret}"]]},
+            "credentials": [{"header": "authorization", "scheme": "bearer"}],
+            "response": {"status": 200, "body": {"json": {"ok": True}}},
+        }
+    )
+    player = play(tape)
+
+    def use(token: str, client: str) -> str:
+        return player.ask("GET /thing", headers=(("Authorization", f"Bearer {token}"),), client=client).outcome
+
+    served = player.ask("POST /login", client="10.0.0.1").json["token"]
+    assert use("another", "10.0.0.1") == "unauthorized"
+    assert use(served, "10.0.0.1") == "replayed"
+    assert use("a-dummy", "10.0.0.2") == "replayed"
+
+
 def test_17_a_config_that_was_recorded_with_gzip_is_read_plain() -> None:
     tape = Tape()
     tape.add("GET /config", {"a": "b"}, headers=(("Accept-Encoding", "gzip"),), coding="gzip")

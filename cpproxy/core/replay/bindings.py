@@ -169,7 +169,7 @@ class Secrets:
     def expected(self, secret: Secret, caller: Linked, client: str) -> str | None:
         """What a caller was given for a placeholder and must bring back; None where it was given nothing."""
         for linked, value in self.served.get(secret, ()):
-            if not _values(linked).isdisjoint(_values(caller)) or (not linked and ("", client) in caller):
+            if not _values(linked).isdisjoint(_values(caller)) or ("", client) in linked:
                 return value
         return None
 
