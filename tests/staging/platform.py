@@ -46,6 +46,17 @@ class Platform:
     def boot(self) -> None:
         self.refreshed = self.tenant.boot()
 
+    def show_watched(self) -> None:
+        """Call `CANARY_URL`, if it is set: it shows the trap that calls from here end there."""
+        url = self.tenant.environment.get("CANARY_URL", "")
+        try:
+            reply = send(self.tenant.environment, "GET", url, timeout=10) if url else None
+        except TransportError as error:
+            _log(f"canary: {error}")
+            return
+        if reply:
+            _log("canary: caught" if b'"canary"' in reply.body else f"canary: not caught ({reply.status})")
+
     def answer(self, method: str, path: str, cookie: str) -> Answer:
         """Status and JSON body of one call."""
         with self._turn:
@@ -150,6 +161,7 @@ def main() -> None:
     # As the first process of a container it would not hear of SIGTERM otherwise.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     platform = Platform(sys.argv[1], dict(os.environ))
+    platform.show_watched()
     platform.boot()
     with make_server(platform) as server:
         print(f"tenant-{platform.slug}: listening on :{PORT}", flush=True)
