@@ -33,7 +33,7 @@ RUN set -e; version=$(cpproxy --version); digest=$(cpproxy cassette digest); \
     if [ "${VERSION:+cpproxy $VERSION}" != "${VERSION:+$version}" ] || [ "${CASSETTES:-$digest}" != "$digest" ]; then \
         echo "the labels were to say $VERSION and $CASSETTES, but the image holds $version and cassettes $digest"; exit 1; \
     fi; \
-    cpproxy --ledger /tmp/ledger.db replay --listen 127.0.0.1:0 -- true >/dev/null 2>&1 || test $? = 5; rm -r /tmp/*
+    cpproxy --ledger /tmp/ledger.db replay --listen 127.0.0.1:0 --trap -- true >/dev/null 2>&1 || test $? = 5; rm -r /tmp/*
 LABEL org.opencontainers.image.title="cpproxy" \
     org.opencontainers.image.licenses="MIT" \
     org.opencontainers.image.version="${VERSION}" \
@@ -43,6 +43,6 @@ USER cpproxy
 VOLUME /var/lib/cpproxy
 EXPOSE 9090
 # `wait` asks the proxy that runs on this container's ledger whether it is ready.
-HEALTHCHECK --interval=2s --timeout=5s --start-period=10s --retries=5 CMD ["cpproxy", "wait", "--timeout", "2"]
+HEALTHCHECK --interval=2s --timeout=5s --start-period=60s --retries=5 CMD ["cpproxy", "wait", "--timeout", "2"]
 ENTRYPOINT ["cpproxy"]
 CMD ["replay"]
