@@ -3,7 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 begin harness/boot
 
-check "both tenants asked for their config" cpproxy wait --for 'GET /cp/tenants/config >=2' --timeout 10
+check "both tenants asked for their config" cpproxy wait --for 'GET /cp/tenants/config >=2' --timeout 5
 for slug in alpha beta; do
     url=${slug^^}_URL
     check "$slug: environment refreshed" answers true GET "${!url}/health" refreshed

@@ -5,7 +5,7 @@ begin harness/canary-smoke-a2a-pong
 
 id=$(ask POST "$ALPHA_URL/workspaces" workspace_id)
 check "alpha: workspace $id" test -n "$id"
-check "the stand-in was asked for it" cpproxy wait --for 'POST /cp/workspaces/provision' --timeout 10
+check "the stand-in was asked for it" cpproxy wait --for 'POST /cp/workspaces/provision' --timeout 5
 check "the stand-in counted it" counted provision_calls
 if [[ -n $id ]]; then
     check "alpha: running" running "$ALPHA_URL" "$id"

@@ -1,6 +1,7 @@
 """The harness of `compose.yml` as a job of its own: a project that is gone, with volumes and networks, when it ends."""
 
 import contextlib
+import itertools
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,8 @@ from pathlib import Path
 from tests.compose.engine import Engine
 from tests.compose.stand_ins import ROOT
 
-JOB_SECONDS = 240.0
+JOB_SECONDS = 400.0
+_NETS = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,12 @@ class Job:
         return self.engine.attempt(command, env=self.environment, cwd=ROOT, timeout=timeout)
 
     def run(self) -> subprocess.CompletedProcess[str]:
-        """The whole job, as the README says it; the exit code is that of `verify`."""
-        return self.compose("up", "--build", "--no-color", "--exit-code-from", "verify")
+        """The whole job; the exit code is that of `verify`."""
+        return self.compose("up", "--no-color", "--exit-code-from", "verify")
 
     def start(self, *services: str) -> None:
         """Services in the background, ready. AssertionError with all that compose said if they are not."""
-        done = self.compose("up", "--build", "-d", *services)
+        done = self.compose("up", "-d", *services)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def log(self, service: str) -> str:
@@ -54,9 +56,13 @@ class Job:
 @contextlib.contextmanager
 def job(engine: Engine, *files: str | Path, **environment: str) -> Iterator[Job]:
     """A job under a project name of its own, on `compose.yml` and the override files; nothing of it stays."""
-    own = Job(engine, f"job{uuid.uuid4().hex[:8]}", ["compose.yml", *files], environment)
+    net = {"HARNESS_NET": f"10.200.{next(_NETS)}"}
+    own = Job(engine, f"job{uuid.uuid4().hex[:8]}", ["compose.yml", *files], net | environment)
     try:
         yield own
+    except AssertionError as error:
+        error.add_note(own.compose("logs", "--no-color").stdout[-10_000:])
+        raise
     finally:
         down = own.compose("down", "-v", "--remove-orphans", "-t", "2")
     assert down.returncode == 0, down.stderr

@@ -11,23 +11,9 @@ from tests.compose.harness import job
 
 pytestmark = pytest.mark.compose
 
-# The variables are left out as far as one file laid over another can do that: empty, they route as little as none.
-INCIDENT = """
-version: "3.8"
-services:
-  cp:
-    command: [replay, --cassette, harness/boot, --trap-sink, "0.0.0.0:443", --trap-sink, "0.0.0.0:80"]
-    networks:
-      inside: {aliases: [api.moleculesai.app, staging-api.moleculesai.app]}
-  tenant-alpha:
-    environment: {MOLECULE_CP_URL: "", CP_PROVISION_URL: ""}
-"""
 
-
-def test_a_misroute_is_blamed_on_the_service_that_sent_it(engine: Engine, tmp_path: Path) -> None:
-    override = tmp_path / "incident.yml"
-    override.write_text(INCIDENT)
-    with job(engine, override) as own:
+def test_a_misroute_is_blamed_on_the_service_that_sent_it(engine: Engine, built: Path) -> None:
+    with job(engine, built, "compose.aliases.yml", "compose.incident.yml") as own:
         own.start("tenant-alpha")
         proxy = ["docker", "exec", own.container("cp"), "cpproxy"]
         deadline = time.monotonic() + 60

@@ -1,7 +1,6 @@
 """The image: who it runs as, what its labels say, when it is healthy, how large it is."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,28 +9,9 @@ import pytest
 import cpproxy
 from tests.compose.engine import Engine
 from tests.compose.stand_ins import PYTHON, ROOT
-from tests.processes import finish
 
 pytestmark = pytest.mark.compose
 MEGABYTE = 1_000_000
-
-
-@pytest.fixture(scope="module")
-def digest() -> str:
-    return finish(["cassette", "digest"], cwd=ROOT).stdout.strip()
-
-
-def build(engine: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return engine.attempt(["docker", "build", *arguments, str(ROOT)])
-
-
-@pytest.fixture(scope="module")
-def image(engine: Engine, digest: str) -> str:
-    done = build(
-        engine, "-t", "cpproxy", "--build-arg", f"VERSION={cpproxy.__version__}", "--build-arg", f"CASSETTES={digest}"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return "cpproxy"
 
 
 @pytest.fixture
@@ -57,7 +37,7 @@ def test_the_labels_say_what_version_says(engine: Engine, container: str, digest
 
 @pytest.mark.parametrize("wrong", ["VERSION=0.0.1", "CASSETTES=0000"])
 def test_a_label_that_is_wrong_is_not_built(engine: Engine, image: str, wrong: str) -> None:
-    done = build(engine, "--build-arg", wrong)
+    done = engine.attempt(["docker", "build", "--build-arg", wrong, str(ROOT)])
     assert done.returncode != 0
     assert "but the image holds cpproxy" in done.stdout + done.stderr
 

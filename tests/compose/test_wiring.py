@@ -17,20 +17,22 @@ from tests.compose.stand_ins import ROOT
 pytestmark = pytest.mark.compose
 
 
-def test_two_jobs_side_by_side_pass(engine: Engine) -> None:
-    with job(engine) as one, job(engine) as other:
-        build = one.compose("build")  # the layers are there for both then
-        assert build.returncode == 0, build.stdout + build.stderr
-        with ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(lambda own: own.run(), (one, other)))
+def test_two_jobs_side_by_side_pass(engine: Engine, image: str) -> None:
+    """As the README says it, with images of their own."""
+    with job(engine) as one, job(engine) as other, ThreadPoolExecutor(2) as pool:
+        whole = ("up", "--build", "--no-color", "--exit-code-from", "verify")
+        done = list(pool.map(lambda own: own.compose(*whole), (one, other)))
         for ended in done:
             assert ended.returncode == 0, ended.stdout + ended.stderr
             assert re.search(r"verify_1 .*\| \d\d passed, 0 failed$", ended.stdout, re.MULTILINE), ended.stdout
-            assert re.search(r"verify_1 .*\| cpproxy: clean", ended.stdout), ended.stdout
+            assert re.search(r"verify_1 .*\| cpproxy: clean, .*; misroutes: proven$", ended.stdout, re.MULTILINE), (
+                ended.stdout
+            )
+            assert ended.stdout.count("| canary: caught") == 2
 
 
-def test_the_scripts_run_from_the_host(engine: Engine) -> None:
-    with job(engine) as own:
+def test_the_scripts_run_from_the_host(engine: Engine, built: Path) -> None:
+    with job(engine, built) as own:
         own.start("front")
         front = f"http://{own.published('front', 80)}"
         assert front.startswith("http://127.0.0.1:")
@@ -48,8 +50,8 @@ def test_the_scripts_run_from_the_host(engine: Engine) -> None:
         assert "cpproxy: clean" in done.stdout
 
 
-def test_the_ledger_outlives_the_proxy(engine: Engine) -> None:
-    with job(engine) as own:
+def test_the_ledger_outlives_the_proxy(engine: Engine, built: Path) -> None:
+    with job(engine, built) as own:
         own.start("cp")
         first = json.loads(engine.docker("exec", own.container("cp"), "cpproxy", "status", "--format", "json"))
         own.compose("rm", "-s", "-f", "cp")
