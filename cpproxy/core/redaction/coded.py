@@ -4,6 +4,7 @@ What is decoded counts as a text if it can be printed: UTF-8, or UTF-16 as conso
 """
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,10 +30,7 @@ _SEGMENT = re.compile(r"[^/]+")
 _CACHED = 256
 # Lines of one width but for the last, as MIME (RFC 2045), PEM (RFC 7468) and `base64` write them.
 _WRAPPED = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{40,100}(?:\r?\n[A-Za-z0-9+/_-]{1,100}+={0,2})++")
-_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_HIGH_BYTES = bytes(range(6))
-# Latin, Greek, Cyrillic, Armenian, Hebrew: what was drawn by chance seldom stays below
-_COMMON_SCRIPTS = len(_HIGH_BYTES) << 8
+_HIGH = bytes(range(6))  # of scripts below U+0600
 
 
 def find_coded(run: str) -> tuple[Coded, ...]:
@@ -80,25 +78,17 @@ def read_base64(run: str, least: int = 20) -> str:
 
 def _read(data: bytes) -> str:
     try:
-        text = data.decode()
+        text = data.decode(_guess_encoding(data))
     except UnicodeDecodeError:
-        text = ""
-    if not text or "\0" in text:
-        text = _read_utf16(data)
+        return ""
     return text if text.isprintable() or all(one.isprintable() or one in "\n\r\t" for one in text) else ""
 
 
-def _read_utf16(data: bytes) -> str:
-    # Of three characters in four at least, one byte of two is that of such a script.
-    if len(data) % 2 or (len(data) - len(data.translate(None, _HIGH_BYTES))) * 8 <= (len(data) - 2) * 3:
-        return ""
-    # Only the high bytes of scripts that are in use tell which byte of two comes first.
-    orders = ("utf-16",) if data[:2] in _BOMS else ("utf-16-le", "utf-16-be")
-    for order in orders:
-        try:
-            text = data.decode(order)
-        except UnicodeDecodeError:
-            continue
-        if sum(ord(one) < _COMMON_SCRIPTS for one in text) * 4 > len(text) * 3:
-            return text
-    return ""
+def _guess_encoding(data: bytes) -> str:
+    """UTF-8, unless the high bytes of scripts in use tell that each character is two bytes, and which comes first."""
+    # What is left without the high bytes of Latin, Greek, Cyrillic and Hebrew: of what was drawn by chance nearly all.
+    if len(data[1::2].translate(None, _HIGH)) * 8 < len(data):
+        return "utf-16" if data.startswith(BOM_UTF16_LE) else "utf-16-le"
+    if len(data[::2].translate(None, _HIGH)) * 8 < len(data):
+        return "utf-16" if data.startswith(BOM_UTF16_BE) else "utf-16-be"
+    return "utf-8"
