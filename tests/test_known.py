@@ -57,6 +57,8 @@ ENCODINGS = {
     "in base64 in base64": lambda value: in_base64(in_base64(value, b"x"), b"k="),
     "in gzip in base64": lambda value: base64.b64encode(gzip.compress(f"k={value}".encode())).decode(),
     "in base64 in JSON": lambda value: json.dumps({"data": in_base64(value, b'{"a":')}),
+    "in JSON in base64": lambda value: in_base64(json.dumps({"a": "\u017c", "data": f"\u0142 {value}"})),
+    "in base64 in lines": lambda value: base64.encodebytes(b"x" * 49 + value.encode() + b"y" * 70).decode().strip(),
 }
 
 
@@ -77,6 +79,11 @@ def test_digits_of_hex_are_the_same_in_either_case(value: str) -> None:
     known = knowing(value)
     assert [left(known, f"a {form} b") for form in (value.lower(), value.upper())] == ["a  b", "a  b"]
     assert left(knowing("Zk3-secret"), "zK3-SECRET") == "zK3-SECRET"
+
+
+def test_what_is_escaped_within_base64_is_read() -> None:
+    value = 'Zk\u017c"3\\x/1'
+    assert left(knowing(value), f"a {in_base64(json.dumps({'b': value}))} c") == "a  c"
 
 
 def test_all_of_a_base64_run_goes_since_nobody_could_read_the_rest() -> None:

@@ -31,6 +31,9 @@ _ANY_HEX = re.compile(rb"[0-7][0-9A-Fa-f]" * SHORTEST_READ)
 _EACH_SPELT = re.compile(f"(?={_SPELT})")
 _EACH_HEX = re.compile(r"(?:[0-7][0-9a-f]){14,}|(?:[0-7][0-9A-F]){14,}")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_LINE_END = re.compile(r"\r?\n[ \t]*+")
+_LINES = re.compile(rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{32,}}+(?:{_LINE_END.pattern}[A-Za-z0-9+/]{{4,}}+)++={{0,2}}")
+"""Base64 that is broken into lines, as mail and keys are (RFC 2045 section 6.8, RFC 7468)."""
 
 
 class Form(NamedTuple):
@@ -107,7 +110,10 @@ def decode_base64(run: str) -> bytes:
 
 
 class Inside(NamedTuple):
-    """A text that stands in another one in base64 or hex, from `start` on; `step` characters say `size` of its own."""
+    """A text that stands in another one in base64 or hex, from `start` on; `step` characters say `size` of its own.
+
+    Where a part of it stands nobody can tell if `size` is 0: then all `step` characters are where.
+    """
 
     text: str
     start: int
@@ -116,6 +122,8 @@ class Inside(NamedTuple):
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """Where in the other text a part of this one stands."""
+        if not self.size:
+            return self.start, self.start + self.step
         return self.start + start * self.step // self.size, self.start - (-end * self.step // self.size)
 
 
@@ -126,12 +134,15 @@ def may_hold(data: bytes) -> bool:
 
 def read_inside(text: str) -> Iterator[Inside]:
     """What stands in a text in base64 or hex, and is ASCII for some while; and what stands there in gzip in base64."""
+    for lines in _LINES.finditer(text):
+        inner = decode_base64(_LINE_END.sub("", lines[0]))
+        yield Inside(inner.decode("latin-1"), lines.start(), len(lines[0]), 0)
     for found in _RUN.finditer(text):
         run, at = found[0], found.start()
         if run.startswith(_GZIP):
             with contextlib.suppress(zlib.error):
                 inner = zlib.decompressobj(wbits=31).decompress(decode_base64(run), _LONGEST_INNER)
-                yield Inside(inner.decode("latin-1"), at, len(run), len(inner) or 1)
+                yield Inside(inner.decode("latin-1"), at, len(run), 0)
         bare = run.rstrip("=")
         for phase in {one.start() % 4 for one in _EACH_SPELT.finditer(bare)}:
             aligned = bare[phase:]

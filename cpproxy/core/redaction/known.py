@@ -139,8 +139,8 @@ class Known:
         windows = self._windows.since(first, last) if last - first <= _MOST_LATE else self._windows
         return Late(since, version, windows)
 
-    def _find(self, text: str, since: int, windows: Windows | Later) -> list[Standing]:
-        found = list(self._look(text, since, windows))
+    def _find(self, text: str, since: int, windows: Windows | Later, deepest: int = _DEEPEST) -> list[Standing]:
+        found = list(self._look(text, since, windows, deepest))
         if not self.may_hide(find_escaped(text)):
             return choose(found)
         plain = Plain(text)
@@ -151,11 +151,11 @@ class Known:
             plain = Plain(step.text, plain.steps + step.steps)
             found += [
                 one._replace(start=plain.origin(one.start), end=plain.origin(one.end))
-                for one in self._look(plain.text, since, windows)
+                for one in self._look(plain.text, since, windows, deepest)
             ]
         return choose(found)
 
-    def _look(self, text: str, since: int, windows: Windows | Later, deepest: int = _DEEPEST) -> Iterator[Standing]:
+    def _look(self, text: str, since: int, windows: Windows | Later, deepest: int) -> Iterator[Standing]:
         met = windows.find(text.encode("utf-8", "surrogatepass"))
         for window in met.windows:
             for index in self._windows.owners(window):
@@ -190,7 +190,7 @@ class Known:
     def _look_within(self, text: str, since: int, windows: Windows | Later, deepest: int) -> Iterator[Standing]:
         """What stands in base64 or hex, within one another or not, and in gzip in base64."""
         for inside in read_inside(text):
-            for one in self._look(inside.text, since, windows, deepest):
+            for one in self._find(inside.text, since, windows, deepest):
                 start, end = inside.place(one.start, one.end)
                 if inside.step != inside.size * 2:  # of base64 nobody could read the rest without a part of it
                     start, end = _around(text, start, end)
