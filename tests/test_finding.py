@@ -315,6 +315,14 @@ def test_a_find_begins_and_ends_with_its_escapes(text: str, spans: list[str]) ->
     assert [text[find.start : find.end] for find in FINDER.find_in_text(text)] == spans
 
 
+@pytest.mark.parametrize("secret", ["123456789:AA" + "b7Q" * 11, "DB_PASSWORD=x1y2z3", "$2b$12$" + "a7Q./" * 10])
+def test_what_is_escaped_before_an_equals_sign_is_read_too(secret: str) -> None:
+    core = secret.removeprefix("DB_PASSWORD=")
+    for text in (f"/a/{quote(secret, safe='')}?b=1", f"a=1&{quote(secret, safe='')}=1"):
+        (find,) = FINDER.find_in_value(text, "Location", "header:Location")
+        assert find.value.startswith(core)
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

@@ -133,8 +133,17 @@ def test_a_shape_is_known_wherever_it_stands(kind: str, place: str) -> None:
 def test_the_byte_that_tells_a_tokens_length_hides_none(kind: str) -> None:
     token = TOKENS[kind]()
     length = chr(len(token)) if len(token) < 128 else chr(128 + len(token) % 128) + chr(len(token) // 128)
-    finds = FINDER.find_in_text(f"\n{length}{token}*\x03abc")
+    found = FINDER.find_in_text(f"\n{length}{token}*\x03abc"), FINDER.find_in_bytes(f"\n{length}{token}B\x03abc")
+    for finds in found:
+        assert any(token in find.value and find.reason is Reason.SHAPED for find in finds)
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_in_what_is_no_text_a_letter_before_a_token_is_a_byte_like_any(kind: str) -> None:
+    token = TOKENS[kind]()
+    finds = FINDER.find_in_bytes(f"\x08\x01Bz{token} and more\x12\x02ab")
     assert any(token in find.value and find.reason is Reason.SHAPED for find in finds)
+    assert FINDER.find_in_bytes("\0disk-partition-table-2024-06\0risk-assessment-report-v12-final\0") == []
 
 
 @pytest.mark.parametrize("before", ["8", "k", "A"])
@@ -152,6 +161,11 @@ def test_what_begins_as_no_word_does_is_known_behind_a_letter(before: str) -> No
 def test_a_webhooks_token_is_several_segments_of_a_path(token: str) -> None:
     above = "/services/" if token[0] == "T" else "/api/webhooks/"
     assert [find.value for find in FINDER.find_in_target(f"{above}{token}?wait=true")] == [token]
+
+
+def test_a_webhooks_token_ends_before_the_next_segment() -> None:
+    token = "T0ABCDEF1/B0ABCDEF2/3fJk29QmZx81LpWv7TnB0q1a"
+    assert [find.value for find in FINDER.find_in_text(f"https://hooks.slack.com/services/{token}/x")] == [token]
 
 
 def test_there_are_as_many_shapes_as_it_says() -> None:

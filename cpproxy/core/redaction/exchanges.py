@@ -336,7 +336,7 @@ def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int, late: 
         for view in (text, text.replace(_NUL, ""), text.translate(_LETTERS_ALONE)):
             if redactor.known.find(view, since=since, late=late):
                 return True
-            if not since and any(find.reason is not Reason.RANDOM for find in redactor.finder.find_in_text(view)):
+            if not since and any(find.reason is not Reason.RANDOM for find in redactor.finder.find_in_bytes(view)):
                 return True
     return False
 

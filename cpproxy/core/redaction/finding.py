@@ -60,11 +60,14 @@ _SHORTEST = 5
 class _Level:
     """A text on one level of escaping, and what was found in it so far."""
 
-    def __init__(self, text: str, name: str, kind: str, depth: int, *, is_json: bool | None = None) -> None:
+    def __init__(
+        self, text: str, name: str, kind: str, depth: int, *, is_json: bool | None = None, is_packed: bool = False
+    ) -> None:
         self.text = text
         self.name = name
         self.kind = kind
         self.depth = depth
+        self.is_packed = is_packed
         self.finds: list[Find] = []
         self.neutral: list[Span] = []
         self.named_until = 0
@@ -178,6 +181,11 @@ class Finder:
             found = tuple(self._find(text, name, chances=not self._policy.spares(name), json=json))
             self._texts.keep(key, found)
         return list(found)
+
+    def find_in_bytes(self, text: str) -> list[Find]:
+        """The secrets in bytes that are no text, read as latin-1: a letter before a token may be no part of it."""
+        level = self._scan(_Level(text, "", "", 0, is_packed=True), chances=True)
+        return settle(text, level.finds, level.neutral)
 
     def find_in_value(self, value: str, name: str, place: str = "") -> list[Find]:
         """The secrets in a whole value: all of it if its name says so, else those that stand in it.
@@ -304,7 +312,7 @@ class Finder:
     def _look_at_shape(self, level: _Level, start: int, shape: Shape) -> None:
         if start < max(level.shaped_until, level.no_shape_until.get(shape.role, 0)):
             return
-        shaped = shape.fit(level.text, start)
+        shaped = shape.fit(level.text, start, packed=level.is_packed)
         if isinstance(shaped, int):
             level.no_shape_until[shape.role] = shaped
             return
@@ -574,14 +582,18 @@ def _before(text: str, place: int) -> int:
 
 
 def _read_parameters(level: _Level) -> Iterator[tuple[int, int, str]]:
-    """The values of a form in which there is an escape, each with its name."""
+    """The names and values of a form in which there is an escape, each value with its name.
+
+    What stands before the first equals sign of a URL is its path.
+    """
     for parameter in _PARAMETER.finditer(level.text):
         if any(one in parameter[0] for one in _ESCAPES):
-            if "=" not in parameter[0]:
-                yield *parameter.span(), level.name
-                continue
             name, equals, _ = parameter[0].partition("=")
-            yield parameter.start() + len(name) + len(equals), parameter.end(), unquote(name)
+            between = parameter.start() + len(name)
+            if any(one in name for one in _ESCAPES):
+                yield parameter.start(), between, level.name
+            if equals:
+                yield between + len(equals), parameter.end(), unquote(name)
 
 
 def _is_login(user: str, password: str) -> bool:

@@ -16,6 +16,8 @@ SEGMENTED = frozenset(["discord-webhook", "slack-webhook", "teams-webhook"])
 """Roles of what is several segments of a path."""
 
 _REACH = 512
+_OF_ALL_SORTS = re.compile(r"(?=.{4,}[a-z])(?=.{4,}[A-Z]).{4,}[0-9]")
+_STRETCH = re.compile(r"[A-Za-z0-9]{12,}")
 _ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
@@ -42,26 +44,36 @@ class Shape:
     back: tuple[int, ...] = (0,)
     check: Callable[[str], bool] = bool
 
-    def fit(self, text: str, at: int) -> Shaped | int:
-        """The secret of this shape whose beginning stands at a place, or up to where there is none."""
+    def fit(self, text: str, at: int, *, packed: bool = False) -> Shaped | int:
+        """The secret of this shape whose beginning stands at a place, or up to where there is none.
+
+        In what is `packed`, a letter or digit may stand before it, as a tag or a length, if it looks made.
+        """
         for back in self.back:
             start = at - back
             if start < 0:
                 continue
-            if self.apart and start and text[start - 1] in _ALNUM:
-                end = start + ord(text[start - 1])
-                measured = self.pattern.match(text, start, end)
-                if measured and measured.end() == end and self.check(measured[0]):
-                    return Shaped(*self._span(measured), self.role)
+            joined = self.apart and start > 0 and text[start - 1] in _ALNUM
+            framed = self._fit_framed(text, start, packed=packed) if joined or (packed and start) else None
+            if joined and framed is None:
                 continue
             found = self.pattern.match(text, start, start + _REACH)
             if found and found.end() == start + _REACH:
                 found = self.pattern.match(text, start)
+            found = found or framed
             if found and found.end() > at:
                 if self.check(found[0][:_REACH]):
                     return Shaped(*self._span(found), self.role)
                 return found.end()
         return at
+
+    def _fit_framed(self, text: str, start: int, *, packed: bool) -> re.Match[str] | None:
+        """What fits behind a character that is no part of it, but its length in bytes, or a tag."""
+        end = start + ord(text[start - 1])
+        found = self.pattern.match(text, start, end)
+        if found and ((found.end() == end and self.check(found[0])) or (packed and _looks_made(found[0]))):
+            return found
+        return None
 
     def _span(self, found: re.Match[str]) -> tuple[int, int]:
         return found.span("secret" if "secret" in self.pattern.groupindex else 0)
@@ -89,6 +101,11 @@ def _shape(
 def _mixed(secret: str) -> bool:
     """Whether a text is no word: it has digits, or letters that nobody writes."""
     return any(one.isdigit() for one in secret) or not is_wordlike(secret)
+
+
+def _looks_made(secret: str) -> bool:
+    """Whether a text is no list of words: letters of both cases with digits make none, nor does a dozen in disorder."""
+    return bool(_OF_ALL_SORTS.match(secret)) or any(_mixed(stretch) for stretch in _STRETCH.findall(secret))
 
 
 def _tail_mixed(secret: str) -> bool:
@@ -215,7 +232,8 @@ SHAPES = (
     _shape(
         "slack-webhook",
         "hooks.slack.com/",
-        r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9+/_-]{20,})",
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/"
+        r"(?P<secret>T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{16,}|[A-Za-z0-9+/_-]{20,})",
         apart=False,
     ),
     _shape(
