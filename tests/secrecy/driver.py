@@ -115,19 +115,18 @@ def plant(wanted: Sequence[Cell], random: Random, *, start: int = 0) -> list[Pla
 
 
 def show_late(plants: Sequence[Plant], *, start: int = 100_000) -> list[Plant]:
-    """The calls that show what was planted where nothing names it."""
-    return [
-        Plant(
-            start + one.number,
-            one.kind,
-            f"{one.place}, shown",
-            one.value,
-            one.values,
-            places.NAMED[one.late](one.value),
-        )
-        for one in plants
-        if one.late
-    ]
+    """The calls that show what was planted where nothing names it.
+
+    In replay, what an answer hands out is to come back as it was served: no other value will do.
+    """
+    shown = []
+    for one in plants:
+        if one.late:
+            call = places.NAMED[one.late](one.value)
+            call.kept = one.call.asks_alone
+            label = f"{one.place}, shown"
+            shown.append(Plant(start + one.number, one.kind, label, one.value, one.values, call))
+    return shown
 
 
 class _Upstream(socketserver.StreamRequestHandler):

@@ -21,6 +21,7 @@ from tests.secrecy.calls import (
     dump,
     events,
     is_bare,
+    is_label,
     is_line,
     is_name,
     is_quotable,
@@ -316,9 +317,9 @@ ANYWHERE: dict[str, Place] = {
     "userinfo of the target": Place(lambda v: Call(before=f"http://{urlcoded(v)}@front")),
     "CONNECT": Place(
         lambda v: Call(
-            raw=f"CONNECT {urlcoded(v)}.e.example:443 HTTP/1.1\r\nHost: e.example\r\nConnection: close\r\n\r\n",
-            reaches=False,
-        )
+            raw=f"CONNECT {v}.e.example:443 HTTP/1.1\r\nHost: e.example\r\nConnection: close\r\n\r\n", reaches=False
+        ),
+        is_label,
     ),
     "target that is none": Place(
         lambda v: Call(
@@ -354,7 +355,7 @@ ANYWHERE: dict[str, Place] = {
         is_line,
     ),
     "Host": Place(
-        lambda v: Call(raw=f"GET {{path}}/ HTTP/1.1\r\nHost: {v}.e.example\r\nConnection: close\r\n\r\n"), is_name
+        lambda v: Call(raw=f"GET {{path}}/ HTTP/1.1\r\nHost: {v}.e.example\r\nConnection: close\r\n\r\n"), is_label
     ),
     # The answer's head.
     "header of an answer": Place(lambda v: Call(told=[("X-Info", f"see {latin(v)}")]), is_line),
@@ -382,7 +383,7 @@ ANYWHERE: dict[str, Place] = {
     "lines of JSON": Place(lambda v: answer(dump({"a": 1}) + b"\n" + dump({"x": v}) + b"\n", "application/x-ndjson")),
     "form": Place(lambda v: post(f"note={quote_plus(v)}&x=1".encode(), FORM)),
     "multipart": Place(lambda v: multipart(('name="note"', "", v))),
-    "name of a file": Place(lambda v: multipart((f'name="f"; filename="{urlcoded(v)}.txt"', "", "a"))),
+    "name of a file": Place(lambda v: multipart((f'name="f"; filename="{urlcoded(v)}"', "", "a"))),
     "file of a multipart": Place(
         lambda v: multipart(('name="f"; filename="a.txt"', "Content-Type: text/plain\r\n", f"one\n{v}\nthree"))
     ),

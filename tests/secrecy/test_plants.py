@@ -42,16 +42,6 @@ UNSCANNED = (
 OPEN: dict[tuple[str, str], str] = {
     ("*", "anywhere: name of a parameter"): "what stands in a parameter's name is replayed for no other",
     ("*", "anywhere: query without a name"): "what stands in a parameter's name is replayed for no other",
-    ("token of three parts", "anywhere: CONNECT"): "beside another dot it is not seen",
-    ("token of three parts", "anywhere: Host"): "beside another dot it is not seen",
-    ("token of three parts", "anywhere: name of a file"): "beside another dot it is not seen",
-    ("token of three parts", "anywhere: path"): "at times: it depends on what is drawn",
-    ("*", "anywhere: Location"): "with a query behind it, a path is read as a form, and its escapes are not",
-    ("Slack webhook", "anywhere: path"): "what stands there is replayed for no other",
-    ("*", "anywhere: protobuf behind a letter"): "behind a byte that is a letter a shape does not begin",
-    ("shown as Authorization, with signs", "encoded: base64 of JSON"): "its escapes are not read within base64",
-    ("shown in gzip", "encoded: base64 of JSON"): "its escapes are not read within base64",
-    ("*", "encoded: base64 in lines"): "what breaks between the letters of a secret hides it",
 }
 """Kind and place of what is not as it should be yet, each a pattern as file names have it, and the reason.
 
