@@ -6,10 +6,8 @@ gives each placeholder its number.
 """
 
 import functools
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import NamedTuple, cast
 
 import msgspec
@@ -21,7 +19,7 @@ from cpproxy.core.messages import resize
 from cpproxy.core.redaction.edits import Edit, apply
 from cpproxy.core.redaction.encodings import PIECE
 from cpproxy.core.redaction.finding import Find, Finder, Reason
-from cpproxy.core.redaction.known import Known, Late, Standing, Words, choose
+from cpproxy.core.redaction.known import BETWEEN, Known, Late, Standing, Words, choose
 from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
 from cpproxy.core.redaction.pieces import find_pieces, join_pieces, may_stream
 from cpproxy.core.redaction.redacted import RedactedInteraction
@@ -30,7 +28,6 @@ from cpproxy.core.redaction.redactor import MASK, Redactor
 _NUL = "\0"
 _LETTERS_ALONE = dict.fromkeys(range(0x80, 0x100), " ")
 """Makes a space of each byte beyond ASCII: in what is no text it is no letter."""
-_BETWEEN = "\n"  # no escape and no encoding goes on behind it
 
 
 type Editor = Callable[["Part"], Sequence[Edit]]
@@ -69,7 +66,7 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
     """
     parts = list_parts(interaction)
     learnt = [redactor.learn(_find(part, redactor.finder)) for part in parts]
-    known = _look([part.text for part in parts], redactor.known)
+    known = redactor.known.find_each([part.text for part in parts])
     found = [[*ours, *theirs] for ours, theirs in zip(learnt, known, strict=True)]
     return _leave_out(_put_pieces(_put(interaction, found, redactor), redactor), redactor)
 
@@ -110,7 +107,7 @@ def settle(interaction: Interaction, redactor: Redactor, *, since: int, late: La
 
     `late` is what was made ready to find those in many interactions.
     """
-    found = _look([part.text for part in list_parts(interaction)], redactor.known, since, late)
+    found = redactor.known.find_each([part.text for part in list_parts(interaction)], since=since, late=late)
     return _leave_out(_put_pieces(_put(interaction, found, redactor), redactor, since, late), redactor, since, late)
 
 
@@ -122,7 +119,7 @@ def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since
         if text is None:
             return False
         texts.append(text)
-    return not redactor.known.find(_BETWEEN.join(texts), since=since, late=late)
+    return not redactor.known.find(BETWEEN.join(texts), since=since, late=late)
 
 
 def join_texts(interaction: Interaction) -> str | None:
@@ -135,7 +132,7 @@ def join_texts(interaction: Interaction) -> str | None:
     texts += (joined.text for stream in _list_streams(interaction) for joined in join_pieces(stream))
     texts += (name for name, _ in asked.headers + told.headers)
     texts += (credential.scheme for credential in interaction.credentials)
-    return _BETWEEN.join(texts)
+    return BETWEEN.join(texts)
 
 
 def _put(interaction: Interaction, found: list[list[Standing]], redactor: Redactor) -> Interaction:
@@ -167,18 +164,6 @@ def _list_streams(interaction: Interaction) -> Iterator[str]:
     for body in (interaction.request.body, interaction.response.body):
         if isinstance(body, Body) and isinstance(body.text, str) and may_stream(body.text):
             yield body.text
-
-
-def _look(texts: list[str], known: Known, since: int = 0, late: Late | None = None) -> list[list[Standing]]:
-    """Where known secrets stand in each text: all are searched at once, since most hold none."""
-    found: list[list[Standing]] = [[] for _ in texts]
-    standings = known.find(_BETWEEN.join(texts), since=since, late=late)
-    if standings:
-        starts = [0, *accumulate(len(text) + len(_BETWEEN) for text in texts)]
-        for one in standings:
-            at = bisect_right(starts, one.start) - 1
-            found[at].append(one._replace(start=one.start - starts[at], end=one.end - starts[at]))
-    return found
 
 
 def _find(part: Part, finder: Finder) -> list[Find]:
@@ -316,7 +301,7 @@ def _leave_out(interaction: Interaction, redactor: Redactor, since: int = 0, lat
 def _find_with_secrets(names: Iterable[str], redactor: Redactor, since: int, late: Late | None) -> set[str]:
     """Those of the names of headers or schemes, in lower case, that hold a secret."""
     names = list(dict.fromkeys(filter(None, names)))
-    known = _look(names, redactor.known, since, late)
+    known = redactor.known.find_each(names, since=since, late=late)
     found = {name.lower() for name, standings in zip(names, known, strict=True) if standings}
     if not since:
         for name in names:

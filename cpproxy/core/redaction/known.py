@@ -6,9 +6,11 @@ secret where it was found and nowhere else; so is a token that looks made and ha
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import ahocorasick
@@ -21,6 +23,9 @@ from cpproxy.core.redaction.words import is_sought
 from cpproxy.core.spellings import ESCAPING, LEVELS, Plain, find_escaped, read_once
 from cpproxy.errors import UsageError
 
+BETWEEN = "\n"
+"""Stands between texts that are looked through at once: no escape and no encoding goes on behind it."""
+
 MOST = 100_000
 """How many secrets are known at once: memory is bounded."""
 
@@ -31,6 +36,8 @@ _SEGMENT = re.compile(r"[A-Za-z0-9+_-]*={0,2}")
 _CODED = "+/-_="  # the characters of base64 beside letters and digits
 _DEEPEST = 3  # encodings one within another
 _LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
+_REMEMBERED = 8 << 20  # characters of the texts of which it is remembered what is in them
+_LEAST_SIZE = 256  # what a text takes besides its characters
 _MOST_LATE = 50_000
 """Of how many forms a machine is made for those that were learnt late; with more of them, all are looked for."""
 
@@ -70,6 +77,15 @@ class Late:
     windows: Windows | Later
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What was found in texts at a version; they have so many characters in all."""
+
+    version: int
+    found: dict[str, list[Standing]] = field(default_factory=dict)
+    size: int = 0
+
+
 class Known:
     """All secrets that were met. `version` changes whenever there is more to look for."""
 
@@ -83,6 +99,7 @@ class Known:
         self._characters = set(ESCAPING).union(_CODED)
         """Those that may be a part of a known value, of its encodings or of an escape."""
         self._late: Late | None = None
+        self._memory = _Memory(0)
         self._list_forms = lru_cache(maxsize=256)(list_forms)
 
     def values(self) -> Iterator[str]:
@@ -131,6 +148,29 @@ class Known:
             if late is None or late.version != self.version or late.since > since:
                 late = self._late = self.prepare(since)
         return self._find(text, since, late.windows if late else self._windows)
+
+    def find_each(self, texts: Sequence[str], *, since: int = 0, late: Late | None = None) -> list[list[Standing]]:
+        """As `find`, in each of several texts: all that came not just before are looked through at once."""
+        if since or late:
+            return self._find_joined(texts, since, late)
+        memory = self._memory
+        if memory.version != self.version or memory.size > _REMEMBERED:
+            memory = self._memory = _Memory(self.version)
+        fresh = [text for text in texts if text not in memory.found]
+        if fresh:
+            memory.found.update(zip(fresh, self._find_joined(fresh, 0, None), strict=True))
+            memory.size += sum(map(len, fresh)) + _LEAST_SIZE * len(fresh)
+        return [memory.found[text] for text in texts]
+
+    def _find_joined(self, texts: Sequence[str], since: int, late: Late | None) -> list[list[Standing]]:
+        found: list[list[Standing]] = [[] for _ in texts]
+        standings = self.find(BETWEEN.join(texts), since=since, late=late)
+        if standings:
+            starts = [0, *accumulate(len(text) + len(BETWEEN) for text in texts)]
+            for one in standings:
+                at = bisect_right(starts, one.start) - 1
+                found[at].append(one._replace(start=one.start - starts[at], end=one.end - starts[at]))
+        return found
 
     def prepare(self, since: int) -> Late:
         """Makes ready to find, in many texts, what is looked for since that version."""

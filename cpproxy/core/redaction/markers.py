@@ -26,6 +26,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_ROLE = 60  # characters
 
 
+@lru_cache(maxsize=1024)
 def make_role(name: str) -> str:
     """The role of a secret that was found under this name: fit for a marker, and for a URL."""
     return _UNFIT.sub("-", name).strip("-")[:_LONGEST_ROLE].lower() or "secret"
