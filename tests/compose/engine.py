@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +18,12 @@ from pathlib import Path
 
 from tests.processes import clean_environment
 
-NEEDED = ("dockerd", "docker", "docker-compose", "docker-init", "nginx", "curl", "ip", "unshare", "nsenter", "setpriv")
+NEEDED = (
+    *("dockerd", "docker", "docker-compose", "docker-init", "dpkg-query", "nginx", "curl"),
+    *("ip", "ldconfig", "mount", "nsenter", "setpriv", "unshare"),
+)
 START_SECONDS = 60.0
+_CGROUPS = Path("/sys/fs/cgroup")
 # In memory, images and containers cost no disk and no time to remove.
 _START = 'ip link set lo up && mount -t tmpfs -o size=6g none "$0" && exec docker-init -s -- dockerd "$@"'
 
@@ -27,8 +32,11 @@ def find_lacking() -> str:
     """Why no engine can be started here; empty where one can."""
     if os.geteuid() != 0:
         return "only root can start a Docker engine"
-    missing = [name for name in NEEDED if shutil.which(name) is None]
-    return f"not installed: {', '.join(missing)}" if missing else ""
+    if missing := [name for name in NEEDED if shutil.which(name) is None]:
+        return f"not installed: {', '.join(missing)}"
+    if not any(Path(sys.base_prefix).glob("lib/python3*/site-packages/pip")):
+        return f"the Python in {sys.base_prefix} has no pip of its own, and cannot stand in for an image's"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ def running_engine() -> Iterator[Engine]:
         *("sh", "-c", _START, str(folder / "data")),
         *("--data-root", str(folder / "data"), "--exec-root", str(folder / "run")),
         *("--pidfile", str(folder / "pid"), "--host", f"unix://{folder}/docker.sock"),
+        *("--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{folder.name}"),
     ]
     try:
         (folder / "data").mkdir()
@@ -122,12 +131,18 @@ def _await_answer(engine: Engine, process: subprocess.Popen[bytes]) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """The folder is gone; the last of the killed processes may hold a file of it for a moment yet."""
+    """The folder and the control groups of its name are gone; the killed processes may hold them for a moment yet."""
     deadline = time.monotonic() + 10
-    while folder.exists():
+    while True:
         try:
-            shutil.rmtree(folder)
+            if folder.exists():
+                shutil.rmtree(folder)
+            for top in (_CGROUPS / folder.name, *_CGROUPS.glob(f"*/{folder.name}")):  # of version 2, and of version 1
+                for group, _, _ in os.walk(top, topdown=False):
+                    Path(group).rmdir()
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+        else:
+            return

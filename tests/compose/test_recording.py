@@ -81,5 +81,7 @@ def test_a_call_past_the_recorder_spoils_the_recording(engine: Engine, built: Pa
     ) as own:
         own.start("staging")
         ended = own.run()
+        log = own.log("cp")
     assert ended.returncode == Exit.FINDINGS, ended.stdout + ended.stderr
-    assert "| misroute: " in ended.stdout
+    assert "| misroute: tenant-alpha reached for https://api.moleculesai.app past the proxy" in ended.stdout
+    assert "the recording is incomplete" in log, log
