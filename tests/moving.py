@@ -9,9 +9,10 @@ import msgspec
 
 from cpproxy.core.addresses import Public
 from cpproxy.core.calls import Outcome
-from cpproxy.core.cassette import CassetteOf, Interaction, Recorded
+from cpproxy.core.cassette import CassetteOf, Interaction, Placeholder, Recorded
 from cpproxy.core.config import ReplaySettings, RouteSettings
 from cpproxy.core.messages import Answer, Request, find_header
+from cpproxy.core.redaction.markers import PLACEHOLDER
 from cpproxy.core.replay.decisions import Refuse, Replay, Serve
 from cpproxy.core.routes import RouteTable
 from cpproxy.files import cassettes
@@ -37,8 +38,16 @@ class Tape:
 
     @property
     def head(self) -> CassetteOf[msgspec.Raw]:
-        recorded = Recorded(BEGAN, self.upstream)
-        return CassetteOf(1, recorded, (), identities=self.identities, not_identities=self.not_identities)
+        raws = tuple(msgspec.Raw(msgspec.json.encode(document)) for document in self.documents)
+        markers = dict.fromkeys(found[0] for raw in raws for found in PLACEHOLDER.finditer(bytes(raw).decode()))
+        return CassetteOf(
+            1,
+            Recorded(BEGAN, self.upstream),
+            raws,
+            identities=self.identities,
+            not_identities=self.not_identities,
+            placeholders=tuple(Placeholder(marker, marker.split(":")[1]) for marker in markers),
+        )
 
     def interactions(self) -> Iterator[tuple[msgspec.Raw, Interaction]]:
         for document in self.documents:

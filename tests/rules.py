@@ -83,7 +83,7 @@ MATCHING: dict[str, Row] = {
     "2 numbers in answers": row(NUMBER, (serving, "_ID_LEAF", NEVER)),
     "2 what is named": row(
         "02_what_the_cassette_names_is_an_identity_and_what_the_config_excludes_is_none",
-        (loading, "infer", lambda found, named, excluded: identities.infer(found, (), excluded)),
+        (loading, "infer", lambda found, named, excluded: identities.infer(found, {}, excluded)),
     ),
     "2 what is excluded": row(
         "02_what_the_cassette_names_is_an_identity_and_what_the_config_excludes_is_none",
@@ -211,6 +211,10 @@ MATCHING: dict[str, Row] = {
     ),
     "5 a placeholder fits any text": row(
         "05_any_text_fits_where_a_secret_was_and_several_secrets_may_be_one", (templates, "PLACEHOLDER", NEVER)
+    ),
+    "4 what was handed out links": row(
+        "04_what_nothing_names_links_if_it_was_handed_out_and_brought_back",
+        (loading, "find_drawn", lambda interactions: frozenset()),
     ),
     "6 outside the match": row(
         "06_another_scheme_is_another_credential",

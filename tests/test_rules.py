@@ -235,6 +235,32 @@ def test_04_a_read_about_nothing_changes_with_writes_to_its_path_below_it_and_ab
     assert [player.state("GET /flags") for _ in range(2)] == ["on"] * 2
 
 
+@pytest.mark.parametrize("shape", ["", ":hex"])
+def test_04_what_nothing_names_links_if_it_was_handed_out_and_brought_back(shape: str) -> None:
+    one, other = (f"{{{{cpproxy:random:{number}{shape}}}}}" for number in (1, 2))
+    tape = Tape()
+    for order in (one, other):
+        tape.add("POST /orders", {"order": order}, 201)
+        tape.add(f"GET /orders?ref={order}", {"state": "pending"})
+        tape.add("POST /pay", {"ok": True}, body={"ref": order})
+        tape.add(f"GET /orders?ref={order}", {"state": "paid"})
+    player = play(tape)
+    mine, yours = (player.ask("POST /orders").json["order"] for _ in range(2))
+    assert mine != yours
+    assert [player.state(f"GET /orders?ref={order}") for order in (mine, yours)] == ["pending", "pending"]
+    assert player.ask("POST /pay", body={"ref": yours}).outcome == "replayed"
+    assert [player.state(f"GET /orders?ref={order}") for order in (mine, yours)] == ["pending", "paid"]
+    assert player.ask("GET /orders?ref=another").outcome == "miss"
+
+
+def test_04_what_nothing_names_and_a_client_made_may_be_one_dummy_for_all() -> None:
+    tape = Tape()
+    for number in (1, 2):
+        tape.add("POST /notes", {"id": number}, 201, body={"note": f"{{{{cpproxy:random:{number}}}}}"})
+    player = play(tape)
+    assert [player.ask("POST /notes", body={"note": "dummy"}).json for _ in range(2)] == [{"id": 1}, {"id": 2}]
+
+
 def test_04_a_secret_links_nothing() -> None:
     secret = "{{cpproxy:token:1}}"
     tape = Tape()

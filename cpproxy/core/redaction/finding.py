@@ -20,7 +20,7 @@ from cpproxy.core.redaction.containers import read_container
 from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
 from cpproxy.core.redaction.credentials import split_scheme
 from cpproxy.core.redaction.documents import is_json, unescape, walk
-from cpproxy.core.redaction.markers import ANY, MARKER
+from cpproxy.core.redaction.markers import ANY, MARKER, UNNAMED
 from cpproxy.core.redaction.names import KEYWORDS, completes_id, is_cookie, is_secret_within, is_weak, role_of, words_of
 from cpproxy.core.redaction.pairs import read_pair
 from cpproxy.core.redaction.policy import Policy, Verdict
@@ -501,7 +501,7 @@ class Finder:
                 if inside < _CODES:
                     self._look_inside(level, chance, inside=inside + 1)
                 continue
-            role, reason = ("token", Reason.SHAPED) if chance.parts == 3 else ("random", Reason.RANDOM)
+            role, reason = ("token", Reason.SHAPED) if chance.parts == 3 else (UNNAMED, Reason.RANDOM)
             level.add(chance.start, chance.end, text[chance.start : chance.end], role, reason)
 
     def _look_inside(self, level: _Level, chance: Chance, *, inside: int) -> None:

@@ -11,6 +11,9 @@ from functools import lru_cache
 MARKER = "{{cpproxy:"
 """How every placeholder in a file begins."""
 
+UNNAMED = "random"
+"""The role of what nothing names and looks drawn by chance."""
+
 PLACEHOLDER = re.compile(r"\{\{cpproxy:([^:{}]+):(\d+)(?::(hex|jwt))?\}\}")
 """A placeholder in a text: its role, its number and its shape."""
 

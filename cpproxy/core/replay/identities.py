@@ -7,7 +7,7 @@ dashes, in upper case, cut to its first characters) is one identity where that i
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -238,8 +238,8 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def infer(found: list[Tokens], named: Iterable[str], excluded: frozenset[str]) -> Catalogue:
-    """The identities of all interactions: `named` are some, `excluded` are none, whatever they look like."""
+def infer(found: list[Tokens], named: Mapping[str, str], excluded: frozenset[str]) -> Catalogue:
+    """The identities of all interactions: `named` are some, each with its reason, `excluded` are none."""
     catalogue = Catalogue()
     every: set[str] = set()
     paths: set[str] = set()
@@ -248,9 +248,9 @@ def infer(found: list[Tokens], named: Iterable[str], excluded: frozenset[str]) -
         every |= one.response
         paths.update(token for token in one.request if token.startswith(NUMBER))
     _add_made(catalogue, every, excluded)
-    for value in named:
+    for value, why in named.items():
         if value not in excluded:
-            catalogue.why.setdefault(value, "named by hand")
+            catalogue.why.setdefault(value, why)
     _add_shortened(catalogue, every)
     catalogue.index()
     _merge_names_around(catalogue)

@@ -18,9 +18,10 @@ from cpproxy.core.config import ReplaySettings
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Omitted, Request, as_wire
 from cpproxy.core.redaction.credentials import split_secrets
-from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER
+from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, UNNAMED
 from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay import tokens
+from cpproxy.core.replay.drawn import find_drawn, name_drawn, put_out
 from cpproxy.core.replay.echoes import find_echoes, name_echoes
 from cpproxy.core.replay.identities import Catalogue, Tokens, collect, infer, read_tokens
 from cpproxy.core.replay.index import Bucket, Index, Line, Outline, outline
@@ -31,6 +32,7 @@ from cpproxy.core.routes import Route, RouteTable, is_write, repeats
 _MARKER = MARKER.encode()
 _SIGNING = ("aws4-hmac-sha256 ", "aws ", "digest ", "signature ", "hawk ", "mac ", "oauth ", "sharedkey ")
 """Schemes of `Authorization` whose value is made anew for each call."""
+_BY_HAND = "named by hand"
 _SLACK = 3600.0  # seconds by which the clocks of a recorder and an upstream may differ
 
 
@@ -99,12 +101,12 @@ def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings
     # A source is let go as soon as it is read: its file is as large as all that is kept of it.
     worlds = {world.name: world for world in (reader.read(source) for source in sources)}
     found = reader.found
-    values = tuple(dict.fromkeys(reader.named))
+    values = tuple(reader.named)
     if values:
         for one in found:
             one.tokens = read_tokens(one.entry.interaction(), one.compared, values)
             one.fixed = None
-    catalogue = infer([one.tokens for one in found], values, frozenset(reader.excluded))
+    catalogue = infer([one.tokens for one in found], reader.named, frozenset(reader.excluded))
     library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
     library.heads = reader.heads
     _fill(library, found)
@@ -120,25 +122,35 @@ class _Reader:
     paths: tuple[jsonpath.JsonPath, ...]
     excluded_paths: tuple[jsonpath.JsonPath, ...]
     found: list[_Read] = field(default_factory=list)
-    named: list[str] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)
+    """Identities that need not look like some, each with the reason."""
     excluded: set[str] = field(default_factory=set)
     heads: dict[str, CassetteOf[msgspec.Raw]] = field(default_factory=dict)
 
     def read(self, source: Source) -> World:
         """What is kept of a cassette."""
         head = source.head
-        self.heads[source.name] = msgspec.structs.replace(head, interactions=())
-        self.named += head.identities
+        unnamed = any(one.role == UNNAMED for one in head.placeholders)
+        drawn = find_drawn(head.interactions) if unnamed else frozenset[bytes]()
+        self._name(head.identities, _BY_HAND)
+        self._name(name_drawn(drawn), "handed out, and brought back")
+        identities = (*head.identities, *name_drawn(drawn))
+        self.heads[source.name] = msgspec.structs.replace(head, interactions=(), identities=identities)
         self.excluded.update(head.not_identities)
         world = World(source.name, head.recorded.upstream)
-        for raw, interaction in source.interactions():
+        for stored, decoded in source.interactions():
+            raw, interaction = put_out(stored, decoded, drawn) if drawn else (stored, decoded)
             one = _read(len(self.found), source.name, raw, interaction, self.routes, world.upstream)
             self.found.append(one)
             world.entries.append(one.entry)
-            self.named += collect(interaction, self.paths)
+            self._name(collect(interaction, self.paths), _BY_HAND)
             self.excluded.update(collect(interaction, self.excluded_paths))
         world.window = _window(head.recorded, max((entry.end for entry in world.entries), default=0.0))
         return world
+
+    def _name(self, values: Iterable[str], why: str) -> None:
+        for value in values:
+            self.named.setdefault(value, why)
 
 
 def _read(  # noqa: PLR0917 (all of it is at hand in one place)
