@@ -214,7 +214,7 @@ MATCHING: dict[str, Row] = {
     ),
     "4 what was handed out links": row(
         "04_what_nothing_names_links_if_it_was_handed_out_and_brought_back",
-        (loading, "find_drawn", lambda interactions: frozenset()),
+        (loading, "name_drawn", lambda drawn: []),
     ),
     "6 outside the match": row(
         "06_another_scheme_is_another_credential",

@@ -358,6 +358,15 @@ def test_16_what_a_login_without_credentials_was_given_comes_back_from_its_addre
     assert use("a-dummy", "10.0.0.2") == "replayed"
 
 
+def test_16_a_secret_that_a_client_made_is_its_own_though_it_was_told_of_it() -> None:
+    tape = Tape()
+    tape.add("GET /me", {"token": "{{cpproxy:authorization:1}}"}, by="me")
+    tape.add("GET /thing", {"ok": True}, by="me")
+    player = play(tape)
+    mine = (("Authorization", "Bearer mine"),)
+    assert [player.ask(call, headers=mine).outcome for call in ("GET /me", "GET /thing")] == ["replayed"] * 2
+
+
 def test_17_a_config_that_was_recorded_with_gzip_is_read_plain() -> None:
     tape = Tape()
     tape.add("GET /config", {"a": "b"}, headers=(("Accept-Encoding", "gzip"),), coding="gzip")

@@ -59,8 +59,9 @@ class Sent:
                 session.settled.clear()
 
     def receive(self, entry: Entry, markers: tuple[str, ...], session: Session) -> None:
-        """Remembers which secrets this caller is given."""
-        for marker in markers:
+        """Remembers which secrets this caller is given; what a client has made itself is given to nobody."""
+        handed_out = entry.line.world.secrets_handed_out if entry.line else frozenset()
+        for marker in handed_out.intersection(markers) if markers else ():
             caller = self.linked or frozenset({("", self.client)})
             if session.secrets.serve((entry.cassette, marker), wire_form(marker), caller):
                 session.settled.clear()

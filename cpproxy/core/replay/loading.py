@@ -18,11 +18,11 @@ from cpproxy.core.config import ReplaySettings
 from cpproxy.core.matching import Form, normalise
 from cpproxy.core.messages import Omitted, Request, as_wire
 from cpproxy.core.redaction.credentials import split_secrets
-from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, UNNAMED
+from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER
 from cpproxy.core.redaction.names import names_secret
 from cpproxy.core.replay import tokens
-from cpproxy.core.replay.drawn import find_drawn, name_drawn, put_out
 from cpproxy.core.replay.echoes import find_echoes, name_echoes
+from cpproxy.core.replay.handed import HandedOut, find_handed_out, name_drawn, put_out
 from cpproxy.core.replay.identities import Catalogue, Tokens, collect, infer, read_tokens
 from cpproxy.core.replay.index import Bucket, Index, Line, Outline, outline
 from cpproxy.core.replay.templates import FIXED, Leaf, Place, Template, leaves, make_template
@@ -130,14 +130,13 @@ class _Reader:
     def read(self, source: Source) -> World:
         """What is kept of a cassette."""
         head = source.head
-        unnamed = any(one.role == UNNAMED for one in head.placeholders)
-        drawn = find_drawn(head.interactions) if unnamed else frozenset[bytes]()
+        secrets, drawn = find_handed_out(head.interactions) if head.placeholders else HandedOut()
         self._name(head.identities, _BY_HAND)
         self._name(name_drawn(drawn), "handed out, and brought back")
         identities = (*head.identities, *name_drawn(drawn))
         self.heads[source.name] = msgspec.structs.replace(head, interactions=(), identities=identities)
         self.excluded.update(head.not_identities)
-        world = World(source.name, head.recorded.upstream)
+        world = World(source.name, head.recorded.upstream, secrets_handed_out=secrets)
         for stored, decoded in source.interactions():
             raw, interaction = put_out(stored, decoded, drawn) if drawn else (stored, decoded)
             one = _read(len(self.found), source.name, raw, interaction, self.routes, world.upstream)

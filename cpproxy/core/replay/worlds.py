@@ -106,6 +106,8 @@ class World:
     introducing: set[int] = field(default_factory=set)
     handed_out: frozenset[Identity] = frozenset()
     """Those that the control plane made: an answer showed them before any request did."""
+    secrets_handed_out: frozenset[str] = frozenset()
+    """Likewise, the placeholders of secrets."""
     lone: frozenset[Identity] = frozenset()
     """Identities that stand in one interaction alone."""
     relations: Relations = field(default_factory=Relations)
