@@ -2,6 +2,7 @@ import contextlib
 import http.server
 import json
 import os
+import random
 import signal
 import stat
 import threading
@@ -174,6 +175,43 @@ def test_a_killed_recorder_leaves_its_last_whole_file_and_the_old_cassette(upstr
     assert targets(tmp_path, "recording") == ["/third"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert path.with_name(".recording.json.recording.1").read_bytes() == left
+
+
+def test_what_is_learnt_late_leaves_the_draft_before_the_answer_tells(upstream: str, tmp_path: Path) -> None:
+    draft = tmp_path / "cassettes/.recording.json.recording"
+    value = f"Kettle-{''.join(random.choices('bcdfglmprst', k=6))}-marble"
+    with recording(upstream, tmp_path) as proxy:
+        get(f"{proxy.url}/pots/{value}?of={value}")
+        wait_for(draft, value)
+        get(f"{proxy.url}/login", Authorization=f"Bearer {value}")
+        assert not draft.exists() or value not in draft.read_text()
+        assert value not in wait_for(draft, "/login")
+        get(f"{proxy.url}/other", Authorization=f"Bearer {value}-2")
+        proxy.kill()
+    assert value not in draft.read_text()
+    assert [path.name for path in draft.parent.iterdir() if value.encode() in path.read_bytes()] == []
+
+
+def test_drafts_that_were_left_lose_what_is_known_by_now(upstream: str, tmp_path: Path) -> None:
+    draft = tmp_path / "cassettes/.recording.json.recording"
+    first, second = (f"Kettle-{''.join(random.choices('bcdfglmprst', k=6))}-marble" for _ in range(2))
+    (tmp_path / "cpproxy.toml").write_text('[redact]\nenvironment = ["POT"]\n')
+    with recording(upstream, tmp_path) as proxy:
+        get(f"{proxy.url}/pots/{first}/{second}")
+        wait_for(draft, second)
+        proxy.kill()
+    written = draft.with_name(f".{draft.name}.0123abcd.tmp")
+    written.write_bytes(draft.read_bytes())
+    left = draft.with_name(f"{draft.name}.1")
+    arguments = ["record", "--upstream", upstream, "--listen", "127.0.0.1:0"]
+    with running(arguments, cwd=tmp_path, env={"POT": first}) as proxy:
+        get(f"{proxy.url}/x")
+        assert json.loads(left.read_text())["interactions"][0]["request"]["target"] == f"/pots/***/{second}"
+        assert stat.S_IMODE(left.stat().st_mode) == 0o600
+        assert not written.exists()
+        get(f"{proxy.url}/login", Authorization=f"Bearer {second}")
+        proxy.stop()
+    assert json.loads(left.read_text())["interactions"][0]["request"]["target"] == "/pots/***/***"
 
 
 def test_two_recorders_do_not_share_a_cassette(upstream: str, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import datetime
+import functools
 import socket
+import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -222,7 +225,8 @@ class _Front:
         self._session = session
         self._proxy = proxy
         self._upstream = upstream
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._due = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> str:
@@ -230,23 +234,29 @@ class _Front:
         self._session.begun = True
         own, _, number = url.partition("//")[2].rpartition(":")
         self._upstream.avoid = (own.strip("[]"), int(number))
+        self._session.withdrawn = self._due.set
         self._saving = asyncio.create_task(self._save())
         return url
 
     async def stop(self, grace: float) -> None:
         await self._proxy.stop(grace)
         await self._upstream.close()
-        self._stopping.set()
+        self._stopping = True
+        self._due.set()
         if self._saving is not None:  # a file that is being written would replace the one that is to stay
             await self._saving
 
     async def _save(self) -> None:
         saved = 0
-        while not self._stopping.is_set():
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SAVE_SECONDS):
-                    await self._stopping.wait()
-            if len(self._session.recording) == saved or self._stopping.is_set():
+                    await self._due.wait()
+            urgent = self._due.is_set()
+            self._due.clear()
+            if self._stopping:
+                return
+            if len(self._session.recording) == saved and not urgent:
                 continue
             saved = len(self._session.recording)
             try:
@@ -262,6 +272,8 @@ class _Session:
 
     recorder: "Recorder"
     begun = False
+    withdrawn: Callable[[], None]
+    """To be called when there is no draft any more, and there should be one soon."""
 
     def __init__(
         self,
@@ -289,6 +301,9 @@ class _Session:
         self._origin = origin
         self._name = name
         self._draft = draft
+        self._writing = threading.Lock()
+        self._saved: Sequence[RedactedInteraction] = ()  # what the draft holds
+        self._cleanse_left()
         self._stall = stall
         self._public = public
         self._token = token
@@ -330,6 +345,7 @@ class _Session:
             state_path=config.state.path,
             token=self._token,
             peers=self._peers,
+            cleanse_files=self._cleanse,
         )
         return _Front(self, Proxy(front, self._desk, self._trap), upstream)
 
@@ -342,16 +358,46 @@ class _Session:
 
     def save(self) -> Path:
         """Saves what was recorded so far. CassetteError when it cannot be."""
-        return self._draft.save(self.recording.cassette(self.recorder.failure or ""))
+        from cpproxy.core.redaction.exchanges import holds_late  # noqa: PLC0415 (as above)
+
+        redactor = self._settings.redactor
+        while True:
+            version = redactor.known.version
+            cassette = self.recording.cassette(self.recorder.failure or "")
+            with self._writing:
+                if not holds_late(cassette.interactions, redactor, since=version):
+                    self._saved = cassette.interactions
+                    return self._draft.save(cassette)
+
+    def _cleanse(self, since: int) -> None:
+        """Takes the draft away if it holds a secret that was learnt since a version. CassetteError when it cannot be.
+
+        Before an answer tells that it was learnt: whoever is killed then leaves no draft, and else the next one is
+        written at once.
+        """
+        from cpproxy.core.redaction.exchanges import holds_late  # noqa: PLC0415 (as above)
+
+        with self._writing:
+            if holds_late(self._saved, self._settings.redactor, since=since):
+                self._draft.withdraw()
+                self._saved = ()
+                self.withdrawn()
+
+    def _cleanse_left(self) -> None:
+        """Takes out of drafts that were left what is known by now. CassetteError when it cannot be."""
+        self._draft.cleanse_left(functools.partial(self._settings.redactor.clean, since=0))
 
     def end(self, problem: str, *, judged: bool) -> int:
         """Makes the cassette, or leaves it aside because of a `problem`; where it is `judged`, the verdict's code."""
         from cpproxy.cli.proxy import conclude  # noqa: PLC0415 (as above)
 
         try:
-            with self._scanner:
-                if len(self.recording):
-                    self._save_for_good(problem)
+            try:
+                with self._scanner:
+                    if len(self.recording):
+                        self._save_for_good(problem)
+            finally:
+                self._cleanse_left()
         except CpproxyError as error:
             self._desk.end(str(error))  # what the scan has seen leaves the ledger, too
             raise

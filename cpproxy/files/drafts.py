@@ -2,7 +2,7 @@
 
 A cassette takes its name when it is whole and was looked through, and not before: until then the draft lies beside it,
 under a name that is no cassette's, for its owner alone. A draft that a recorder left behind, because it was killed or
-came to a bad end, is never written over.
+came to a bad end, is never written over, but for secrets that are known by now.
 """
 
 import contextlib
@@ -10,21 +10,25 @@ import fcntl
 import hashlib
 import itertools
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+import msgspec
 from msgspec import structs
 
 from cpproxy.core.cassette import CassetteOf
-from cpproxy.core.redaction.redacted import RedactedInteraction
+from cpproxy.core.redaction.redacted import RedactedInteraction, RedactedText
 from cpproxy.errors import CassetteError, UsageError
 from cpproxy.files import cassettes
 from cpproxy.files.cassettes import Rendered
 from cpproxy.files.fence import Spot
 
 UNDER_WAY = "the recording has not come to its end"
+_NUMBER = re.compile(r"\.[0-9]+")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp")
 
 
 class Draft:
@@ -44,7 +48,7 @@ class Draft:
         with _explained(self._path), cassettes.reach(folder, name) as spot:
             _check_replaceable(self._path, spot)
             self.previous = cassettes.read(folder, name) if spot.status() else None
-            self._file = _ending(spot.name, "recording")
+            self._file = self._usual = _ending(spot.name, "recording")
             left = _set_aside(spot.beside(self._file), self._path)
         self.left = self._path.with_name(left) if left else None
 
@@ -97,9 +101,34 @@ class Draft:
         return cassettes.assemble(self._render(cassette), str(self._path))
 
     def discard(self) -> None:
-        """Leaves nothing of what was recorded."""
-        with contextlib.suppress(OSError, UsageError), cassettes.reach(self._folder, self._name) as spot:
+        """Leaves nothing of what was recorded, if that can be done."""
+        with contextlib.suppress(CassetteError, UsageError):
+            self.withdraw()
+
+    def withdraw(self) -> None:
+        """Leaves nothing of what was recorded. CassetteError when that cannot be done."""
+        with (
+            _explained(self._path.with_name(self._file)),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            cassettes.reach(self._folder, self._name) as spot,
+        ):
             spot.beside(self._file).remove()
+
+    def cleanse_left(self, clean: Callable[[str], RedactedText]) -> None:
+        """Takes out of drafts that earlier recorders left what `clean` takes out. CassetteError when it cannot be.
+
+        Of one that would be no JSON without it nothing is left, nor of what a killed recorder was about to write.
+        """
+        with (
+            _explained(self._path),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            cassettes.reach(self._folder, self._name) as spot,
+        ):
+            for name in spot.siblings():
+                if _TEMPORARY.fullmatch(name.removeprefix(f".{self._usual}")):
+                    spot.beside(name).remove()
+                elif _NUMBER.fullmatch(name.removeprefix(self._usual)):
+                    _cleanse(spot.beside(name), clean)
 
     def close(self) -> None:
         """Lets others record into the cassette."""
@@ -172,6 +201,23 @@ def _set_aside(draft: Spot, path: Path) -> str:
             draft.remove()
             return aside
     return ""
+
+
+def _cleanse(draft: Spot, clean: Callable[[str], RedactedText]) -> None:
+    status = draft.status()
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return
+    with os.fdopen(draft.open(os.O_RDONLY), "rb") as file:
+        text = file.read().decode(errors="replace")
+    cleaned = clean(text)
+    if cleaned == text:
+        return
+    try:
+        msgspec.json.decode(cleaned, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        draft.remove()
+    else:
+        cassettes.replace(draft, cleaned.encode(), private=True)
 
 
 def _take_lock(folder: Path, name: str) -> int:

@@ -61,11 +61,21 @@ class Spot:
         """Gives the file another name, too; FileExistsError where one has it."""
         os.link(self.name, name, src_dir_fd=self.folder, dst_dir_fd=self.folder, follow_symlinks=False)
 
+    def siblings(self) -> list[str]:
+        """All names in the folder, in order."""
+        with self._listed() as descriptor:
+            return sorted(os.listdir(descriptor))  # noqa: PTH208 (a folder without a path)
+
     def keep(self) -> None:
         """Has the folder's names written to the disk."""
+        with self._listed() as descriptor:
+            os.fsync(descriptor)
+
+    @contextlib.contextmanager
+    def _listed(self) -> Iterator[int]:
         descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder)
         try:
-            os.fsync(descriptor)
+            yield descriptor
         finally:
             os.close(descriptor)
 

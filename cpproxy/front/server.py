@@ -206,7 +206,8 @@ class Front:
     First `bind` finds the address, then `open` takes the journal, which names it, and accepts calls. `failed` is a
     future that ends with the error after which nothing can be answered any more: a ledger that cannot be written.
     `state_path` is the config's path for the counters. `token` is that of the admin paths: a call of another kind that
-    carries it is refused. `peers` knows the names of those who call.
+    carries it is refused. `peers` knows the names of those who call. `cleanse_files` takes from the disk, but for the
+    journal, what was learnt to be secret since a version; CpproxyError when it cannot.
     """
 
     def __init__(
@@ -219,6 +220,7 @@ class Front:
         state_path: str = "",
         token: str = "",
         peers: Peers | None = None,
+        cleanse_files: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.redactor = redactor
@@ -231,6 +233,7 @@ class Front:
         self._peers = peers or Peers({})
         self._seq = 0
         self._cleansed = redactor.known.version
+        self._cleanse_files = cleanse_files
         self._next_cleansing = 0.0
         self._cleansing: asyncio.TimerHandle | None = None
         self._outbox: list[tuple[asyncio.Transport, bytes, Callable[[bool], None] | None]] = []
@@ -486,6 +489,7 @@ class Front:
             return
         self._cleansing = None
         version = self.redactor.known.version
+        self._cleanse_files(self._cleansed)
         journal.cleanse(functools.partial(self.redactor.clean, since=self._cleansed))
         self._cleansed = version
         ended = time.monotonic()
