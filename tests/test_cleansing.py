@@ -143,3 +143,33 @@ def test_a_ledger_that_somebody_holds_is_waited_for_and_not_for_ever(
         with pytest.raises(LedgerError, match=r"another process has held it for 0\.2 s"):
             cleanse(written)
     cleanse(written)
+
+
+@pytest.mark.parametrize(
+    "secret", ["17329123", "reason-because", "duration", "request_size", "replayed-calls", "20260105"]
+)
+def test_a_row_stays_one_whatever_the_secret_is(tmp_path: Path, secret: str) -> None:
+    one = Journal.create(tmp_path / "ledger.db", vouch.run(RUN))
+    row = Call(
+        seq=1,
+        at=1732912345.25,
+        outcome=Outcome.REPLAYED,
+        method="GET",
+        target="/x",
+        duration=0.5,
+        request_size=20260105,
+        reason=f"because {secret}",
+        body=Raw(b'{"at":17329123,"n":[173291234,"a 17329123"],"duration":"duration"}'),
+    )
+    one.add(vouch.row(row))
+    one.flush()
+    redactor = Redactor()
+    redactor.keep(secret, "password")
+    size = one.path.stat().st_size
+    cleanse(one, redactor)
+    (after,) = read_calls(one.path)
+    assert one.path.stat().st_size == size
+    assert (after.seq, after.at, after.outcome, after.request_size) == (1, row.at, row.outcome, row.request_size)
+    if secret == "17329123":
+        assert after.reason == "because ***"
+        assert after.body == Raw(b'{"at":"***","n":[173291234,"a ***"],"duration":"duration"}')

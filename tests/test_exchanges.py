@@ -105,6 +105,28 @@ def test_a_password_that_basic_showed_is_the_same_secret_beside_a_user() -> None
     }
 
 
+DIGITS = "738201946572"
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({"account": int(DIGITS)}, {"account": "{{cpproxy:password:1}}"}),
+        ({"account": -int(DIGITS)}, {"account": -int(DIGITS)}),
+        ({"at": int(f"1{DIGITS}"), "n": 1.5}, {"at": int(f"1{DIGITS}"), "n": 1.5}),
+        ([int(DIGITS), f"x {DIGITS}"], ["{{cpproxy:password:1}}", "x {{cpproxy:password:1}}"]),
+        ({"harbour": "sunflower"}, {"harbour": "sunflower"}),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True], ids=["known before", "learnt late"])
+def test_json_stays_json_where_a_secret_is_a_number_or_stands_over_strings(told: Any, kept: Any, late: bool) -> None:
+    both = {"password": DIGITS}, {"password": 'harbour":"sunflower'}
+    shows = [interaction(asked=one, name=f"s-{number}") for number, one in enumerate(both)]
+    tells = interaction(told=told)
+    redacted = redact(tells, *shows)[0] if late else redact(*shows, tells)[-1]
+    assert read(redacted.response.body) == kept
+
+
 def test_numbers_and_roles_follow_the_order_of_interactions_and_not_that_of_learning() -> None:
     redactor = Redactor()
     later = mark(interaction(headers=[("X-Api-Key", TOKEN)], name="b"), redactor)

@@ -188,3 +188,10 @@ def test_a_pattern_with_a_space_fits_where_a_form_has_a_plus() -> None:
     assert redactor.target("/x?note=acme+maple+1234&o=1") == "/x?note=***&o=1"
     assert redactor.text("a=acme%20birch+1234&o=1") == "a=***&o=1"
     assert redactor.text("note: acme maple 1234") == "note: ***"
+
+
+def test_a_document_stays_json_where_a_secret_stands_as_a_number() -> None:
+    redactor = Redactor()
+    redactor.keep("738201946572", "password")
+    shown = redactor.document(b'{"acct": 738201946572, "more": 7382019465720}')
+    assert shown == Raw(b'{"acct":"***","more":7382019465720}')

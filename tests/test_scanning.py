@@ -178,6 +178,11 @@ def test_a_known_number_is_found_as_one(scanner: Scanner) -> None:
     assert hits == (Hit("$.interactions[0].response.body.json.pin", "a value that is known to be secret", Eye.KNOWN),)
 
 
+def test_a_known_number_in_a_part_of_another_stands_there_by_chance(scanner: Scanner) -> None:
+    found = cassette(interaction(body={"json": {"at": 148151623420, "n": 48151623420}}))
+    assert scanner.scan(found, ["4815162342"]) == ()
+
+
 def test_a_known_value_is_found_in_what_cpproxy_made_of_it(scanner: Scanner) -> None:
     named = interaction() | {"id": "get-x"}
     data = cassette(named).replace(b"things-1", PLAIN.encode())

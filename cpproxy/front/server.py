@@ -32,7 +32,7 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.config import ADMIN_PREFIX
 from cpproxy.core.messages import as_latin1
-from cpproxy.core.redaction.redacted import RedactedCall, RedactedText
+from cpproxy.core.redaction.redacted import Clean, RedactedCall
 from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.core.runs import DEFAULT_SESSION, is_session
 from cpproxy.errors import CpproxyError, GoneError, UsageError
@@ -77,7 +77,7 @@ class Journal(Protocol):
     def add(self, call: RedactedCall) -> None:
         """Buffers a row."""
 
-    def cleanse(self, clean: Callable[[str], RedactedText]) -> None:
+    def cleanse(self, clean: Clean) -> None:
         """Takes out of all that was buffered or written what `clean` takes out; raises LedgerError when it cannot."""
 
     def flush(self) -> None:

@@ -31,9 +31,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from cpproxy.core.calls import Call, Outcome
+from cpproxy.core.redaction.redacted import Clean
 from cpproxy.core.runs import Event, Run, RunEnded
 from cpproxy.errors import LedgerError, UsageError
 from cpproxy.ledger import journal, schema
+from cpproxy.ledger.cleansing import DOCUMENTS, TEXTS, clean_call
 from cpproxy.ledger.sqlite import APPLICATION_ID, VERSION, describe_version, refuse_other_files
 
 LATEST = "latest"
@@ -47,8 +49,6 @@ _ENCODE = msgspec.json.encode
 _DECODE_RUN = msgspec.json.Decoder(Run).decode
 _DECODE_EVENT: Callable[[str], Event] = msgspec.json.Decoder(Event).decode
 _CALL_FIELDS = tuple(Call.__struct_fields__)
-_DOCUMENTS = ("body", "details")
-_FREE = tuple(name for name, kind in Call.__annotations__.items() if kind is str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,11 @@ class Ledger:
                 connection.execute(schema.calls.update().where(*key).values(**values))
         self._forget()
 
-    def cleanse(self, clean: Callable[[str], str]) -> None:
+    def cleanse(self, clean: Clean) -> None:
         """Take out of all rows of all runs what `clean` takes out."""
         for known in self.runs():
-            rows = (call for call in self.calls(known.run.id) if any(clean(text) != text for text in _texts(call)))
-            if changed := [_cleanse(call, clean) for call in rows]:
+            both = ((call, clean_call(call, clean)) for call in self.calls(known.run.id))
+            if changed := [cleaned for call, cleaned in both if cleaned is not call]:
                 self.rewrite(known.run.id, changed)
 
     def _forget(self) -> None:
@@ -363,20 +363,20 @@ def _known_run(row: RowMapping) -> KnownRun:
 
 def _call_row(run: str, call: Call) -> dict[str, Any]:
     row = msgspec.structs.asdict(call)
-    for field in _FREE:  # PostgreSQL holds no NUL in text, and a client may send one
+    for field in TEXTS:  # PostgreSQL holds no NUL in text, and a client may send one
         if "\0" in row[field]:
             row[field] = row[field].replace("\0", "\N{REPLACEMENT CHARACTER}")
     row["run"] = run
     row["outcome"], row["way"] = call.outcome.value, call.way.value
     row["seen"] = call.seen.value if call.seen else None
-    for field in _DOCUMENTS:
+    for field in DOCUMENTS:
         row[field] = bytes(row[field]).decode() if isinstance(row[field], msgspec.Raw) else None
     return row
 
 
 def _call(row: RowMapping) -> Call:
     values = {field: row[field] for field in _CALL_FIELDS}
-    documents = {field: values.pop(field) for field in _DOCUMENTS}
+    documents = {field: values.pop(field) for field in DOCUMENTS}
     held = {field: msgspec.Raw(text.encode()) for field, text in documents.items() if text is not None}
     call = msgspec.convert(values, Call)
     return msgspec.structs.replace(call, **held) if held else call
@@ -409,17 +409,3 @@ def _outcome(name: str) -> str:
         return Outcome(name).value
     except ValueError:
         raise UsageError(f"outcome {name!r}: expected one of {', '.join(Outcome)}") from None
-
-
-def _texts(call: Call) -> Iterator[str]:
-    """What of a row came from outside."""
-    yield from (getattr(call, field) for field in _FREE)
-    yield from (bytes(one).decode() for one in (call.body, call.details) if isinstance(one, msgspec.Raw))
-
-
-def _cleanse(call: Call, clean: Callable[[str], str]) -> Call:
-    values: dict[str, Any] = {field: clean(getattr(call, field)) for field in _FREE}
-    for field in _DOCUMENTS:
-        if isinstance(one := getattr(call, field), msgspec.Raw):
-            values[field] = msgspec.Raw(clean(bytes(one).decode()).encode())
-    return msgspec.structs.replace(call, **values)

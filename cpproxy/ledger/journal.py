@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import FileIO
@@ -23,16 +23,16 @@ from typing import IO, Self
 import msgspec
 
 from cpproxy.core.calls import Call
-from cpproxy.core.redaction.redacted import RedactedCall, RedactedEvent, RedactedRun, RedactedText
+from cpproxy.core.redaction.redacted import Clean, RedactedCall, RedactedEvent, RedactedRun
 from cpproxy.core.repeating import repeatable
 from cpproxy.core.runs import Event, Run
 from cpproxy.errors import LedgerError
+from cpproxy.ledger.cleansing import EVENT, clean_line
 from cpproxy.ledger.sqlite import refuse_other_files
 
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE_CALL = msgspec.json.Decoder(Call).decode
 _DECODE_EVENT = msgspec.json.Decoder(Run | Event).decode
-_EVENT = b'{"event"'
 _POSTGRESQL = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)://")
 _SQLITE = "sqlite:///"
 _NEARLY_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\\\]|.*://")
@@ -144,12 +144,12 @@ class Journal:
         except OSError as error:
             raise LedgerError(f"ledger {self.path}: cannot be written: {error.strerror}") from error
 
-    def cleanse(self, clean: Callable[[str], RedactedText]) -> None:
+    def cleanse(self, clean: Clean) -> None:
         """Take out of all that was collected or written what `clean` takes out: of the database, too.
 
         A row keeps its length, so that who reads the file at the same time stays in step. LedgerError if it cannot be.
         """
-        self._lines = [clean(line.decode()).encode() for line in self._lines]
+        self._lines = [clean_line(line, clean) for line in self._lines]
         if self._rest:
             raise LedgerError(f"ledger {self.path}: cannot be cleansed of a secret while it cannot be written")
         try:
@@ -175,7 +175,7 @@ class Journal:
             os.close(self._fd)
 
 
-def _cleanse(path: Path, clean: Callable[[str], RedactedText]) -> list[Call]:
+def _cleanse(path: Path, clean: Clean) -> list[Call]:
     """Rewrite the rows of a journal in which `clean` finds something, and give them."""
     changed: list[Call] = []
     with path.open("r+b", buffering=0) as file:
@@ -185,10 +185,10 @@ def _cleanse(path: Path, clean: Callable[[str], RedactedText]) -> list[Call]:
                 continue
             at = offset
             for line in block.split(b"\n"):
-                cleaned = clean(line.decode()).encode()
+                cleaned = clean_line(line, clean)
                 if cleaned != line:
                     os.pwrite(file.fileno(), cleaned.ljust(len(line)), at)  # JSON takes white space at its end
-                    if not line.startswith(_EVENT):
+                    if not line.startswith(EVENT):
                         changed.append(_DECODE_CALL(cleaned))
                 at += len(line) + 1
     return changed
@@ -269,7 +269,7 @@ def _parse(path: Path, text: bytes, offset: int) -> Batch:
     events: list[tuple[int, Run | Event]] = []
     for line in text.split(b"\n"):
         try:
-            if line.startswith(_EVENT):
+            if line.startswith(EVENT):
                 events.append((offset, _DECODE_EVENT(line)))
             else:
                 calls.append((offset, _DECODE_CALL(line)))

@@ -1,5 +1,7 @@
 """Texts of which parts are replaced."""
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -21,3 +23,26 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         end = one.end
     made.append(text[end:])
     return "".join(made)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*+', re.DOTALL)
+
+
+def fit_json(text: str, edits: Iterable[Edit]) -> list[Edit]:
+    """The edits after which JSON stays JSON: within its strings, or of a whole number, which becomes a string.
+
+    Where a value stands in a part of a number, or over a string's end, it stands by chance.
+    """
+    made = list(edits)
+    if not made:
+        return made
+    tokens = [found.span() for found in _TOKEN.finditer(text)]
+    fitting: list[Edit] = []
+    for one in made:
+        at = bisect_right(tokens, (one.start, len(text))) - 1
+        start, end = tokens[at] if at >= 0 else (0, 0)
+        if start < one.start and one.end < end and text[start] == '"':
+            fitting.append(one)
+        elif (start, end) == (one.start, one.end) and text[start] != '"':
+            fitting.append(one._replace(text=f'"{one.text}"'))
+    return fitting

@@ -16,7 +16,7 @@ from msgspec import Raw, UnsetType, structs
 from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction, Placeholder, RecordedRequest, RecordedResponse
 from cpproxy.core.messages import resize
-from cpproxy.core.redaction.edits import Edit, apply
+from cpproxy.core.redaction.edits import Edit, apply, fit_json
 from cpproxy.core.redaction.encodings import PIECE
 from cpproxy.core.redaction.finding import Find, Finder, Reason
 from cpproxy.core.redaction.known import BETWEEN, Known, Late, Standing, Words, choose
@@ -271,12 +271,13 @@ def _rewrite_body(
     if not isinstance(body, Body):
         return body, chunks
     if isinstance(body.json, Raw):
-        if edits := next(waiting):
-            text = _read_json(body, chunks)
+        text = _read_json(body, chunks)
+        edits = fit_json(text, next(waiting))
+        if edits:
             raw = msgspec.json.format(apply(text, edits).encode(), indent=-1)
             return structs.replace(body, json=Raw(raw)), _resize(text, chunks, edits)
-    elif isinstance(body.text, str) and body.text and (edits := next(waiting)):
-        return structs.replace(body, text=apply(body.text, edits)), _resize(body.text, chunks, edits)
+    elif isinstance(body.text, str) and body.text and (changes := next(waiting)):
+        return structs.replace(body, text=apply(body.text, changes)), _resize(body.text, chunks, changes)
     return body, chunks
 
 

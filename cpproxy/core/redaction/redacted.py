@@ -4,7 +4,7 @@ Only this package makes them, which a test looks after. Those of structs are nam
 since a copy of each row would be a copy too many, and nobody makes one by its constructor.
 """
 
-from typing import NewType
+from typing import NewType, Protocol
 
 from msgspec import Raw, Struct
 
@@ -33,3 +33,10 @@ class RedactedRun(Run, frozen=True):
 
 class RedactedEvent(Struct, frozen=True):
     """An event of a run."""
+
+
+class Clean(Protocol):
+    """What takes out of written texts what must not stand in them any more."""
+
+    def __call__(self, text: str, *, json: bool = False) -> RedactedText:
+        """The text, or with `json` the JSON document, without it; itself if it holds none of it."""

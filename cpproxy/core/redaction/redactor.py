@@ -17,7 +17,7 @@ from cpproxy.core import jsonpath
 from cpproxy.core.calls import Call
 from cpproxy.core.config import Redact
 from cpproxy.core.messages import Headers, as_text
-from cpproxy.core.redaction.edits import Edit, apply
+from cpproxy.core.redaction.edits import Edit, apply, fit_json
 from cpproxy.core.redaction.finding import Find, Finder, Reason
 from cpproxy.core.redaction.known import Known, Standing, choose
 from cpproxy.core.redaction.markers import make_role
@@ -197,10 +197,12 @@ class Redactor:
         """An event of a run."""
         return cast("RedactedEvent", _EVENTS.decode(self.own_json(msgspec.json.encode(event))))
 
-    def clean(self, text: str, *, since: int) -> RedactedText:
-        """What was written once, without what is looked for since a later version; itself if it holds none of it."""
-        found = self.known.find(text, since=since)
-        return RedactedText(apply(text, (Edit(one.start, one.end, MASK) for one in found)) if found else text)
+    def clean(self, text: str, *, since: int, json: bool = False) -> RedactedText:
+        """What was written once, without what is looked for since a later version; itself if it holds none of it.
+
+        With `json` the text is JSON, and stays that.
+        """
+        return RedactedText(_hide(text, self.known.find(text, since=since), json=json))
 
     # ------------------------------------------------------------------ how
 
@@ -221,7 +223,7 @@ class Redactor:
             with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 text = msgspec.json.format(body, indent=-1).decode()
                 msgspec.json.decode(text)
-                return _document(self._mask(text, self.finder.find_in_text(text, json=True)))
+                return _document(self._mask(text, self.finder.find_in_text(text, json=True), json=True))
         try:
             text = body.decode()
         except UnicodeDecodeError:
@@ -229,13 +231,12 @@ class Redactor:
         self.learn(_surer(self.finder.find_in_text(text)))
         return UNSET
 
-    def _mask(self, text: str, finds: Sequence[Find]) -> str:
+    def _mask(self, text: str, finds: Sequence[Find], *, json: bool = False) -> str:
         # What looks made looks so wherever it stands: it is masked, and not kept in mind.
         learnt = self.learn(_surer(finds))
         random = [Standing(find.start, find.end, 0) for find in finds if find.reason is Reason.RANDOM]
         known = self.known.find(text)
-        found = choose([*learnt, *random, *known])
-        return apply(text, (Edit(one.start, one.end, MASK) for one in found)) if found else text
+        return _hide(text, choose([*learnt, *random, *known]), json=json)
 
     def _remember(self, held: "_Memory[str, RedactedText]", text: str, mask: Callable[[str], str]) -> RedactedText:
         found = held.get(text)
@@ -282,6 +283,11 @@ def _names_in(path: str) -> list[str]:
         return [step for step in jsonpath.parse(path).steps if isinstance(step, str)]
     except ValueError:  # a name with all kinds of quotes in it
         return _WORD.findall(path)
+
+
+def _hide(text: str, found: Iterable[Standing], *, json: bool) -> str:
+    edits = [Edit(one.start, one.end, MASK) for one in found]
+    return apply(text, fit_json(text, edits) if json else edits) if edits else text
 
 
 def _document(text: str) -> RedactedJson:

@@ -39,6 +39,7 @@ _BATCH = 1024 * 1024  # bytes that are looked at at once
 _SLICE, _OVERLAP = 2 * 1024 * 1024, 64 * 1024  # bytes of a larger piece; base64 has the same places in each
 # Of our own making, by its form: what stands for the upstream's address, and for a secret. A role is made of names: one
 # with capitals or many digits in it could be a secret itself, and is looked at.
+_NUMBER = re.compile(rb"-?[0-9]")
 _PLACEHOLDER = re.compile(
     rb"\{\{cpproxy:(?:upstream:[a-z0-9-]{1,60}|(?!(?:[^:0-9]*+[0-9]){5})[a-z0-9_.-]{1,64}:[0-9]{1,9}(?::[a-z]{1,9})?)\}\}"
 )
@@ -247,13 +248,15 @@ def _judge(batch: _Batch, one: Found, eye: Eye, allowed: Allowed, found: _Hits) 
 
 
 def _look_at_bytes(data: bytes, values: Known, found: _Hits) -> None:
-    """Looks for known values in the file as it stands: in numbers, and wherever else no string of it is."""
+    """Looks for known values in the file as it stands: as whole numbers, and wherever else no string of it is."""
     spans = sorted(set(values.find(_blank(data))), reverse=True)
     for token in reading.tokens(data) if spans else ():
         while spans and spans[-1][0] < token.start:
             spans.pop()
         if not spans:
             return
+        if _NUMBER.match(data, token.start, token.end) and (token.start, token.end) not in spans:
+            continue  # in a part of a number digits stand by chance
         if spans[-1][1] <= token.end and not reading.is_own(token) and not reading.is_header_name(token):
             text = data[token.start : token.end].strip(b'"')
             kind = Kind.KEY if token.is_key else Kind.OTHER
