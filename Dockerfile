@@ -22,7 +22,7 @@ RUN useradd --uid 10001 --home-dir /var/lib/cpproxy --create-home --shell /usr/s
     && chmod 700 /var/lib/cpproxy
 COPY --from=build /opt/cpproxy /opt/cpproxy
 WORKDIR /srv/cpproxy
-COPY cpproxy.toml ./
+COPY cpproxy.toml compose*.yml ./
 COPY cassettes cassettes
 COPY harness/scripts harness/scripts
 ENV PATH=/opt/cpproxy/bin:$PATH PYTHONUNBUFFERED=1 CPPROXY_LEDGER=/var/lib/cpproxy/ledger.db CPPROXY_LISTEN=0.0.0.0:9090

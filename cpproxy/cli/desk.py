@@ -359,7 +359,8 @@ class Desk:
                 return Waited(met=True, counts=counts)
             bad = self.tally.session(session).bad
             if bad is not None:
-                what = f"{bad.outcome}: {bad.method} {bad.target}: {bad.reason}"
+                called = f"{bad.method} {bad.target}".strip() or bad.host  # of what was not seen whole, its host
+                what = f"{bad.outcome}: {called}: {bad.reason}"
                 return Waited(met=False, counts=counts, reason=f"{what} (`cpproxy call {self.run.id}:{bad.seq}`)")
             if self._stopping:
                 return Waited(met=False, counts=counts, reason="the proxy stops")

@@ -20,6 +20,7 @@ def compose_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--compose",
         multiple=True,
         metavar="FILE",
+        envvar="CPPROXY_COMPOSE",
         help="The clients' compose file, for names, lines and what is not set; repeat it for those laid over it.",
     )(function)
 

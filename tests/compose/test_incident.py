@@ -19,11 +19,13 @@ def test_variables_that_are_left_out_make_the_job_red(engine: Engine, built: Pat
     lines = [line.partition("| ")[2] for line in ended.stdout.splitlines() if line.startswith("verify_1")]
     said = "\n".join(lines)
     assert re.search(r"^\d+ passed, [1-9]\d* failed$", said, re.MULTILINE), said
+    assert "wait: misroute: api.moleculesai.app: " in said  # at once, instead of polling
     for tenant in ("tenant-alpha", "tenant-beta"):
         reached = "reached for https://api.moleculesai.app past the proxy (certificate not trusted, path unseen)"
         never = "It never called GET /cp/tenants/config (MOLECULE_CP_URL) or POST /cp/workspaces/provision "
         led = "(CP_PROVISION_URL, then MOLECULE_CP_URL) at the front. The front is http://cp:9090."
-        wanted = (f"misroute: {tenant} {reached}", f"{never}{led}")
+        empty = "MOLECULE_CP_URL is empty (compose.incident.yml:12)"
+        wanted = (f"misroute: {tenant} {reached}", f"{never}{led}", empty)
         assert any(all(part in line for part in wanted) for line in lines), said
     assert "absence: nobody called provision (POST /cp/workspaces/provision)" in said
     assert lines[-1].endswith("misroutes: found")
