@@ -12,6 +12,7 @@ from cpproxy.core.config import Config
 from cpproxy.core.judge import Facts, Planned, judge, parse_fail_on
 from cpproxy.core.requirements import Requirement
 from cpproxy.core.runs import (
+    CassetteLost,
     CassetteSaved,
     Event,
     Mode,
@@ -344,6 +345,12 @@ def test_cassettes_that_differ_from_the_checkout(
             ["incomplete_cassette"],
             "a bypass",
             id="cut",
+        ),
+        pytest.param(
+            [CassetteLost(1.0, "harness/boot", "a secret may stand in it; it is not kept")],
+            ["lost_cassette"],
+            "no cassette harness/boot came of this recording: a secret may stand in it; it is not kept.",
+            id="lost",
         ),
         pytest.param(
             [CassetteSaved(1.0, "harness/boot", 2, incomplete="yet"), CassetteSaved(2.0, "harness/boot", 2)],

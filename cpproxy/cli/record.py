@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime
 import functools
+import re
 import socket
 import threading
 import time
@@ -50,6 +51,7 @@ STALL_SECONDS = 120.0
 
 SAVE_SECONDS = 2.0
 _TOLD = 5  # hits of the scan that are named
+_PLACE = re.compile(r"(\$\.interactions\[([0-9]+)\])\.(.+)")
 _UNSEEN = "unnamed"  # the role of what the scan alone has seen
 
 
@@ -398,15 +400,23 @@ class _Session:
                         self._save_for_good(problem)
             finally:
                 self._cleanse_left()
-        except CpproxyError as error:
-            self._desk.end(str(error))  # what the scan has seen leaves the ledger, too
+        except Exception as error:
+            reason = str(error) if isinstance(error, CpproxyError) else f"a defect of cpproxy ({type(error).__name__})"
+            self._lose(reason)
             raise
         return conclude(self._desk, judged=judged, quiet=self._settings.verbosity < 0)
+
+    def _lose(self, reason: str) -> None:
+        """Ends the run of which no cassette came. LedgerError when the ledger cannot be written."""
+        from cpproxy.core.runs import CassetteLost  # noqa: PLC0415 (as above)
+
+        self._desk.note(CassetteLost(time.time(), self._name, reason))
+        self._desk.end(reason)  # what the scan has seen leaves the ledger, too
 
     def _save_for_good(self, problem: str) -> None:
         cassette = self.recording.cassette(problem)
         if hits := self._look_through(cassette):
-            self._refuse(hits)
+            self._refuse(hits, cassette)
         path = self._draft.save(cassette) if problem else self._draft.publish(cassette)
         self._note(len(cassette.interactions), cassette.incomplete)
         if problem:
@@ -432,9 +442,10 @@ class _Session:
             self._draft.discard()
             raise
 
-    def _refuse(self, hits: "tuple[Hit, ...]") -> NoReturn:
+    def _refuse(self, hits: "tuple[Hit, ...]", cassette: "CassetteOf[RedactedInteraction]") -> NoReturn:
         """SecretError. What was recorded is left aside without what was seen, or nowhere where that does not help."""
-        first = ", ".join(f"{hit.where} ({hit.rule})" for hit in hits[:_TOLD])
+        unfit = {hit.where for hit in hits}
+        first = ", ".join(f"{_locate(hit, cassette, unfit)} ({hit.rule})" for hit in hits[:_TOLD])
         more = f", and {len(hits) - _TOLD} more" if len(hits) > _TOLD else ""
         seen = f"a secret may stand in it at {first}{more}"
         without = self.recording.cassette(seen)
@@ -452,6 +463,21 @@ class _Session:
         from cpproxy.core.runs import CassetteSaved  # noqa: PLC0415 (as above)
 
         self._desk.note(CassetteSaved(time.time(), self._name, interactions, self._draft.sha256, incomplete))
+
+
+def _locate(hit: "Hit", cassette: "CassetteOf[RedactedInteraction]", unfit: set[str]) -> str:
+    """The call in which a hit stands, and the place in it: there may be no file to which its path could lead.
+
+    Of a call whose target or id is itself one of the places that are `unfit` to be shown, the method is told alone.
+    """
+    found = _PLACE.fullmatch(hit.where)
+    if found is None:
+        return hit.where
+    root, number, place = found.groups()
+    one = cassette.interactions[int(number)]
+    if unfit.isdisjoint((f"{root}.id", f"{root}.request.target")):
+        return f"{place} of {one.request.method} {one.request.target.partition('?')[0]} ({one.id})"
+    return f"{place} of a {one.request.method}, the call {int(number) + 1} of the recording"
 
 
 def _say(message: str) -> None:

@@ -109,6 +109,11 @@ def describe_untouched(name: str, why: str) -> str:
     )
 
 
+def describe_lost(name: str, reason: str) -> str:
+    """The paragraph on a recording of which no cassette came."""
+    return f"no cassette {plain(name)} came of this recording: {plain(reason)}."
+
+
 def describe_incomplete(name: str, reason: str) -> str:
     """The paragraph on a recording that must not be trusted whole."""
     return f"cassette {name} was recorded incomplete: {plain(reason)}. Remove the cause and record it again."

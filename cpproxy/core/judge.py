@@ -18,6 +18,7 @@ from cpproxy.core.hosts import is_among
 from cpproxy.core.requirements import Requirement
 from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.runs import (
+    CassetteLost,
     CassetteSaved,
     Event,
     Mode,
@@ -402,6 +403,10 @@ def _judge_scenarios(facts: Facts, seen: _Seen) -> Iterator[Finding]:
 
 
 def _judge_recording(facts: Facts) -> Iterator[Finding]:
+    for event in facts.events:
+        if isinstance(event, CassetteLost):
+            text = findings.describe_lost(event.name, event.reason)
+            yield Finding(kind=Kind.LOST_CASSETTE, text=text, scenario=event.name)
     saved = {event.name: event for event in facts.events if isinstance(event, CassetteSaved)}
     for name, last in saved.items():
         if last.incomplete:

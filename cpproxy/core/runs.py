@@ -103,6 +103,14 @@ class CassetteSaved(Struct, frozen=True, omit_defaults=True, tag_field="event", 
     incomplete: str = ""
 
 
+class CassetteLost(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="cassette_lost"):
+    """What was recorded became no cassette; `reason` is why, and where it was left if it was."""
+
+    at: float
+    name: str
+    reason: str
+
+
 class TrapDied(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="trap_died"):
     """The trap ended before the run did: what it would have caught is unknown."""
 
@@ -117,4 +125,14 @@ class RunEnded(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="
     reason: str
 
 
-type Event = ScenarioBegun | ScenarioEnded | Reset | SessionOpened | SessionClosed | CassetteSaved | TrapDied | RunEnded
+type Event = (
+    ScenarioBegun
+    | ScenarioEnded
+    | Reset
+    | SessionOpened
+    | SessionClosed
+    | CassetteSaved
+    | CassetteLost
+    | TrapDied
+    | RunEnded
+)

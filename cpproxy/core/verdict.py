@@ -22,6 +22,7 @@ class Kind(StrEnum):
     REQUIREMENT = "requirement"
     ABSENT_CASSETTE = "absent_cassette"
     UNTOUCHED_CASSETTE = "untouched_cassette"
+    LOST_CASSETTE = "lost_cassette"
     INCOMPLETE_CASSETTE = "incomplete_cassette"
     XFAIL_SCENARIO = "xfail_scenario"
     FAILED_SCENARIO = "failed_scenario"
