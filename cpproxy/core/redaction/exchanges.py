@@ -432,4 +432,6 @@ class Numbering:
 
 
 def _write(part: Part, texts: dict[int, str]) -> list[Edit]:
+    if MARKER not in part.text:
+        return []
     return [Edit(one.start(), one.end(), texts[int(one[1])]) for one in PROVISIONAL.finditer(part.text)]
