@@ -28,7 +28,9 @@ _QUAD = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/
 _SPELT = _QUAD * 4
 _ANY_SPELT = re.compile(_SPELT.encode())
 _ANY_HEX = re.compile(rb"[0-7][0-9A-Fa-f]" * SHORTEST_READ)
-_EACH_SPELT = re.compile(f"(?={_SPELT})")
+_WHOLE_SPELT = re.compile(f"(?:{_QUAD})++")
+_SPELT_HERE = re.compile(_SPELT)
+_NO_CHANCE = 64  # letters
 _EACH_HEX = re.compile(r"(?:[0-7][0-9a-f]){14,}|(?:[0-7][0-9A-F]){14,}")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _LINE_END = re.compile(r"\r?\n[ \t]*+")
@@ -132,6 +134,24 @@ def may_hold(data: bytes) -> bool:
     return bool(_ANY_SPELT.search(data) or _ANY_HEX.search(data)) or _GZIP.encode() in data
 
 
+def _find_spelt(run: str) -> Iterator[tuple[int, int]]:
+    """The parts of a run that are base64 of ASCII wherever it begins, with the four letters before and behind each."""
+    until = [0] * 4  # for each of the four places where it may begin
+    at = 0
+    while found := _SPELT_HERE.search(run, at):
+        start = found.start()
+        at = start + 1
+        if start < until[start % 4]:
+            continue
+        whole = _WHOLE_SPELT.match(run, start)
+        end = until[start % 4] = whole.end() if whole else start
+        if end - start >= _NO_CHANCE:  # what is read so for so long is read otherwise by no chance
+            at = max(at, end - _NO_CHANCE)
+        last = min(end + 4, len(run))
+        first = start - 4 if start >= 4 else start
+        yield first, last - ((last - first) % 4 == 1)  # six bits are no byte
+
+
 def read_inside(text: str) -> Iterator[Inside]:
     """What stands in a text in base64 or hex, and is ASCII for some while; and what stands there in gzip in base64."""
     for lines in _LINES.finditer(text):
@@ -144,10 +164,7 @@ def read_inside(text: str) -> Iterator[Inside]:
                 inner = zlib.decompressobj(wbits=31).decompress(decode_base64(run), _LONGEST_INNER)
                 yield Inside(inner.decode("latin-1"), at, len(run), 0)
         bare = run.rstrip("=")
-        for phase in {one.start() % 4 for one in _EACH_SPELT.finditer(bare)}:
-            aligned = bare[phase:]
-            if len(aligned) % 4 == 1:  # six bits are no byte
-                aligned = aligned[:-1]
-            yield Inside(decode_base64(aligned).decode("latin-1"), at + phase, 4, 3)
+        for start, end in _find_spelt(bare):
+            yield Inside(decode_base64(bare[start:end]).decode("latin-1"), at + start, 4, 3)
         for digits in _EACH_HEX.finditer(bare):
             yield Inside(bytes.fromhex(digits[0]).decode("latin-1"), at + digits.start(), 2, 1)

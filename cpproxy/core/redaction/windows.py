@@ -133,6 +133,10 @@ class Windows:
             if count <= 0:
                 clean.append(word)
                 continue
+            if count > _LONGEST:
+                coded |= may_hold(word)
+                met.update(one for at in range(count) if (one := word[at : at + SIZE]) in owners)
+                continue
             windows = [word[at : at + SIZE] for at in range(count)]
             if not owners.keys().isdisjoint(windows):
                 met.update(one for one in windows if one in owners)
@@ -141,7 +145,7 @@ class Windows:
             elif word in memory.once:
                 clean.append(word)
                 within += windows
-            elif len(word) <= _LONGEST:
+            else:
                 memory.once.add(word)
         if len(memory.once) > _MOST_ONCE:
             memory.once = set()
