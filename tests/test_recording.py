@@ -48,7 +48,8 @@ def text(content: str) -> Body:
         ("GET", "/orders/1234567890", "get-orders-_-1"),
         ("GET", "/status/404", "get-status-404-1"),
         ("GET", "/v1/admin-token", "get-v1-admin-token-1"),
-        ("GET", "/a%20b/c.d", "get-a-20b-c-d-1"),
+        ("GET", "/a%20b/c.d", "get-a-b-c-d-1"),
+        ("GET", "/a%2521b/%C5%82x", "get-a-b-x-1"),
         ("GET", "/" + "long/" * 40, "get-" + ("long-" * 15) + "1"),
     ],
 )

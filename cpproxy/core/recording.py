@@ -33,7 +33,7 @@ from cpproxy.core.redaction.known import Late, Surface
 from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
-from cpproxy.core.spellings import as_slug
+from cpproxy.core.spellings import as_slug, read
 from cpproxy.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -271,8 +271,9 @@ def _tokenise(body: Body | UnsetType, known: Addresses) -> Body | UnsetType:
 
 
 def _slug(method: str, path: str) -> str:
+    """Method and path as an id has them, escapes read, as what is learnt later is looked for."""
     segments = (
-        "_" if MASK in segment or MARKER in segment or _NEW_EACH_RUN.fullmatch(segment) else as_slug(segment)
+        "_" if MASK in segment or MARKER in segment or _NEW_EACH_RUN.fullmatch(segment) else as_slug(read(segment).text)
         for segment in path.split("/")
         if segment
     )
