@@ -24,7 +24,7 @@ COPY --from=build /opt/cpproxy /opt/cpproxy
 WORKDIR /srv/cpproxy
 COPY cpproxy.toml compose*.yml ./
 COPY cassettes cassettes
-COPY harness/scripts harness/scripts
+COPY tests/harness/scripts tests/harness/scripts
 ENV PATH=/opt/cpproxy/bin:$PATH PYTHONUNBUFFERED=1 CPPROXY_LEDGER=/var/lib/cpproxy/ledger.db CPPROXY_LISTEN=0.0.0.0:9090
 ARG VERSION
 ARG CASSETTES

@@ -11,7 +11,7 @@ import yaml
 from tests.processes import finish
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted((ROOT / "harness" / "scripts").glob("*"))
+SCRIPTS = sorted((ROOT / "tests" / "harness" / "scripts").glob("*"))
 DIFFS = re.findall(r"^```diff\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 
 

@@ -42,7 +42,8 @@ def built(engine: Engine, image: str) -> Path:
     """An override file that names the images of the harness, all of them built: a job then starts without a build."""
     for name in ("tenant", "front"):
         root = stand_ins.ROOT
-        engine.docker("build", "-t", f"harness-{name}", "-f", str(root / "harness" / f"{name}.Dockerfile"), str(root))
+        recipe = root / "tests" / "harness" / f"{name}.Dockerfile"
+        engine.docker("build", "-t", f"harness-{name}", "-f", str(recipe), str(root))
     images = {"cp": image, "verify": image, "front": "harness-front"}
     images |= dict.fromkeys(("tenant-alpha", "tenant-beta"), "harness-tenant")
     override = engine.folder / "built.yml"

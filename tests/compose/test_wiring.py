@@ -37,7 +37,9 @@ def test_the_scripts_run_from_the_host(engine: Engine, built: Path) -> None:
         front = f"http://{own.published('front', 80)}"
         assert front.startswith("http://127.0.0.1:")
         done = engine.attempt(
-            engine.inside([sys.executable, "-m", "cpproxy", "verify", "--url", front, "--", "harness/scripts/run-all"]),
+            engine.inside(
+                [sys.executable, "-m", "cpproxy", "verify", "--url", front, "--", "tests/harness/scripts/run-all"]
+            ),
             env={
                 "ALPHA_URL": f"{front}/alpha",
                 "BETA_URL": f"{front}/beta",

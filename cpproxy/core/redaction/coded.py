@@ -4,7 +4,6 @@ What is decoded counts as a text if it can be printed: UTF-8, or UTF-16 as conso
 """
 
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -88,7 +87,7 @@ def _guess_encoding(data: bytes) -> str:
     """UTF-8, unless the high bytes of scripts in use tell that each character is two bytes, and which comes first."""
     # What is left without the high bytes of Latin, Greek, Cyrillic and Hebrew: of what was drawn by chance nearly all.
     if len(data[1::2].translate(None, _HIGH)) * 8 < len(data):
-        return "utf-16" if data.startswith(BOM_UTF16_LE) else "utf-16-le"
+        return "utf-16" if data.startswith(b"\xff\xfe") else "utf-16-le"
     if len(data[::2].translate(None, _HIGH)) * 8 < len(data):
-        return "utf-16" if data.startswith(BOM_UTF16_BE) else "utf-16-be"
+        return "utf-16" if data.startswith(b"\xfe\xff") else "utf-16-be"
     return "utf-8"
