@@ -15,6 +15,7 @@ from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.known import Known, Standing, choose
 
 SECRET = 'p\u00e4ss/w"rd +&=%41\\x'
+BEYOND = "kettl\u00e9\U0001f600marble"
 TOKEN = "Zk3-secret-Qx81"
 
 
@@ -62,7 +63,7 @@ ENCODINGS = {
 }
 
 
-@pytest.mark.parametrize("value", [SECRET, TOKEN, "sham token with spaces", "a" * 7 + "1" * 80], ids=range(4))
+@pytest.mark.parametrize("value", [SECRET, TOKEN, "sham token with spaces", "a" * 7 + "1" * 80, BEYOND], ids=range(5))
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
 def test_a_known_secret_is_found_in_every_encoding(encode: object, value: str) -> None:
     assert callable(encode)

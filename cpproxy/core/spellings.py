@@ -32,9 +32,11 @@ _NAMED = {
     "rsqb": "]",
     "sol": "/",
 }
+# A character beyond the basic plane, of which JSON escapes each half (RFC 8259 section 7).
+_PAIR = r"u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
 _FORMS = {
     "\x1b": r"\x1b\[[0-9;]{0,16}[A-Za-z]",  # a colour of a terminal
-    "\\": r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[nrtbfve0]|[^\w\s])",  # JSON and its kin
+    "\\": rf"\\(?:{_PAIR}|u[0-9A-Fa-f]{{4}}|x[0-9A-Fa-f]{{2}}|[nrtbfve0]|[^\w\s])",  # JSON and its kin
     "%": r"%[0-9A-Fa-f]{2}",  # a URL
     "&": rf"&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|{'|'.join(_NAMED)});",  # HTML
 }
@@ -44,9 +46,10 @@ SIGNS = frozenset(_FORMS)
 _SPELLED = re.compile("|".join(_FORMS.values()), re.ASCII)
 _SPELLED_BY = {sign: re.compile(form, re.ASCII) for sign, form in _FORMS.items()}
 _OPEN = re.compile(
-    r"(?:\x1b(?:\[[0-9;]{0,16})?|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?"
+    r"(?:\x1b(?:\[[0-9;]{0,16})?|\\(?:u[dD][89abAB][0-9A-Fa-f]{2}(?:\\(?:u[0-9A-Fa-f]{0,3})?)?|u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?"
     r"|&(?:\#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[a-z]{0,6}))\Z"
 )
+_LONGEST_UNIT = 5  # characters: `u` and four digits
 _LAST_CODE = 0x10FFFF
 _BEGINNINGS = "\\%&\x1b"
 _WRITTEN = {
@@ -145,6 +148,9 @@ def _read(spelled: str) -> tuple[str, str]:
             return chr(int(inner, 16)), "p"
         case "&":
             return _read_html(inner[:-1])
+        case "\\" if len(inner) > _LONGEST_UNIT:
+            high, low = int(inner[1:5], 16), int(inner[7:], 16)
+            return chr(0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00), "u"
         case "\\" if len(inner) > 1:
             return chr(int(inner[1:], 16)), inner[0]
         case "\\":
