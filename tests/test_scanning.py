@@ -336,7 +336,7 @@ CLEAN: dict[str, dict[str, Any]] = {
             }
         }
     },
-    "numbers in a form": {"body": {"text": "password=12345.678901&pwd=-1234567.89&secret=123456789012"}},
+    "numbers in a form": {"body": {"text": "password=12345.678901&pwd=-1234567.89&secret=1.234.567,89"}},
     "text about secrets": {
         "body": {
             "text": "error: invalid token: expired\nThe password must contain 8 characters\nsecret: see the manual\n"

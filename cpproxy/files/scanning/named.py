@@ -57,7 +57,7 @@ _RISE = re.compile(rb"[a-z][A-Z]")
 _UNLIKE = re.compile(  # what stands where a secret would, and is none
     rb"""(?i:\$\{?\w+\}?|%\w+%?|<[^<>]*>|\[[^\[\]]*\]|.*(?:redacted|example|placeholder|change.?me).*
     |(?:[a-z][a-z0-9+.-]*://|arn:|~/).*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|sha(?:256|384|512)[:-].*)
-    |[+-]?[0-9]+\.[0-9]+  # a number, as one of digits alone
+    |[+-]?[0-9]+(?:[.,][0-9]+)+  # a number, as one of digits alone
     |\.{0,2}(?:/[a-z][a-z0-9._-]*)+""",
     re.VERBOSE | re.DOTALL,
 )
