@@ -3,6 +3,7 @@ import binascii
 import gzip
 import itertools
 import json
+import zlib
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -57,6 +58,8 @@ ENCODINGS = {
     "in base64url": lambda value: base64.urlsafe_b64encode(b"?" + value.encode()).decode(),
     "in base64 in base64": lambda value: in_base64(in_base64(value, b"x"), b"k="),
     "in gzip in base64": lambda value: base64.b64encode(gzip.compress(f"k={value}".encode())).decode(),
+    "in zlib in base64": lambda value: base64.b64encode(zlib.compress(f"k={value}".encode())).decode(),
+    "in gzip in hex": lambda value: gzip.compress(f"k={value}".encode()).hex(),
     "in base64 in JSON": lambda value: json.dumps({"data": in_base64(value, b'{"a":')}),
     "in JSON in base64": lambda value: in_base64(json.dumps({"a": "\u017c", "data": f"\u0142 {value}"})),
     "in base64 in lines": lambda value: base64.encodebytes(b"x" * 49 + value.encode() + b"y" * 70).decode().strip(),

@@ -21,7 +21,12 @@ _HEX = re.compile(r"[0-9A-Fa-f-]+")
 SHORTEST_READ = 14
 """Characters of the shortest value that is found in base64 or hex by reading that; a shorter one has forms for it."""
 
-_GZIP = "H4sI"  # how base64 of it begins
+# How base64 and hex of gzip (RFC 1952) and of zlib (RFC 1950) begin.
+_PACKED = re.compile(r"H4sI|e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])")
+_PACKED_HEX = re.compile(r"(?:1f8b08|78(?:01|5e|9c|da))(?:[0-9a-f]{2}){14,}", re.IGNORECASE)
+_ANY_PACKED = re.compile(
+    rf"(?<![A-Za-z0-9+/_-])(?:(?:{_PACKED.pattern})[A-Za-z0-9+/_-]{{12}}|(?i:{_PACKED_HEX.pattern}))".encode()
+)
 # What has so many ASCII characters in it as base64, wherever they begin in it: four times four letters, in which the
 # bit that these characters do not have is one of a letter's six; and as hex.
 _QUAD = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
@@ -131,7 +136,7 @@ class Inside(NamedTuple):
 
 def may_hold(data: bytes) -> bool:
     """Whether in a text, given in UTF-8, there may be what `read_inside` reads."""
-    return bool(_ANY_SPELT.search(data) or _ANY_HEX.search(data)) or _GZIP.encode() in data
+    return bool(_ANY_SPELT.search(data) or _ANY_HEX.search(data)) or _ANY_PACKED.search(data) is not None
 
 
 def _find_spelt(run: str) -> Iterator[tuple[int, int]]:
@@ -153,17 +158,20 @@ def _find_spelt(run: str) -> Iterator[tuple[int, int]]:
 
 
 def read_inside(text: str) -> Iterator[Inside]:
-    """What stands in a text in base64 or hex, and is ASCII for some while; and what stands there in gzip in base64."""
+    """What stands in a text in base64 or hex, and is ASCII for some while, and what stands there in gzip or zlib."""
     for lines in _LINES.finditer(text):
         inner = decode_base64(_LINE_END.sub("", lines[0]))
         yield Inside(inner.decode("latin-1"), lines.start(), len(lines[0]), 0)
     for found in _RUN.finditer(text):
         run, at = found[0], found.start()
-        if run.startswith(_GZIP):
-            with contextlib.suppress(zlib.error):
-                inner = zlib.decompressobj(wbits=31).decompress(decode_base64(run), _LONGEST_INNER)
-                yield Inside(inner.decode("latin-1"), at, len(run), 0)
         bare = run.rstrip("=")
+        packed = decode_base64(run) if _PACKED.match(run) else b""
+        if _PACKED_HEX.fullmatch(bare):
+            packed = bytes.fromhex(bare)
+        if packed:
+            with contextlib.suppress(zlib.error):
+                inner = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(packed, _LONGEST_INNER)
+                yield Inside(inner.decode("latin-1"), at, len(run), 0)
         for start, end in _find_spelt(bare):
             yield Inside(decode_base64(bare[start:end]).decode("latin-1"), at + start, 4, 3)
         for digits in _EACH_HEX.finditer(bare):
