@@ -85,6 +85,12 @@ def test_digits_of_hex_are_the_same_in_either_case(value: str) -> None:
     assert left(knowing("Zk3-secret"), "zK3-SECRET") == "zK3-SECRET"
 
 
+@pytest.mark.parametrize("more", range(3))
+def test_base64_in_lines_ends_with_its_last_line(more: int) -> None:
+    lines = base64.encodebytes(b"x" * 49 + TOKEN.encode() + b"y" * (58 + more - len(TOKEN) % 3)).decode()
+    assert left(knowing(TOKEN), f"a\n{lines}of them\n") == "a\n\nof them\n"
+
+
 def test_what_is_escaped_within_base64_is_read() -> None:
     value = 'Zk\u017c"3\\x/1'
     assert left(knowing(value), f"a {in_base64(json.dumps({'b': value}))} c") == "a  c"

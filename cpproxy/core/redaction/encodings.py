@@ -116,6 +116,16 @@ def decode_base64(run: str) -> bytes:
         return b""
 
 
+def _cut_lines(run: str) -> str:
+    """The lines that are one base64: all as long as the first, but for a last one that fills up its four letters."""
+    lines = _LINE_END.split(run)
+    full = next((at for at, line in enumerate(lines) if len(line) != len(lines[0])), len(lines))
+    if full < len(lines) and len(lines[full]) < len(lines[0]) and (full * len(lines[0]) + len(lines[full])) % 4 == 0:
+        full += 1
+    ends = [found.start() for found in _LINE_END.finditer(run)]
+    return run[: ends[full - 1]] if full <= len(ends) else run
+
+
 class Inside(NamedTuple):
     """A text that stands in another one in base64 or hex, from `start` on; `step` characters say `size` of its own.
 
@@ -160,8 +170,8 @@ def _find_spelt(run: str) -> Iterator[tuple[int, int]]:
 def read_inside(text: str) -> Iterator[Inside]:
     """What stands in a text in base64 or hex, and is ASCII for some while, and what stands there in gzip or zlib."""
     for lines in _LINES.finditer(text):
-        inner = decode_base64(_LINE_END.sub("", lines[0]))
-        yield Inside(inner.decode("latin-1"), lines.start(), len(lines[0]), 0)
+        run = _cut_lines(lines[0])
+        yield Inside(decode_base64(_LINE_END.sub("", run)).decode("latin-1"), lines.start(), len(run), 0)
     for found in _RUN.finditer(text):
         run, at = found[0], found.start()
         bare = run.rstrip("=")
