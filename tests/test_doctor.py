@@ -314,6 +314,48 @@ def test_the_control_planes_names_are_followed_to_the_trap(capsys: pytest.Captur
     assert any(why in one.text for one in found), diagnosis.remarks
 
 
+LED = ", aliases: [api.moleculesai.app, staging-api.moleculesai.app]"
+LEAKS = {
+    "another server first": (True, "dns: [8.8.8.8, 10.9.0.2]", "dns names 8.8.8.8 beside cp-stub", True),
+    "another server behind": (True, "dns: [10.9.0.2, 8.8.8.8]", "dns names 8.8.8.8 beside cp-stub", True),
+    "a host outside": (False, "extra_hosts: ['api.moleculesai.app:34.1.2.3']", "to 34.1.2.3, by extra_hosts", False),
+    "a host here and outside": (
+        False,
+        "extra_hosts: ['api.moleculesai.app:10.9.0.2', 'api.moleculesai.app:34.1.2.3']",
+        "to 34.1.2.3, by extra_hosts",
+        False,
+    ),
+    "a proxy": (True, "env_file: [https.env]", "to squid.corp, by HTTPS_PROXY", True),
+    "a proxy for http://": (False, "env_file: [http.env]", "to squid.corp, by http_proxy", True),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_name_that_may_lead_out_is_a_finding_where_the_network_lets_it(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    bare, line, why, mends = LEAKS[name]
+    Path("https.env").write_text("HTTPS_PROXY=http://user:word@squid.corp:3128\nNO_PROXY=cp-stub\n")
+    Path("http.env").write_text("http_proxy=squid.corp:3128\nNO_PROXY=cp-stub\n")
+    text = GOOD.replace("    networks: [inside]\n", f"    networks: [inside, open]\n    {line}\n") + "  open: {}\n"
+    text = text.replace(LED, "") if bare else text
+    found = only(doctor(capsys, text, code=Exit.FINDINGS), About.NAMES)
+    assert why in found.text
+    assert "nobody sees it" in found.text
+    Path("mended.yml").write_text(doctor(capsys, text).lines)
+    if mends:
+        doctor(capsys, text, "compose.yml", "mended.yml", code=Exit.CLEAN)
+    closed = text.replace("  open: {}", "  open: {internal: true}")
+    doctor(capsys, closed, code=Exit.CLEAN)
+
+
+def test_a_proxy_that_gets_out_itself_is_one_that_leads_out(capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace("ADMIN_TOKEN: dummy", "https_proxy: http://squid:3128\n      no_proxy: cp-stub")
+    squid = "\n  squid: {image: squid, networks: [inside, open]}\nnetworks:\n  open: {}\n  inside:"
+    found = findings(doctor(capsys, text.replace("\nnetworks:\n  inside:", squid)), About.NAMES)
+    assert ["to squid, by https_proxy, which is not the trap" in one.text for one in found] == [True]
+
+
 def test_a_trap_may_be_named_by_variables_and_by_the_config(capsys: pytest.CaptureFixture[str]) -> None:
     bare = GOOD.replace(TRAP, "")
     assert findings(doctor(capsys, bare), About.NAMES)

@@ -25,12 +25,12 @@ class Override:
         else:
             table[path[-1]] = value
 
-    def has(self, service: str, *path: str) -> bool:
-        """Whether a value of a service is set."""
+    def get(self, service: str, *path: str) -> Any:  # noqa: ANN401 - as above
+        """A value of a service as it was set, or None."""
         table: Any = self._services.get(service)
         for name in path:
             table = table.get(name) if isinstance(table, dict) else None
-        return table is not None
+        return table
 
     def render(self) -> str:
         """The file's text, empty where nothing is to be added."""

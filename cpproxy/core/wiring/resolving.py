@@ -25,6 +25,8 @@ class Found:
     host: bool = False
     elsewhere: tuple[Service, ...] = ()
     """Services of that name that are in no network with it."""
+    strangers: tuple[str, ...] = ()
+    """The addresses of `extra_hosts` that no service here has, and that are neither its own nor the machine's."""
 
 
 def networked(project: Project, service: Service) -> Service:
@@ -53,7 +55,12 @@ def resolve(project: Project, service: Service, host: str) -> Found:
     addresses = base.hosts.get(host) or service.hosts.get(host)
     if addresses:
         outside = _HOST_GATEWAY in addresses
-        return Found(tuple(_at(project, base, addresses)), "extra_hosts", host=outside)
+        strangers = tuple(
+            one
+            for one in addresses
+            if one != _HOST_GATEWAY and not is_loopback(one) and not [*_at(project, base, [one])]
+        )
+        return Found(tuple(_at(project, base, addresses)), "extra_hosts", host=outside, strangers=strangers)
     if _is_address(host):
         return Found(tuple(_at(project, base, (host,))), "address")
     if host in base.links and (linked := project.services.get(base.links[host])):

@@ -76,7 +76,7 @@ def _judge_unset(scene: Scene, client: Service, one: Steered, right: Mapping[str
             scene.override.set(client.name, "environment", one.variables[0], value=scene.url)
         text = words.silent_variable(one, states, scene.url, required=required)
         return remark(Level.FINDING if required else Level.NOTE, About.VARIABLE, text, client.name, place)
-    if not any(scene.override.has(client.name, "environment", name) for name in one.variables):
+    if not any(scene.override.get(client.name, "environment", name) for name in one.variables):
         scene.override.set(client.name, "environment", one.variables[0], value=scene.url)
     other = "".join(
         words.other_variable(name, client.environment[name].place, groups) for name, groups in right.items()

@@ -1,20 +1,22 @@
 """Where a client's calls past the front would end: in the trap, nowhere, or outside."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from cpproxy.core.runs import Mode
 from cpproxy.core.steering import plane_hosts
 from cpproxy.core.wiring import words
-from cpproxy.core.wiring.fronts import Front, Trap, front_address
+from cpproxy.core.wiring.fronts import Front, Trap
 from cpproxy.core.wiring.project import Place, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import at_address, networked, networks_of, no_proxy_covers, resolve
 from cpproxy.core.wiring.variables import Scene
 from cpproxy.core.wiring.wired import parse_base
 
-_PROXIES = ("HTTPS_PROXY", "https_proxy")
+_SECURE = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+_PROXIES = (*_SECURE, "HTTP_PROXY", "http_proxy")
+"""The variables that name a forward proxy, first those by which calls to https:// go."""
 _EXEMPT = ("NO_PROXY", "no_proxy")
 _SINKS = (443, 80)
 """Where clients call a host whose name is all that they are told."""
@@ -29,6 +31,10 @@ class _Way:
     where: str = ""
     port: int = 0
     """That of the forward proxy by which it goes."""
+    strangers: tuple[str, ...] = ()
+    """The addresses that lead elsewhere: those of name servers, of hosts, or of a proxy."""
+    leaves: bool = False
+    """Whether what is called by this way may get out of the project."""
 
 
 def check_ways(scene: Scene, client: Service) -> Iterator[Remark]:
@@ -40,9 +46,9 @@ def check_ways(scene: Scene, client: Service) -> Iterator[Remark]:
     hosts = plane_hosts(scene.config)
     ways: dict[_Way, list[str]] = {}
     for host in hosts:
-        ways.setdefault(_find_way(scene, client, host), []).append(host)
-    leaves = _leaves(scene, client)
-    remarks = [_judge_way(scene, client, way, led, leaves=leaves) for way, led in ways.items()]
+        for way in _find_ways(scene, client, host):
+            ways.setdefault(way, []).append(host)
+    remarks = [_judge_way(scene, client, way, led) for way, led in ways.items()]
     caught = bool(remarks) and all(one.level is not Level.FINDING for one in remarks)
     yield _judge_network(scene, client, base, caught=caught)
     yield from remarks
@@ -69,39 +75,65 @@ def _judge_network(scene: Scene, client: Service, base: Service, *, caught: bool
     return remark(Level.NOTE, About.NETWORK, text, client.name, place)
 
 
-def _find_way(scene: Scene, client: Service, host: str) -> _Way:
-    exempt = ",".join(client.environment[name].value or "" for name in _EXEMPT if name in client.environment)
-    variable = next((name for name in _PROXIES if client.is_set(name)), "")
-    if variable and not no_proxy_covers(exempt, host):
-        return _follow(scene, client, variable)
+def _find_ways(scene: Scene, client: Service, host: str) -> Iterator[_Way]:
+    """Each way that the client's calls to a host may take: by its forward proxies, else by the name."""
+    proxies = [name for name in _PROXIES if client.is_set(name)]
+    if proxies and no_proxy_covers(_exempt(scene, client), host):
+        proxies = []
+    followed: dict[_Way, _Way] = {}
+    for name in proxies:
+        way = _follow(scene, client, name)
+        followed.setdefault(replace(way, how=""), way)
+    yield from followed.values()
+    if not any(name in _SECURE for name in proxies):
+        yield _look_up(scene, client, host)
+
+
+def _look_up(scene: Scene, client: Service, host: str) -> _Way:
+    """The way by a host's name."""
+    leaves = _leaves(scene, client)
     found = resolve(scene.project, client, host)
     if found.services or found.how == "extra_hosts":
-        front = next((one for one in scene.fronts if one.service in found.services), None)
-        return _Way(found.how, front, found.services[0].name if found.services else "another address")
-    base = networked(scene.project, client)
-    for service in at_address(scene.project, client, base.dns):
-        front = next((one for one in scene.fronts if one.service == service), None)
-        return _Way("dns", front, service.name)
-    return _Way()
+        front = _front_of(scene, found.services)
+        where = found.services[0].name if found.services else "the machine that runs it" if found.host else ""
+        return _Way(found.how, front, where or " and ".join(found.strangers), 0, found.strangers, leaves)
+    servers = [
+        (address, at_address(scene.project, client, [address])) for address in networked(scene.project, client).dns
+    ]
+    services = [service for _, there in servers for service in there]
+    if not services:
+        return _Way(leaves=leaves)
+    front = _front_of(scene, services)
+    chosen = front.service if front else services[0]
+    strangers = tuple(address for address, there in servers if chosen not in there)
+    return _Way("dns", front, chosen.name, 0, strangers, leaves)
+
+
+def _front_of(scene: Scene, services: Sequence[Service]) -> Front | None:
+    return next((one for one in scene.fronts if one.service in services), None)
 
 
 def _follow(scene: Scene, client: Service, variable: str) -> _Way:
     """The way by a forward proxy, which may be named without a scheme."""
     value = client.environment[variable].value or ""
     url = parse_base(value if "://" in value else f"http://{value}")
-    found = resolve(scene.project, client, (url and url.hostname) or "")
-    front = next((one for one in scene.fronts if one.service in found.services), None)
-    where = found.services[0].name if found.services else "another proxy"
-    return _Way(variable, front, where, (url and url.port) or 80)
+    host = (url and url.hostname) or ""
+    found = resolve(scene.project, client, host)
+    front = _front_of(scene, found.services)
+    where = found.services[0].name if found.services else scene.show(host) or "another proxy"
+    leaves = any(_leaves(scene, one) for one in (client, *found.services))
+    return _Way(variable, front, where, (url and url.port) or 80, () if front else (where,), leaves)
 
 
-def _judge_way(scene: Scene, client: Service, way: _Way, hosts: list[str], *, leaves: bool) -> Remark:
+def _judge_way(scene: Scene, client: Service, way: _Way, hosts: list[str]) -> Remark:
     place = _place_of(client, way)
     if not way.how:
         _alias(scene, client, hosts)
         front = scene.fronts[0].service.name if scene.fronts else "the service that runs cpproxy"
-        text = words.uncaught(hosts, front, leaves=leaves)
+        text = words.uncaught(hosts, front, leaves=way.leaves)
         return remark(Level.FINDING, About.NAMES, text, client.name, place)
+    if way.leaves and way.strangers:
+        return remark(Level.FINDING, About.NAMES, _judge_leak(scene, client, way, hosts), client.name, place)
     if way.front is None:
         text = words.misled(hosts, way.where, way.how)
         # Another service may well be a trap of its own; that it is none is not certain.
@@ -117,6 +149,36 @@ def _judge_way(scene: Scene, client: Service, way: _Way, hosts: list[str], *, le
         text = words.missing_trap(hosts, trap, way.how, [" ".join(one) for one in missing], has=has)
         return remark(Level.FINDING, About.NAMES, text, client.name, place)
     return remark(Level.RIGHT, About.NAMES, words.caught(hosts, way.how, trap), client.name, place)
+
+
+def _judge_leak(scene: Scene, client: Service, way: _Way, hosts: list[str]) -> str:
+    """What is to be said of a way that may lead to the real control plane; the lines that mend it are added."""
+    if way.port:
+        _spare(scene, client, hosts)
+        unled = [host for host in hosts if not _look_up(scene, client, host).how]
+        if unled:
+            _alias(scene, client, unled)
+        return words.leaking_proxy(hosts, way.how, way.where)
+    if way.how == "dns":
+        _alias(scene, client, hosts)  # the engine answers an alias before it asks a server
+        return words.leaking_servers(hosts, way.strangers, way.where, has=way.front is not None)
+    return words.leaking_hosts(hosts, way.strangers)
+
+
+def _exempt(scene: Scene, client: Service) -> str:
+    """What the client's NO_PROXY lists, by both names, with what the lines to add say of it."""
+    added = scene.override.get(client.name, "environment", _EXEMPT[0])
+    if added:
+        return str(added)
+    listed = (client.environment[name].value or "" for name in _EXEMPT if client.is_set(name))
+    return ",".join(dict.fromkeys(part for one in listed for part in one.split(",") if part))
+
+
+def _spare(scene: Scene, client: Service, hosts: Sequence[str]) -> None:
+    """The lines that let hosts be called past the client's forward proxies."""
+    both = ",".join(dict.fromkeys([*filter(None, _exempt(scene, client).split(",")), *hosts]))
+    for name in _EXEMPT:
+        scene.override.set(client.name, "environment", name, value=both)
 
 
 def _find_missing(way: _Way, trap: Trap | None) -> list[tuple[str, str]]:
@@ -157,13 +219,10 @@ def _add_trap(scene: Scene, front: Front, flags: Sequence[tuple[str, str]]) -> N
 
 def _check_proxied_front(scene: Scene, client: Service) -> Iterator[Remark]:
     """A client with a forward proxy has to call the front past it."""
-    exempt = ",".join(client.environment[name].value or "" for name in _EXEMPT if name in client.environment)
-    host = front_address(scene.config)[0] or (scene.fronts[0].service.name if scene.fronts else "")
+    host = urlsplit(scene.url).hostname if scene.is_known else None
     for variable in ("HTTP_PROXY", "http_proxy"):
-        if host and client.is_set(variable) and not no_proxy_covers(exempt, host):
-            both = f"{exempt},{host}".strip(",")
-            for name in _EXEMPT:
-                scene.override.set(client.name, "environment", name, value=both)
+        if host and client.is_set(variable) and not no_proxy_covers(_exempt(scene, client), host):
+            _spare(scene, client, [host])
             place = client.environment[variable].place
             yield remark(Level.FINDING, About.NAMES, words.proxied_front(variable, host), client.name, place)
             return

@@ -179,6 +179,32 @@ def misled(hosts: Sequence[str], where: str, how: str) -> str:
     return f"{_hosts(hosts)} to {where}, by {how}, which is no trap: what goes there is seen by nobody."
 
 
+def leaking_servers(hosts: Sequence[str], servers: Sequence[str], where: str, *, has: bool) -> str:
+    """The control plane's hosts that a name server from outside may answer for, in place of a trap or beside it."""
+    rest = f"let dns name {where} alone" if has else f"{where} is no trap"
+    return (
+        f"{_hosts(hosts)} where the first name server that answers says, and dns names {' and '.join(servers)} beside "
+        f"{where}: a call past the front may reach the real control plane, and nobody sees it; {rest}, or alias "
+        f"{'it' if len(hosts) == 1 else 'them'} to the front."
+    )
+
+
+def leaking_hosts(hosts: Sequence[str], addresses: Sequence[str]) -> str:
+    """The control plane's hosts that extra_hosts leads out."""
+    return (
+        f"{_hosts(hosts)} to {' and '.join(addresses)}, by extra_hosts, which no service here has: a call past the "
+        "front gets out, and nobody sees it; take that out of extra_hosts (no file that is laid over can)."
+    )
+
+
+def leaking_proxy(hosts: Sequence[str], variable: str, where: str) -> str:
+    """The control plane's hosts that are called by a forward proxy that is not the trap."""
+    return (
+        f"{_hosts(hosts)} to {where}, by {variable}, which is not the trap: a call past the front reaches the real "
+        f"control plane, and nobody sees it; let {variable} name the trap, or NO_PROXY these hosts."
+    )
+
+
 def unknown_trap(hosts: Sequence[str], trap: str, how: str) -> str:
     """The control plane's hosts that lead to a front of which nothing shows what it runs."""
     return f"{_hosts(hosts)} to {trap}, by {how}; whether a trap listens there cannot be seen here."
