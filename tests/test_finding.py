@@ -431,6 +431,12 @@ def test_what_is_known_with_a_secret(value: str, name: str, known: set[str]) -> 
     assert {one for one, _ in FINDER.also(find)} >= known
 
 
+def test_what_a_digest_answers_to_is_known_to_anybody() -> None:
+    value = f'Digest username="u", nonce="{RANDOM}", opaque="{RANDOM[::-1]}", response="{RANDOM.swapcase()}"'
+    (find,) = FINDER.find_in_value(value, "Authorization", "header:authorization")
+    assert {one for one, _ in FINDER.also(find)} & {RANDOM, RANDOM[::-1], RANDOM.swapcase()} == {RANDOM.swapcase()}
+
+
 def test_of_two_the_surer_stays_and_no_part_of_the_other_is_left() -> None:
     text = '{"secret":"see ghp_' + "aB3" * 12 + ' there"}'
     (find,) = FINDER.find_in_text(text)

@@ -33,6 +33,8 @@ from cpproxy.core.spellings import Plain, read_once
 __all__ = ["Find", "Finder", "Reason"]
 
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\Z)(\s*+:)?', re.DOTALL)
+_CHALLENGE = re.compile(r'\b(?:nonce|opaque)="?\Z', re.IGNORECASE)
+"""Before what a server asks of a client for a digest (RFC 7616), and anybody may see."""
 _SCHEMED = re.compile(
     r"(?:bearer|basic|negotiate|ntlm|apikey|splunk|dpop|genie(?:key)?|ssws) +(?=\S)|(?:token|digest) +(?=\S+\Z)",
     re.IGNORECASE,
@@ -233,7 +235,8 @@ class Finder:
                 known[text[schemed.end() :].strip()] = find.role
             if len(text) > _SHORTEST and not (text is find.value and self._is_bare(text)):
                 for one in self.find_in_text(text):
-                    known.setdefault(one.value, one.role)
+                    if not (one.reason is Reason.RANDOM and _CHALLENGE.search(text, max(0, one.start - 16), one.start)):
+                        known.setdefault(one.value, one.role)
         known.pop(find.value, None)
         return [(value, role) for value, role in known.items() if value]
 
