@@ -199,6 +199,45 @@ def test_a_large_body_takes_no_memory_and_is_answered(caught: Snare) -> None:
     assert memory(caught.pid) - before < 16 << 20
 
 
+def test_more_at_once_than_the_channel_holds_is_told_all_the_same(caught: Snare) -> None:
+    body = b"a" * 60000
+    with contextlib.ExitStack() as stack:
+        os.kill(caught.proxy.pid, signal.SIGSTOP)
+        stack.callback(os.kill, caught.proxy.pid, signal.SIGCONT)
+        for number in range(12):
+            connection = stack.enter_context(raw.connected(caught.forward))
+            head = f"POST http://api.example.com/cp/{number} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+        until(lambda: Path(f"/proc/{caught.pid}/stat").read_text().split()[2] == "S")
+    assert {row.target for row in caught.caught(12)} == {f"/cp/{number}" for number in range(12)}
+
+
+def test_a_head_of_any_size_is_told_in_short(caught: Snare) -> None:
+    secret = os.urandom(20).hex()
+    large = "a" * 200_000
+    for method in ("GET", "M" * 20_000):
+        target = f"http://api.example.com/cp/large/{secret}?q={'b' * 20_000}"
+        with raw.connected(caught.forward) as connection:
+            head = f"{method} {target} HTTP/1.1\r\nHost: a\r\nX: {large}\r\nAuthorization: Bearer {secret}\r\n\r\n"
+            connection.sendall(head.encode())
+            answer = raw.read_until(connection, b"\r\n\r\n")
+            assert b" 421 " in answer
+        (row,) = caught.caught()
+        assert row.method == method[:40]
+        assert len(row.target) < 16_500
+        assert secret not in row.target
+
+
+def test_a_client_that_reads_no_answer_for_long_has_a_row_a_call(caught: Snare) -> None:
+    call = b"GET http://api.example.com/cp/%d HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 2000 + b"\r\n\r\n"
+    with raw.connected(caught.forward) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for number in range(200):
+            connection.sendall(call % number)
+        rows = caught.caught(200)
+    assert [row.target for row in rows] == [f"/cp/{number}" for number in range(200)]
+
+
 def memory(pid: int) -> int:
     """The most that a process has held, in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -359,6 +398,19 @@ def test_a_trap_that_cannot_start_has_no_command_run(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "cpproxy: error: the trap cannot start: the trap died: it ended with code 7\n" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_why_a_trap_died_is_told_by_kind_and_place_alone(tmp_path: Path) -> None:
+    lay(tmp_path)
+    secret = os.urandom(20).hex()
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os, sys\n\n\ndef fail(_):\n    raise LookupError('{secret}')\n\n\nos.unshare = fail\n"
+    )
+    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
+    done = finish(["replay", "--trap", "--", "true"], cwd=tmp_path, env=env)
+    assert done.returncode == 2
+    assert "the trap died: it ended with code 1: LookupError in sitecustomize, line 5" in done.stderr
+    assert secret not in done.stderr
 
 
 def test_an_upstream_that_leads_to_the_recorders_own_trap_is_refused(tmp_path: Path) -> None:

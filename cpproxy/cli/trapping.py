@@ -158,10 +158,12 @@ class Trap(asyncio.Protocol):
         self._settled: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         ours, theirs = socket.socketpair()
-        with theirs:
+        reading, writing = os.pipe()
+        self._last_words = os.fdopen(reading, encoding="ascii", errors="replace")  # `_reap` reads and closes it
+        with theirs, os.fdopen(writing, "wb") as last:
             listeners = tuple(Listener(one.socket.fileno(), one.way) for one in self._bound)
-            order = Start(theirs.fileno(), listeners)
-            inherited = [theirs.fileno(), *(one.fd for one in listeners)]
+            order = Start(theirs.fileno(), last.fileno(), listeners)
+            inherited = [theirs.fileno(), last.fileno(), *(one.fd for one in listeners)]
             # A group of its own, so that Ctrl-C at a terminal is the front's alone to understand.
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603 (our own module; it takes a millisecond)
                 # -P: a module in the working folder is none of ours, whatever it is called.
@@ -211,14 +213,19 @@ class Trap(asyncio.Protocol):
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _reap(self) -> int:
+    def _reap(self) -> tuple[int, str]:
+        """Its exit code, and its last words."""
         if self._process is None:
-            return 0
+            return 0, ""
         try:
-            return self._process.wait(1)
+            self._process.wait(1)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            return self._process.wait()
+            self._process.wait()
+        if self._last_words.closed:
+            return self._process.returncode, ""
+        with self._last_words as words:
+            return self._process.returncode, words.read()
 
     # ------------------------------------------------------------------ what it tells
 
@@ -330,8 +337,9 @@ class Trap(asyncio.Protocol):
             self._dying = asyncio.ensure_future(self._note_death())
 
     async def _note_death(self) -> None:
-        code = await asyncio.to_thread(self._reap)
+        code, words = await asyncio.to_thread(self._reap)
         reason = f"signal {-code} ({signal.Signals(-code).name}) ended it" if code < 0 else f"it ended with code {code}"
+        reason += words and f": {self._settings.redactor.text(words)}"
         self._problem = self.death = f"the trap died: {reason}"
         if not self._settled.done():
             self._settled.set_result(None)

@@ -31,9 +31,13 @@ class Listener(Struct, frozen=True):
 
 
 class Start(Struct, frozen=True):
-    """What the trap's process is told by its command line: the channel's file descriptor, and its listeners."""
+    """What the trap's process is told by its command line: the channel's file descriptor, and its listeners.
+
+    `last` is that of a pipe for its last words, should it die.
+    """
 
     channel: int
+    last: int
     listeners: tuple[Listener, ...]
 
 

@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+import traceback
 from typing import override
 
 import msgspec
@@ -85,8 +86,16 @@ def main() -> None:
     try:
         asyncio.run(_live(start))
         code = 0
+    except BaseException as error:  # noqa: BLE001 (whatever it is, it is the end)
+        os.write(start.last, _place(error).encode())
     finally:
         os._exit(code)  # threads of what is written in Rust may not survive the interpreter's end
+
+
+def _place(error: BaseException) -> str:
+    """What went wrong, and where: by names alone, since the text of an exception may quote a call."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{type(error).__name__} in {frame.f_globals.get('__name__', '?')}, line {line}"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from typing import Any, override
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.proxy.server import LiveConnectionHandler
 
 from cpproxy.core.calls import Seen, Way
+from cpproxy.core.messages import Headers
 from cpproxy.core.sightings import Sighting, Told
 from cpproxy.trap.authority import Authority
 from cpproxy.trap.channel import Channel
@@ -49,7 +51,9 @@ MOST = 512
 
 _UNDECIDED = 64 * 1024  # bytes that are looked at before they are taken for nothing that is known
 _HEAD = 256 * 1024  # bytes of a request's head
-_TARGET = 16 * 1024  # characters of a target that are told
+_TARGET = 16 * 1024  # characters of a target that are told, and bytes of a header's value
+_HEADERS = 64 * 1024  # bytes of headers that are told
+_NAME = 255  # characters of a host's name: no name has more (RFC 1035 section 2.3.4)
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/\d(\.\d)?\r?\n")
 _BEGINNING = re.compile(rb"\x16\x03?|[!#$%&'*+.^_`|~0-9A-Za-z-]+( \S*( [^\n]*)?)?")  # of TLS, or of a request line
 _PREFACE = b"PRI * HTTP/2.0\r\n"
@@ -266,7 +270,7 @@ class Handler(LiveConnectionHandler):
             scheme=scheme,
             method=request.method,
             target=request.path[:_TARGET],
-            headers=tuple((bytes(name), bytes(value)) for name, value in request.headers.fields),
+            headers=_shorten(request.headers.fields),
             body=body,
             size=len(body) + int(flow.metadata.get("dropped", 0)),
         )
@@ -296,20 +300,50 @@ class Handler(LiveConnectionHandler):
             seen = Seen.BYTES
             note = note or _describe(self._opening)
         elif self._tunnel:
-            seen, method, target = Seen.TUNNEL, "CONNECT", f"{self._host}:{self._port}"
+            seen, method, target = Seen.TUNNEL, "CONNECT", f"{self._host[:_NAME]}:{self._port}"
         else:
             seen = Seen.CONNECTION
         await self._tell(seen, host, self._port, note, scheme=scheme, method=method, target=target)
 
-    async def _tell(self, seen: Seen, host: str, port: int, note: str, **more: Any) -> Told:  # noqa: ANN401 (Sighting)
+    async def _tell(
+        self,
+        seen: Seen,
+        host: str,
+        port: int,
+        note: str,
+        *,
+        method: str = "",
+        **more: Any,  # noqa: ANN401 (as Sighting has them)
+    ) -> Told:
         self._told = True
         channel = self._trap.channel
-        client = self.client.peername[0]
         return await channel.tell(
             Sighting(
-                channel.number(), time.time(), self._way, seen, client, host, port, note=note, local=self._local, **more
+                channel.number(),
+                time.time(),
+                self._way,
+                seen,
+                self.client.peername[0],
+                host[:_NAME],
+                port,
+                method=method[:_WORD],
+                note=note,
+                local=self._local,
+                **more,
             )
         )
+
+
+def _shorten(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers as they are told: each cut off, and those beyond the room for all of them left out."""
+    told, room = [], _HEADERS
+    for name, value in headers:
+        one = bytes(name[:_NAME]), bytes(value[:_TARGET])
+        room -= len(one[0]) + len(one[1])
+        if room < 0:
+            break
+        told.append(one)
+    return tuple(told)
 
 
 def _describe(opening: bytes) -> str:

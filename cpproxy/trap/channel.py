@@ -21,6 +21,7 @@ class Channel:
         self._writer = writer
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Told]] = {}
+        self._turn = asyncio.Lock()
 
     @classmethod
     async def open(cls, fd: int) -> "Channel":
@@ -35,9 +36,10 @@ class Channel:
         """Tells what was seen, and returns once its row is written. It waits for ever where the front is gone."""
         told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         self._waiting[sighting.id] = told
-        self._send(sighting)
         try:
-            await self._writer.drain()
+            async with self._turn:  # while the front is slow, one of them waits in the buffer, not all
+                self._send(sighting)
+                await self._writer.drain()
             return await told
         finally:
             del self._waiting[sighting.id]

@@ -29,12 +29,19 @@ _SENDING = frozenset({"socket.sendto", "socket.sendmsg"})
 
 
 def forbid_ways_out(answering: frozenset[socket.socket]) -> None:
-    """From now on PermissionError for whatever would reach out; datagrams leave by the `answering` sockets alone."""
+    """From now on PermissionError for whatever would reach out; datagrams leave by the `answering` sockets alone.
+
+    A stream takes more without an address, which goes where `send` would: to who called, and along the channel.
+    """
     sockets = {id(one) for one in answering}
 
     def refuse(event: str, arguments: tuple[object, ...]) -> None:
-        if event in _FORBIDDEN or (event in _SENDING and id(arguments[0]) not in sockets):
+        if event in _FORBIDDEN or (event in _SENDING and id(arguments[0]) not in sockets and not is_stream(arguments)):
             raise PermissionError(f"the trap has no way out: {event}")
+
+    def is_stream(arguments: tuple[object, ...]) -> bool:
+        sender, address = arguments
+        return address is None and isinstance(sender, socket.socket) and sender.type == socket.SOCK_STREAM
 
     sys.addaudithook(refuse)
 
