@@ -104,6 +104,42 @@ def test_the_incidents_wiring_is_found_before_anything_runs(capsys: pytest.Captu
     )
 
 
+def take_the_shipped_config() -> None:
+    Path("cpproxy.toml").write_text((ROOT / "cpproxy.toml").read_text())
+
+
+def test_where_the_config_names_no_service_the_one_that_variables_lead_to_is_the_front(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    take_the_shipped_config()
+    text = INCIDENT.replace('"9090"', '"8080"').replace("cp-stub:9090", "cp-stub:8080")
+    diagnosis = doctor(capsys, text, code=Exit.FINDINGS)
+    assert diagnosis.fronts == ("cp-stub",)
+    assert "http://cp:9090, names no service here" in diagnosis.remarks[0].text
+    assert "cp-stub is taken for the front, at http://cp-stub:8080" in diagnosis.remarks[0].text
+    right = only(diagnosis, About.VARIABLE, Level.RIGHT)
+    assert right.text.startswith("CP_UPSTREAM_URL is http://cp-stub:8080, the front, for")
+    assert diagnosis.lines == (
+        "services:\n  tenant-alpha:\n    environment:\n      MOLECULE_CP_URL: http://cp-stub:8080\n"
+    )
+    Path("mended.yml").write_text(diagnosis.lines)
+    mended = doctor(capsys, text, "compose.yml", "mended.yml")
+    assert [one.about for one in mended.findings] == [About.NAMES]  # nothing shows that it is cpproxy, with a trap
+
+
+def test_where_nothing_shows_the_front_no_line_names_one(capsys: pytest.CaptureFixture[str]) -> None:
+    take_the_shipped_config()
+    for line in ("X: x", "MOLECULE_CP_URL: http://cp:9090"):
+        text = INCIDENT.replace("CP_UPSTREAM_URL: http://cp-stub:9090", line)
+        diagnosis = doctor(capsys, text, "compose.yml", "--client", "tenant-alpha", code=Exit.FINDINGS)
+        assert "--front cp-stub" in only(diagnosis, About.FRONT).text
+        assert diagnosis.remarks[0].about is About.FRONT
+        assert "set it to http://cp:9090" not in " ".join(one.text for one in diagnosis.remarks)
+        assert "URL" not in diagnosis.lines
+        named = doctor(capsys, text, "compose.yml", "--client", "tenant-alpha", "--front", "cp-stub")
+        assert "MOLECULE_CP_URL: http://cp-stub:9090" in named.lines
+
+
 def test_a_secret_that_the_recorded_config_hands_out_is_not_missed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

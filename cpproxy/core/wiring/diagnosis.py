@@ -6,7 +6,7 @@ from cpproxy.core.config import Config
 from cpproxy.core.steering import variables_of
 from cpproxy.core.wiring import words
 from cpproxy.core.wiring.clients import find_clients
-from cpproxy.core.wiring.fronts import Front, find_fronts
+from cpproxy.core.wiring.fronts import Front, find_fronts, is_nowhere
 from cpproxy.core.wiring.order import check_health, check_order
 from cpproxy.core.wiring.override import Override
 from cpproxy.core.wiring.project import Project
@@ -50,6 +50,9 @@ def _judge_project(scene: Scene, callers: Mapping[str, str]) -> Iterator[Remark]
         yield remark(Level.FINDING, About.FRONT, words.no_front(rest))
     elif not scene.fronts:
         yield remark(Level.NOTE, About.FRONT, words.foreign_front(scene.config.cp.front_url))
+    elif is_nowhere(scene.project, scene.config) and all(one.mode is None and not one.certain for one in scene.fronts):
+        text = words.stand_in(scene.config.cp.front_url, [one.service.name for one in scene.fronts], scene.url)
+        yield remark(Level.NOTE, About.FRONT, text)
     if not callers:
         yield remark(Level.FINDING, About.CLIENTS, words.no_clients(rest, variables_of(scene.config)))
     elif rest:

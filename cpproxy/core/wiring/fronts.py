@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 from cpproxy.core.config import Config
 from cpproxy.core.runs import Mode
+from cpproxy.core.steering import variables_of
 from cpproxy.core.wiring.project import Project, Service
+from cpproxy.core.wiring.resolving import Found, is_loopback, resolve
+from cpproxy.core.wiring.wired import parse_base
 from cpproxy.errors import UsageError
 
 DEFAULT_PORT = 9090
@@ -55,14 +58,43 @@ class Front:
 def find_fronts(project: Project, config: Config, named: Sequence[str]) -> tuple[Front, ...]:
     """The services that were named, else those whose command runs the proxy, and the one that the config names.
 
-    The one that clients are to be told comes first. UsageError for a name that is no service's.
+    Where there is none, and what the config names is nowhere, those to which variables lead stand for the front. The
+    one that clients are to be told comes first. UsageError for a name that is no service's.
     """
     check_names(project, named, "--front")
     found = [_make(one, config, name in named) for name, one in project.services.items()]
     if named:
         return tuple(front for front in found if front.service.name in named)
     fronts = [one for one in found if one.mode or is_named(one.service, config)]
+    if not fronts and is_nowhere(project, config):
+        return tuple(_find_stand_ins(project, config))
     return tuple(sorted(fronts, key=lambda one: not is_named(one.service, config)))
+
+
+def is_nowhere(project: Project, config: Config) -> bool:
+    """Whether the config's `front_url` has a name as services have them, and nothing here shows who that is."""
+    host, _ = front_address(config)
+    if not host or "." in host or ":" in host or is_loopback(host):
+        return False
+    if any(one.external for one in project.networks.values()):
+        return False
+    services = project.services.values()
+    return not any(is_named(one, config) or host in one.hosts or host in one.links for one in services)
+
+
+def _find_stand_ins(project: Project, config: Config) -> Iterator[Front]:
+    """The services that clients take for the control plane: those to which its variables lead, with the ports."""
+    found: dict[Service, set[int]] = {}
+    for client in project.services.values():
+        for name in variables_of(config):
+            url = parse_base(client.environment[name].value or "") if client.is_set(name) else None
+            met = resolve(project, client, url.hostname or "") if url else Found()
+            for service in () if met.own else met.services:
+                port = url and (url.port or (443 if url.scheme == "https" else 80))
+                found.setdefault(service, set()).update({port} if port else ())
+    for service, ports in found.items():
+        if not _command(_words(service)):  # else it is cpproxy, and no front
+            yield Front(service, None, certain=False, ports=frozenset(ports))
 
 
 def check_names(project: Project, named: Sequence[str], flag: str) -> None:
@@ -88,8 +120,9 @@ def front_address(config: Config) -> tuple[str, int]:
 
 
 def _make(service: Service, config: Config, named: bool) -> Front:  # noqa: FBT001 - a fact, not a flag
-    words = tuple(_flatten((*service.entrypoint, *service.command)))
-    mode = _mode(words)
+    words = _words(service)
+    command = _command(words)
+    mode = Mode(command) if command in set(Mode) else None
     listen = next(iter(_values(words, "--listen")), "") if mode else ""
     listen = listen or (service.environment["CPPROXY_LISTEN"].value or "" if service.is_set("CPPROXY_LISTEN") else "")
     own = listen.rpartition(":")[2]
@@ -130,6 +163,10 @@ def _reachable(addresses: Sequence[str]) -> frozenset[int]:
     return frozenset(int(one) for one in ports if one.isdecimal() and int(one))
 
 
+def _words(service: Service) -> tuple[str, ...]:
+    return tuple(_flatten((*service.entrypoint, *service.command)))
+
+
 def _flatten(words: Sequence[str]) -> Iterator[str]:
     """The words of a command, those that a shell is given among them."""
     for word in words:
@@ -142,14 +179,10 @@ def _flatten(words: Sequence[str]) -> Iterator[str]:
             yield from word.split()
 
 
-def _mode(words: Sequence[str]) -> Mode | None:
-    """What a command makes of cpproxy: `cpproxy replay …`, or `replay …` where the image starts the program itself."""
+def _command(words: Sequence[str]) -> str:
+    """The command of cpproxy that words run: `cpproxy replay …`, or `replay …` where the image starts the program."""
     at = next((index for index, word in enumerate(words) if word.rpartition("/")[2] == _PROGRAM), None)
-    if at is None:
-        command = words[0] if words else ""
-    else:
-        command = next((word for word in words[at:] if word in _COMMANDS), "")
-    return Mode(command) if command in set(Mode) else None
+    return next((word for word in (words[:1] if at is None else words[at:]) if word in _COMMANDS), "")
 
 
 def _values(words: Sequence[str], flag: str) -> Iterator[str]:

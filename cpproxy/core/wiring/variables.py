@@ -9,7 +9,7 @@ from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.runs import is_session
 from cpproxy.core.steering import Steered, group, plane_hosts
 from cpproxy.core.wiring import words
-from cpproxy.core.wiring.fronts import Front, front_address, is_named
+from cpproxy.core.wiring.fronts import Front, front_address, is_named, is_nowhere
 from cpproxy.core.wiring.override import Override
 from cpproxy.core.wiring.project import Project, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
@@ -36,12 +36,17 @@ class Scene:
         """Where clients should find the front; a shape of it where that is not known."""
         if self.fronts and not is_named(self.fronts[0].service, self.config):
             return f"http://{self.fronts[0].service.name}:{self.fronts[0].port}"
-        return self.config.cp.front_url or "the front's URL"
+        return self.config.cp.front_url if self.is_known else "the front's URL"
 
     @property
     def is_known(self) -> bool:
         """Whether there is a front that variables can be compared with."""
-        return bool(self.fronts or self.config.cp.front_url)
+        return bool(self.fronts) or bool(self.config.cp.front_url and not is_nowhere(self.project, self.config))
+
+    def lead(self, client: Service, variable: str) -> None:
+        """The line that leads a client's variable to the front, where that is known."""
+        if self.is_known:
+            self.override.set(client.name, "environment", variable, value=self.url)
 
 
 def check_variables(scene: Scene, client: Service) -> Iterator[Remark]:
@@ -73,11 +78,11 @@ def _judge_unset(scene: Scene, client: Service, one: Steered, right: Mapping[str
     if one.is_silent:
         required = any(_requires(route, client.name) for route in one.routes)
         if required:
-            scene.override.set(client.name, "environment", one.variables[0], value=scene.url)
+            scene.lead(client, one.variables[0])
         text = words.silent_variable(one, states, scene.url, required=required)
         return remark(Level.FINDING if required else Level.NOTE, About.VARIABLE, text, client.name, place)
     if not any(scene.override.get(client.name, "environment", name) for name in one.variables):
-        scene.override.set(client.name, "environment", one.variables[0], value=scene.url)
+        scene.lead(client, one.variables[0])
     other = "".join(
         words.other_variable(name, client.environment[name].place, groups) for name, groups in right.items()
     )
@@ -101,7 +106,7 @@ def _judge(scene: Scene, client: Service, variable: str, led: Sequence[Steered])
         said = words.wrong_variable(variable, shown, led, why, scene.url)
         text = said if wrong else words.right_variable(variable, shown, led, why)
     if wrong:
-        scene.override.set(client.name, "environment", variable, value=scene.url)
+        scene.lead(client, variable)
     level = Level.FINDING if wrong else Level.RIGHT if scene.is_known else Level.NOTE
     return remark(level, About.VARIABLE, text, client.name, setting.place)
 
@@ -114,9 +119,12 @@ def _compare(scene: Scene, client: Service, url: "SplitResult") -> tuple[bool, s
     front = next((one for one in scene.fronts if _is_at(one, found, port)), None)
     if front is not None:
         return _compare_with(front, found, url, port)
-    if (host, port) == front_address(scene.config) and not found.elsewhere and not found.services:
+    nowhere = host == front_address(scene.config)[0] and is_nowhere(scene.project, scene.config)
+    if (host, port) == front_address(scene.config) and not (found.elsewhere or found.services or nowhere):
         wrong = _find_wrong_path(url)
         return bool(wrong), wrong or "where the config says that the front is"
+    if nowhere:
+        return True, f"no service here is called {host}"
     return (True, _name_elsewhere(scene, found, host)) if scene.is_known else (False, "and no front is known")
 
 

@@ -92,6 +92,15 @@ def no_front(candidates: Sequence[str]) -> str:
     )
 
 
+def stand_in(url: str, names: Sequence[str], told: str) -> str:
+    """Services that are taken for the front, since the config names one that is not there."""
+    return (
+        f"cp.front_url of the config, {url}, names no service here; variables lead to {' and '.join(names)}, so "
+        f"{names[0]} is taken for the front, at {told}. --front NAME says that another is; what a verdict tells to set "
+        "comes from the config: write it there."
+    )
+
+
 def foreign_front(url: str) -> str:
     """A front that is not of this project."""
     return f"the front, {url}, is no service here: whether it is reached, and waited for, is not told."
