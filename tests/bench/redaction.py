@@ -25,7 +25,7 @@ CREDENTIALS = 2
 """How many secrets a fresh call has."""
 
 
-TENANTS = 100
+TENANTS = 10
 LEAST_SECONDS = 3.0
 _NOTE = (
     "The share kept is that of the processor time a call: it is what bounds the throughput, and much the same whatever "
@@ -76,8 +76,8 @@ def _prepare(plan: Plan) -> dict[str, Kind]:
     known = len(granting.SECRETS)
     told = {
         "new calls, each with new credentials": ("/grant", 1, 0),
-        "settings of 4 kB, of one of a hundred tenants": ("/config/4000", known, TENANTS),
-        "settings of 64 kB, of one of a hundred tenants": ("/config/64000", known, TENANTS),
+        "settings of 4 kB, of one of ten tenants": ("/config/4000", known, TENANTS),
+        "settings of 64 kB, of one of ten tenants": ("/config/64000", known, TENANTS),
         "settings of 4 kB, each with new secrets": ("/config/4000", known, 0),
         "settings of 64 kB, each with new secrets": ("/config/64000", known, 0),
     }

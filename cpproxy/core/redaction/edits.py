@@ -5,6 +5,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 
 class Edit(NamedTuple):
     """What takes the place of a text from `start` up to `end`."""
@@ -25,6 +27,14 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join(made)
 
 
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*+', re.DOTALL)
 
 
@@ -36,6 +46,8 @@ def fit_json(text: str, edits: Iterable[Edit]) -> list[Edit]:
     made = list(edits)
     if not made:
         return made
+    if not any('"' in text[one.start : one.end] for one in made) and _is_json(apply(text, made)):
+        return made  # else one of them stands outside of the strings: nothing that is put in makes sense there
     tokens = [found.span() for found in _TOKEN.finditer(text)]
     fitting: list[Edit] = []
     for one in made:
