@@ -371,6 +371,16 @@ def test_a_name_server_on_all_addresses_leads_to_that_at_which_it_was_asked(tmp_
         assert ask("api.example.com", 1, ("127.0.0.1", one.dns[1])) == (0, ["127.0.0.1"])
 
 
+def test_a_canary_proves_by_its_call_and_not_by_its_name(tmp_path: Path) -> None:
+    with snare(tmp_path) as one:
+        assert raw.get(one.url, "/health")[0].startswith(b"HTTP/1.1 200")
+        assert ask("canary.cpproxy.invalid", 1, one.dns) == (0, ["127.0.0.1"])
+        assert one.caught(2)[1].outcome is Outcome.CANARY
+        assert one.verdict()["misroutes"] == "unproven"
+        assert curl("-x", one.forward, "http://canary.cpproxy.invalid/")[0] == 0
+        assert one.verdict()["misroutes"] == "proven"
+
+
 def datagram(one: Snare, data: bytes) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         datagrams.sendto(data, ("127.0.0.1", one.dns[1]))

@@ -410,8 +410,8 @@ def test_what_only_the_trap_has_seen_is_an_empty_run(outcome: Outcome) -> None:
     assert judged([foreign]).exit == 5
 
 
-def canary(seq: int, client: str) -> Call:
-    return call(seq, host="canary.cpproxy.invalid", way=Way.DNS, outcome=Outcome.CANARY, client=client)
+def canary(seq: int, client: str, way: Way = Way.SINK) -> Call:
+    return call(seq, host="canary.cpproxy.invalid", way=way, outcome=Outcome.CANARY, client=client)
 
 
 def test_misroutes_are_proven_by_a_canary_of_each_client_under_a_trap() -> None:
@@ -423,6 +423,13 @@ def test_misroutes_are_proven_by_a_canary_of_each_client_under_a_trap() -> None:
     assert (lacking.misroutes, lacking.exit) == ("unproven", 1)
     (finding,) = (one for one in lacking.findings if one.kind is Kind.UNPROVEN)
     assert "beta has not shown that a call past the front is caught. Run `cpproxy canary` where" in finding.text
+
+
+def test_a_canary_whose_name_was_only_asked_for_proves_nothing() -> None:
+    asked = [call(1, client="alpha"), canary(2, "alpha", Way.DNS)]
+    assert judged(asked, trap=True).misroutes == "unproven"
+    assert judged([*asked, canary(3, "alpha", Way.FORWARD)], trap=True).misroutes == "proven"
+    assert judged([*asked, canary(3, "alpha"), canary(4, "beta", Way.DNS)], trap=True).misroutes == "unproven"
 
 
 def test_a_client_that_the_trap_alone_has_seen_needs_a_canary_too() -> None:

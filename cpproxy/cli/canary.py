@@ -96,9 +96,9 @@ def _call(url: str, timeout: float) -> tuple[str, bool]:
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "reason", None) or error
         said = getattr(why, "strerror", None) or str(why) or type(why).__name__
-    # A name that is reserved resolves nowhere else: who asked for it was seen, though nothing took the call.
+    # A name that is reserved resolves nowhere else: the trap's DNS is there, and its sinks are not.
     if host.endswith(_RESERVED) and _resolves(host):
-        return f"caught by its name, though nothing of the trap takes such calls ({said})", True
+        return f"not caught: its name leads to the trap, where no sink takes such calls ({said})", False
     return f"not caught: {said}", False
 
 

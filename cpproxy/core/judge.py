@@ -191,7 +191,9 @@ def _look(facts: Facts, routes: RouteTable) -> _Seen:
             continue
         call = row if row.scenario or not scenario else structs.replace(row, scenario=scenario)
         seen.outcomes[call.outcome] = seen.outcomes.get(call.outcome, 0) + 1
-        (seen.watched if call.outcome is Outcome.CANARY else seen.clients).add(call.client.partition(" ")[0])
+        # A name that was only asked for may lead anywhere: that a call to it arrived is the proof.
+        proves = call.outcome is Outcome.CANARY and call.way is not Way.DNS
+        (seen.watched if proves else seen.clients).add(call.client.partition(" ")[0])
         if call.cassette:
             seen.played.add((call.cassette, call.interaction))
         if not astray:
