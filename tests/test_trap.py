@@ -263,11 +263,21 @@ def test_the_process_of_the_trap_can_reach_nothing(caught: Snare) -> None:
 def test_a_trap_that_dies_takes_the_runs_readiness_and_its_verdict(tmp_path: Path) -> None:
     with snare(tmp_path) as one:
         assert ready(one.url)
+        alive = finish(["status", "--url", one.url], cwd=tmp_path).stdout.splitlines()
+        assert f"trap forward {one.forward}" in alive
+        assert "trap sink {}:{}".format(*one.sink) in alive
         os.kill(one.pid, signal.SIGKILL)
         until(lambda: not ready(one.url))
         head, body = raw.get(one.url, "/__cpproxy/ready")
         assert head.startswith(b"HTTP/1.1 503")
         assert b"the trap died: signal 9 (SIGKILL) ended it" in body
+        died = finish(["status", "--url", one.url], cwd=tmp_path).stdout.splitlines()
+        assert [line for line in died if "trap" in line] == ["the trap died: signal 9 (SIGKILL) ended it"]
+        waited = finish(["wait", "--timeout", "0", "--url", one.url], cwd=tmp_path)
+        assert (waited.returncode, waited.stderr) == (
+            1,
+            "cpproxy: error: wait: no proxy is ready after 0 s: the trap died: signal 9 (SIGKILL) ended it\n",
+        )
         assert raw.get(one.url, "/health")[0].startswith(b"HTTP/1.1 200")
         until(lambda: any(finding["kind"] == "trap_died" for finding in one.verdict()["findings"]))
         assert one.verdict()["exit"] == 1

@@ -267,7 +267,11 @@ def test_what_cannot_be_asked_is_one_line_and_exit_2(folder: Path, arguments: li
 def test_wait_gives_up_when_no_proxy_comes(folder: Path) -> None:
     done = finish(["wait", "--timeout", "0"], cwd=folder)
     assert done.returncode == 1
-    assert done.stderr == "cpproxy: error: wait: no proxy is ready after 0 s\n"
+    assert done.stderr.startswith("cpproxy: error: wait: no proxy is ready after 0 s: no proxy runs on the ledger ")
+    assert done.stderr.count("\n") == 1
+    named = finish(["wait", "--timeout", "0", "--url", "http://127.0.0.1:1"], cwd=folder)
+    assert named.returncode == 1
+    assert "ready after 0 s: no proxy answers at http://127.0.0.1:1: " in named.stderr
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from cpproxy.core.answers import (
     Scenarios,
     Sessions,
     State,
+    Trapping,
     Version,
     Wait,
     Waited,
@@ -83,6 +84,9 @@ class Trap(Protocol):
     @property
     def certificate(self) -> str:
         """That of its authority, as PEM; empty before there is one."""
+
+    def addresses(self) -> tuple[str, ...]:
+        """Where it listens."""
 
     def why_not_ready(self) -> str:
         """Why it does not catch, or nothing."""
@@ -209,6 +213,7 @@ class Desk:
             scenario=self.tally.scenario(session),
             counters=self.tally.counters(session),
             calls=outcomes,
+            trap=Trapping(self._trap.addresses(), self._trap.why_not_ready()) if self._trap else None,
         )
 
     def counters(self, session: str) -> dict[str, int]:

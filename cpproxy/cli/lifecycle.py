@@ -136,7 +136,8 @@ async def _live(
         try:
             if not command or settings.verbosity >= 0:
                 say = tell if command else write
-                say("".join(f"{line}\n" for line in (banner(url), *(trap.addresses() if trap else ()))))
+                traps = [f"cpproxy: trap {one}" for one in trap.addresses()] if trap else []
+                say("".join(f"{line}\n" for line in (banner(url), *traps)))
                 sys.stdout.flush()
             if command:
                 if trap:

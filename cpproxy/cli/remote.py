@@ -39,10 +39,10 @@ class Remote:
         self._address = parts.netloc
         self._base = parts.path.rstrip("/") + ADMIN_PREFIX
 
-    def ready(self) -> bool:
-        """Whether it answers calls already."""
-        status, _ = self._exchange("GET", "/ready", b"", _SECONDS)
-        return status == 200
+    def why_not_ready(self) -> str:
+        """Why it does not answer calls yet, or nothing."""
+        status, answer = self._exchange("GET", "/ready", b"", _SECONDS)
+        return "" if status == 200 else self._refusal(status, answer)
 
     def version(self) -> Version:
         """Which build serves what."""
@@ -96,13 +96,22 @@ class Remote:
         return self._read(*self._exchange(method, path, body, seconds), kind)
 
     def _read[T](self, status: int, answer: bytes, kind: type[T]) -> T:
+        if status != 200:
+            raise UsageError(self._refusal(status, answer))
         try:
-            if status == 200:
-                return msgspec.json.decode(answer, type=kind)
-            refusal = msgspec.json.decode(answer, type=_Refusal).error
+            return msgspec.json.decode(answer, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise UsageError(f"what answers at {self.url} is no cpproxy of this version (status {status})") from error
-        raise UsageError(refusal.removeprefix("cpproxy: "))
+            raise UsageError(self._stranger(status)) from error
+
+    def _refusal(self, status: int, answer: bytes) -> str:
+        """What an answer that is none to the question says."""
+        try:
+            return msgspec.json.decode(answer, type=_Refusal).error.removeprefix("cpproxy: ")
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return self._stranger(status)
+
+    def _stranger(self, status: int) -> str:
+        return f"what answers at {self.url} is no cpproxy of this version (status {status})"
 
     def _exchange(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"}

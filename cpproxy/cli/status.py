@@ -41,6 +41,8 @@ def _describe(version: Version, state: State) -> str:
         f"cassette {one.name}: {one.interactions} interactions, sha256 {one.sha256[:12]}" for one in version.cassettes
     ]
     lines += [f"digest {version.digest}"] if version.digest else []
+    if trap := state.trap:
+        lines += [escape(trap.problem)] if trap.problem else [f"trap {escape(one)}" for one in trap.addresses]
     lines += [f"session {escape(state.session)}"] if state.session != DEFAULT_SESSION else []
     lines += [f"scenario {escape(state.scenario)}"] if state.scenario else []
     lines += [f"calls: {calls}"]

@@ -144,9 +144,9 @@ class Trap(asyncio.Protocol):
         """Takes the addresses. UsageError for one that cannot be listened on."""
         self._bound = bind(self._ways)
 
-    def addresses(self) -> list[str]:
-        """Where it listens, a line each, as `cpproxy: trap forward http://127.0.0.1:41235`."""
-        return [f"cpproxy: trap {one.shown}" for one in self._bound if one.shown]
+    def addresses(self) -> tuple[str, ...]:
+        """Where it listens, each as `forward http://127.0.0.1:41235`."""
+        return tuple(one.shown for one in self._bound if one.shown)
 
     # ------------------------------------------------------------------ its process
 

@@ -32,9 +32,10 @@ def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, sessi
     if not 0 <= timeout <= _LONGEST:  # neither is `nan`
         raise UsageError(f"--timeout {timeout:g}: expected seconds from 0 to {_LONGEST:.0f}")
     deadline = time.monotonic() + timeout
-    remote = _await_ready(settings, url, deadline)
-    if remote is None:
-        print_error(f"wait: no proxy is ready after {timeout:g} s")
+    try:
+        remote = _await_ready(settings, url, deadline)
+    except _NotReadyError as error:
+        print_error(f"wait: no proxy is ready after {timeout:g} s: {error}")
         return Exit.FINDINGS
     if not calls:
         return Exit.CLEAN
@@ -48,15 +49,19 @@ def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, sessi
     return Exit.FINDINGS
 
 
-def _await_ready(settings: Settings, url: str | None, deadline: float) -> Remote | None:
-    """The proxy, once it is ready; None when it is not in time."""
+class _NotReadyError(Exception):
+    """What was last seen of a proxy that is not ready in time."""
+
+
+def _await_ready(settings: Settings, url: str | None, deadline: float) -> Remote:
+    """The proxy, once it is ready. _NotReadyError when it is not in time."""
     while True:
         try:
             remote = find(settings, url)
-            if remote.ready():
+            if not (reason := remote.why_not_ready()):
                 return remote
-        except AbsentError:
-            pass
+        except AbsentError as error:
+            reason = str(error)
         if time.monotonic() >= deadline:
-            return None
+            raise _NotReadyError(reason)
         time.sleep(_POLL)

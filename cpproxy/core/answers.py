@@ -17,8 +17,15 @@ class Version(Struct, frozen=True):
     cassettes: tuple[Served, ...]
 
 
+class Trapping(Struct, frozen=True):
+    """A trap: where it listens, each as `forward http://127.0.0.1:41235`, and why it does not catch, or nothing."""
+
+    addresses: tuple[str, ...]
+    problem: str
+
+
 class State(Struct, frozen=True):
-    """`state`: what the session has seen since it began or was reset; `calls` by outcome."""
+    """`state`: what the session has seen since it began or was reset; `calls` by outcome, `trap` None without one."""
 
     run: str
     mode: Mode
@@ -27,6 +34,7 @@ class State(Struct, frozen=True):
     scenario: str
     counters: dict[str, int]
     calls: dict[str, int]
+    trap: Trapping | None = None
 
 
 class NamedCall(Struct, frozen=True):
