@@ -89,6 +89,16 @@ def test_a_call_of_one_variable_is_answered() -> None:
     )
 
 
+def test_a_base_that_ends_with_a_slash_is_answered_as_its_route() -> None:
+    verdict = judged([row(1), caught(2, target="//cp/workspaces/provision", route="provision"), caught(3)])
+    assert only(verdict).count == 2
+    text = only(judged([row(1), caught(target="//cp/workspaces/provision", route="")])).text
+    assert text.startswith(
+        "tenant-alpha called POST https://api.moleculesai.app//cp/workspaces/provision past the proxy. "
+        "CP_PROVISION_URL, then MOLECULE_CP_URL, route this call; set one of them to http://cp:9090."
+    )
+
+
 def test_a_call_of_which_the_name_alone_was_seen_is_answered() -> None:
     text = only(judged([row(1), named()])).text
     assert text == (

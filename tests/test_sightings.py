@@ -43,6 +43,9 @@ def sighting(
         (sighting("alt.example.com:443/"), Outcome.FOREIGN),
         (sighting("other.example:80/cp/provision", method="POST"), Outcome.MISROUTE),
         (sighting("other.example:80/cp/provision?a=b", method="POST"), Outcome.MISROUTE),
+        (sighting("other.example:80//cp/provision?a=b", method="POST"), Outcome.MISROUTE),
+        (sighting("other.example:80/cp//provision", method="POST"), Outcome.FOREIGN),
+        (sighting("other.example:80///", method="POST", body=b"Action=DescribeX"), Outcome.MISROUTE),
         (sighting("other.example:80/cp/provision"), Outcome.FOREIGN),
         (sighting("telemetry.example.com:80/cp/provision", method="POST"), Outcome.FOREIGN),
         (sighting("other.example:80/", method="POST", body=b"Action=DescribeX"), Outcome.MISROUTE),
@@ -61,6 +64,17 @@ def sighting(
 def test_a_sighting_is_what_its_host_and_route_say(one: Sighting, outcome: Outcome | None) -> None:
     caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes))
     assert (caught.outcome if caught else None) is outcome
+
+
+def test_a_base_that_ends_with_a_slash_leads_to_its_route() -> None:
+    one = sighting("api.example.com:80//cp/provision", method="POST")
+    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes))
+    assert caught
+    assert caught.route
+    assert caught.route.name == "provision"
+    message = explain(one, caught, CONFIG)["error"]
+    assert "http://api.example.com//cp/provision went past the proxy" in message
+    assert "CP_URL routes this call" in message
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import Config
 from cpproxy.core.hosts import fold
-from cpproxy.core.routes import Route, RouteTable
+from cpproxy.core.routes import Route, RouteTable, fold_slashes
 from cpproxy.core.steering import Steered, group, spell
 from cpproxy.core.wiring.wired import Wired, Wiring, find_service, spell_variables
 from cpproxy.core.wording import join, often, plain
@@ -180,7 +180,7 @@ def describe_misroute(sender: Sender, stray: Stray, config: Config, front: str, 
     elif stray.whole:
         said = [f"{sender} called {plain(call.method)} {spell_target(call)} past the proxy{often(stray.count)}."]
         route = next((one for one in routes.routes if one.name == call.route), None)
-        route = route or routes.find(call.method, call.target.partition("?")[0])
+        route = route or routes.find(call.method, fold_slashes(call.target.partition("?")[0]))
         steered = [one for one in group(routes.routes) if route in one.routes]
         said.append(route_to_front(route, config))
     else:

@@ -185,6 +185,11 @@ class RouteTable:
         return fallback
 
 
+def fold_slashes(path: str) -> str:
+    """The path with one slash at its start: a base URL that ends with a slash makes two of it in many a client."""
+    return f"/{path.lstrip('/')}" if path.startswith("//") else path
+
+
 def is_write(method: str, route: Route | None) -> bool:
     """Whether a call may change the control plane; the route's `kind` says so where it is given."""
     if route is not None and route.settings.kind is not None:

@@ -16,7 +16,7 @@ from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import ADMIN_PREFIX, Config
 from cpproxy.core.hosts import fold, is_alike, is_among
 from cpproxy.core.messages import Headers, Request, printable
-from cpproxy.core.routes import Route, RouteTable
+from cpproxy.core.routes import Route, RouteTable, fold_slashes
 
 _ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 CANARY_PATH = f"{ADMIN_PREFIX}/canary"
@@ -156,7 +156,8 @@ def find_caught(sighting: Sighting, front: Front, config: Config, routes: RouteT
     request = Request(sighting.method, sighting.target, sighting.headers, sighting.body, sighting.client)
     if is_alike(host, config.trap.canary) or (sighting.seen is Seen.WHOLE and request.path == CANARY_PATH):
         return Caught(Outcome.CANARY, None, "")
-    route = routes.find(sighting.method, request.path, request) if sighting.seen is Seen.WHOLE else None
+    path = fold_slashes(request.path)
+    route = routes.find(sighting.method, path, request) if sighting.seen is Seen.WHOLE else None
     if front.has(host, port, sighting.local):
         return None if sighting.seen is Seen.QUERY else Caught(Outcome.MISROUTE, route, _send_to_front(sighting))
     if is_among(host, port, config.cp.hosts):
