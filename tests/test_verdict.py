@@ -432,6 +432,13 @@ def test_a_canary_whose_name_was_only_asked_for_proves_nothing() -> None:
     assert judged([*asked, canary(3, "alpha"), canary(4, "beta", Way.DNS)], trap=True).misroutes == "unproven"
 
 
+def test_misroutes_are_unproven_once_the_trap_has_died() -> None:
+    died = judged([call(1, client="alpha"), canary(2, "alpha")], TrapDied(3.0, "signal 9"), trap=True)
+    assert (died.misroutes, died.exit) == ("unproven", 1)
+    (finding,) = (one for one in died.findings if one.kind is Kind.TRAP_DIED)
+    assert "caught by nobody, and misroutes are unproven from then on" in finding.text
+
+
 def test_a_client_that_the_trap_alone_has_seen_needs_a_canary_too() -> None:
     foreign = call(2, host="telemetry.example", way=Way.SINK, outcome=Outcome.FOREIGN, client="beta")
     assert judged([call(1, client="alpha"), foreign, canary(3, "alpha")], trap=True).misroutes == "unproven"

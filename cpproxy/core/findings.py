@@ -149,7 +149,10 @@ def describe_failed(name: str, code: int) -> str:
 
 def describe_trap_died(reason: str) -> str:
     """The paragraph on a trap that ended before its run."""
-    return f"the trap died: {plain(reason)}. What went past the front after that was caught by nobody. Run again."
+    return (
+        f"the trap died: {plain(reason)}. What went past the front after that was caught by nobody, and misroutes are "
+        "unproven from then on. Run again."
+    )
 
 
 def describe_empty(mode: Mode, config: Config) -> str:

@@ -67,7 +67,7 @@ class Verdict(Struct, frozen=True):
 
     `outcomes` counts calls by outcome, `played` and `recorded` the interactions of the cassettes that were served, and
     `scenarios` are all that the run was about, in order. `misroutes` is `found` where there was one, `proven` where
-    there was none and each client has shown that its would have been caught, else `unproven`.
+    there was none and each client has shown that its would have been caught by a trap that lived on, else `unproven`.
     """
 
     run: str
