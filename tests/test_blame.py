@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import Config
@@ -150,8 +151,8 @@ def test_one_sender_and_one_target_are_one_finding_with_a_count() -> None:
         named(1004, client=BETA),
     ]
     first, second = judged([row(1), *calls]).findings
-    assert (first.count, first.call, first.scenario, first.client) == (1002, "run:3", "", "tenant-alpha")
-    assert "(certificate not trusted, path unseen), 1002 times." in first.text
+    assert (first.count, first.call, first.scenario, first.client) == (1001, "run:3", "", "tenant-alpha")
+    assert "(certificate not trusted, path unseen), 1001 times." in first.text
     assert "Caught by the trap's forward proxy, sink and DNS." in first.text
     assert (second.count, second.client) == (1, "tenant-beta")
 
@@ -159,6 +160,41 @@ def test_one_sender_and_one_target_are_one_finding_with_a_count() -> None:
 def test_a_name_that_was_asked_for_before_the_call_is_no_finding_of_its_own() -> None:
     finding = only(judged([row(1), named(2, seen=Seen.QUERY, way=Way.DNS), caught(3), caught(4)]))
     assert (finding.count, finding.call) == (2, "run:3")
+
+
+def test_a_name_that_was_asked_for_and_then_called_is_counted_once() -> None:
+    query: dict[str, Any] = {"seen": Seen.QUERY, "way": Way.DNS, "port": 0}
+    asked = [named(seq, **query) for seq in (2, 3, 4, 5)]
+    assert only(judged([row(1), *asked])).count == 4
+    assert only(judged([row(1), *asked, named(6), named(7)])).count == 2
+    bare = only(judged([row(1), *asked, named(6, client="172.18.0.5")]))
+    assert (bare.count, "times" in bare.text, "sink and DNS" in bare.text) == (1, False, True)
+    assert [one.count for one in judged([row(1), *asked, named(6, client=BETA)]).findings] == [4, 1]
+
+
+def test_a_foreign_name_that_was_asked_for_and_then_called_is_one_call() -> None:
+    there: dict[str, Any] = {"outcome": Outcome.FOREIGN, "host": "pypi.example"}
+    asked = named(2, **there, seen=Seen.QUERY, way=Way.DNS, port=0)
+    called = caught(3, **there, route="", method="GET", target="/", scheme="http", port=80)
+    (warning,) = judged([row(1), asked, called]).warnings
+    assert warning.text.startswith("tenant-alpha called GET http://pypi.example/, which is none")
+    assert warning.count == 1
+    provision = caught(3, host="pypi.example")
+    verdict = judged([row(1), asked, provision])
+    assert ([one.count for one in verdict.findings], verdict.warnings) == ([1], ())
+
+
+def test_foreign_calls_that_differ_are_not_all_called_by_the_first() -> None:
+    there: dict[str, Any] = {"outcome": Outcome.FOREIGN, "host": "pypi.example", "route": "", "method": "GET"}
+    alike = [caught(seq, **there, target="/a") for seq in (2, 3)]
+    other = [caught(4, **(there | {"method": "POST"}), target="/a"), named(4, **(there | {"method": ""}))]
+    assert "called GET https://pypi.example/a, 2 times," in judged([row(1), *alike]).warnings[0].text
+    for one in other:
+        for some in ([*alike, one], [one, *alike], [*alike, structs.replace(one, client="172.18.0.5")]):
+            (warning,) = judged([row(1), *some]).warnings
+            assert warning.count == 3
+            assert "tenant-alpha made 3 calls to pypi.example, " in warning.text
+            assert "://pypi.example/a among them, which is none of" in warning.text
 
 
 def test_routes_are_targets_and_ids_are_not() -> None:
@@ -239,9 +275,9 @@ def test_foreign_calls_are_warnings_and_expected_ones_are_silent() -> None:
     assert verdict.findings == ()
     (warning,) = verdict.warnings
     assert warning.text == (
-        "tenant-alpha called GET https://Telemetry.example.com/a, 2 times, which is none of the control plane's, and "
-        'was refused. If it is to be expected, add "Telemetry.example.com" to expected_hosts in [trap]. See `cpproxy '
-        "call run:2`."
+        "tenant-alpha made 2 calls to Telemetry.example.com, GET https://Telemetry.example.com/a among them, which is "
+        'none of the control plane\'s, and was refused. If it is to be expected, add "Telemetry.example.com" to '
+        "expected_hosts in [trap]. See `cpproxy call run:2`."
     )
     assert only(judged([row(1), *calls], config=quiet, fail_on=frozenset({Kind.FOREIGN}))).count == 2
 

@@ -31,28 +31,40 @@ _WAYS = {Way.FORWARD: "forward proxy", Way.SINK: "sink", Way.DNS: "DNS", Way.FRO
 
 @dataclass(slots=True)
 class Stray:
-    """What one sender did towards one target. `call` is what shows most, the first of its kind; `scenarios` are all."""
+    """What one sender did towards one target. `call` is what shows most, the first of its kind; `scenarios` are all.
+
+    `alike` says that all of its calls are to be spelled as `call` is.
+    """
 
     call: Call
-    count: int = 0
+    calls: int = 0
+    queries: int = 0
     ways: dict[Way, None] = field(default_factory=dict)
     scenarios: dict[str, None] = field(default_factory=dict)
+    alike: bool = True
 
-    def add(self, call: Call, count: int = 1) -> None:
-        """One more, or several."""
-        self.count += count
-        self.ways[call.way] = None
-        self.scenarios[call.scenario] = None
-        if _depth(call) > _depth(self.call):
-            self.call = call
+    def add(self, call: Call) -> None:
+        """One more row of the trap."""
+        asked = call.seen is Seen.QUERY
+        self.merge(Stray(call, int(not asked), int(asked), {call.way: None}, {call.scenario: None}))
 
     def merge(self, other: "Stray") -> None:
-        """What turned out to be the same sender's."""
-        self.count += other.count
+        """What is the same sender's."""
+        if self.calls and other.calls:
+            self.alike = self.alike and other.alike and _spelling(self.call) == _spelling(other.call)
+        elif other.calls:
+            self.alike = other.alike
+        self.calls += other.calls
+        self.queries += other.queries
         self.ways |= other.ways
         self.scenarios |= other.scenarios
         if (_depth(other.call), -other.call.seq) > (_depth(self.call), -self.call.seq):
             self.call = other.call
+
+    @property
+    def count(self) -> int:
+        """How many calls: a name is asked for on the way to a call, and counts where no call followed."""
+        return self.calls or self.queries
 
     @property
     def whole(self) -> bool:
@@ -66,7 +78,14 @@ class Stray:
 
 
 def _depth(call: Call) -> int:
+    if call.seen is Seen.QUERY:  # any connection shows more than that a name was asked for
+        return -1
     return _DEPTH[call.seen] if call.seen else len(_DEPTH)
+
+
+def _spelling(call: Call) -> tuple[str | int, ...]:
+    """All that the words on a call are made of."""
+    return (_depth(call), call.method, call.scheme, fold(call.host), call.port, call.target.partition("?")[0])
 
 
 @dataclass(slots=True)
@@ -109,11 +128,10 @@ class Strays:
                 there.merge(stray)
             else:
                 found[key] = stray
-        for key, stray in found.items():
-            _, name, *_ = key
-            if stray.call.seen is Seen.QUERY and any(other[:3] == key[:3] and other != key for other in found):
-                continue
-            yield name, stray
+        called = {(name, host) for (_, name, host, *_), stray in found.items() if stray.calls}
+        for (_, name, host, *_), stray in found.items():
+            if stray.calls or (name, host) not in called:
+                yield name, stray
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -229,12 +247,15 @@ def _describe_catch(stray: Stray) -> str:
 def describe_foreign(sender: Sender, stray: Stray, *, name: str) -> str:
     """The paragraph on a sender's calls to somebody else, which were refused."""
     call = stray.call
-    if stray.whole:
-        what = f"called {plain(call.method)} {spell_target(call)}"
+    if not stray.whole:
+        what = f"reached for {spell_target(call)} ({_UNSEEN[call.seen or Seen.CONNECTION]}){often(stray.count)}"
+    elif stray.alike:
+        what = f"called {plain(call.method)} {spell_target(call)}{often(stray.count)}"
     else:
-        what = f"reached for {spell_target(call)} ({_UNSEEN[call.seen or Seen.CONNECTION]})"
+        one = f"{plain(call.method)} {spell_target(call)}"
+        what = f"made {stray.count} calls to {plain(call.host)}, {one} among them"
     return (
-        f"{sender} {what}{often(stray.count)}, which is none of the control plane's, and was refused. If it is to be "
+        f"{sender} {what}, which is none of the control plane's, and was refused. If it is to be "
         f'expected, add "{plain(call.host)}" to expected_hosts in [trap]. See `cpproxy call {name}`.'
     )
 
