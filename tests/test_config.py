@@ -108,6 +108,14 @@ def test_a_file_that_was_named_must_be_there(folder: Path) -> None:
         ('[cp]\nhosts = ["a", "b/c"]', "cp.hosts[1]: expected a host name"),
         ('[trap]\nexpected_hosts = [""]', "trap.expected_hosts[0]: expected a host name"),
         ('[trap]\ncanary = "a.example:80"', "trap.canary: expected a host name without port, not 'a.example:80'"),
+        (
+            '[cp]\nhosts = ["a.example", "B.example:443"]\n[trap]\ncanary = "b.example"',
+            "trap.canary: expected a name that nothing else has, as canary.cpproxy.invalid, not 'b.example': cp.hosts[1]",
+        ),
+        (
+            '[cp]\nfront_url = "http://cp:9090"\n[trap]\ncanary = "cp"',
+            "trap.canary: expected a name that nothing else has, as canary.cpproxy.invalid, not 'cp': cp.front_url has",
+        ),
         ('[cp]\nupstream = "staging"', "cp.upstream: expected http:// or https:// and a host"),
         ('[cp]\nfront_url = "http://cp:x"', "cp.front_url: expected http:// or https:// and a host"),
         ('[[routes]]\nname = "a"', "routes[0].match: missing"),

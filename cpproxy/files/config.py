@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cpproxy.core import jsonpath
-from cpproxy.core.config import ADMIN_PREFIX, DEFAULT, NO_CALL, Config, ReplaySettings, RouteSettings
+from cpproxy.core.config import ADMIN_PREFIX, CANARY, DEFAULT, NO_CALL, Config, ReplaySettings, RouteSettings
+from cpproxy.core.hosts import is_among
 from cpproxy.core.repeating import repeat, texts
 from cpproxy.core.routes import Place, Template, When
 from cpproxy.errors import UsageError
@@ -158,6 +159,15 @@ def _find_host_problems(config: Config) -> Problems:
                 yield f"{section}[{index}]", f"expected a host name without scheme and path, not {host!r}"
     if not _HOST.fullmatch(config.trap.canary) or ":" in config.trap.canary:
         yield "trap.canary", f"expected a host name without port, not {config.trap.canary!r}"
+    taken = [(f"cp.hosts[{index}]", host) for index, host in enumerate(config.cp.hosts)]
+    taken += [("cp.front_url", urlsplit(config.cp.front_url).hostname or "")]
+    taken += [("cp.upstream", urlsplit(config.cp.upstream).hostname or "")]
+    for key, host in taken:  # a call to it that went astray would pass for a canary
+        if is_among(config.trap.canary, 0, (host,)):
+            yield (
+                "trap.canary",
+                f"expected a name that nothing else has, as {CANARY}, not {config.trap.canary!r}: {key} has it",
+            )
 
 
 def _find_replay_problems(replay: ReplaySettings) -> Problems:
