@@ -48,11 +48,19 @@ def test_a_canary_that_nobody_catches_says_what_happened(tmp_path: Path) -> None
     assert done.stdout.endswith(": not caught: something else answered, with status 404\n1\n")
 
 
-@pytest.mark.parametrize("name", ["a b", "ftp://x", "http://x:70000", "$(id)", "http://"])
+@pytest.mark.parametrize("name", ["a b", "ftp://x", "http://x:70000", "$(id)", "http://", "a/b", "http://x?y"])
 def test_what_is_no_name_is_refused(name: str) -> None:
     done = finish(["canary", "--", name])
     assert done.returncode == 2
     assert f"canary {name}: expected a host name such as canary.cpproxy.invalid" in done.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--shell"]])
+def test_a_user_and_a_password_are_refused_and_not_repeated(more: list[str]) -> None:
+    done = finish(["canary", *more, "https://user:sesame@api.example.com/"])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "canary https://***@api.example.com/: expected a host name such as" in done.stderr
+    assert "sesame" not in done.stderr
 
 
 def test_the_certificate_is_asked_of_a_proxy_that_has_a_trap(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ ADDRESSES = (
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 REPLAY = ["replay", "--cassettes", str(CASSETTES)]
 PLACES: dict[str, Callable[[str], list[str]]] = {
+    "canary": lambda one: ["canary", "--timeout", "0.1", one],
+    "canary --shell": lambda one: ["canary", "--shell", one],
     "--upstream": lambda one: ["record", "--allow-ci", "--upstream", one, "--", "true"],
     "--url": lambda one: ["status", "--url", one],
     "--ledger": lambda one: ["calls", "--ledger", one],

@@ -5,6 +5,7 @@ the network. The trap knows the name, and its row proves this client.
 """
 
 import http.client
+import re
 import socket
 import ssl
 import urllib.error
@@ -16,10 +17,12 @@ import click
 from cpproxy.cli.options import Settings, common_options
 from cpproxy.cli.output import write
 from cpproxy.core.config import CANARY
+from cpproxy.core.repeating import repeatable
 from cpproxy.core.sightings import CANARY_PATH
 from cpproxy.errors import Exit, UsageError
 
 _RESERVED = ".invalid"
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")  # no character of it means anything to a shell
 _SHELL = """\
 # Exits 0 if the calls that are made from here end in cpproxy's trap, whoever makes them.
 for url in {urls}; do
@@ -70,11 +73,15 @@ def _find_urls(where: str) -> list[str]:
     """What is to be called. UsageError for what is neither a name nor a URL."""
     try:
         parts = urlsplit(where if "//" in where else f"//{where}")
-        named = parts.hostname and parts.scheme in {"", "http", "https"} and (parts.port or 1)
+        named = _HOST.fullmatch(parts.hostname or "") and parts.scheme in {"", "http", "https"} and (parts.port or 1)
     except ValueError:
         named = None
-    if not named or any(one.isspace() or one in "'\"$`\\\\;&|<>()" for one in parts.netloc):
-        raise UsageError(f"canary {where}: expected a host name such as {CANARY}, or a URL of http or https")
+    more = "@" in parts.netloc or parts.query or parts.fragment or (parts.path and not parts.scheme) if named else ""
+    if not named or more:
+        raise UsageError(
+            f"canary {repeatable(where)}: expected a host name such as {CANARY}, or a URL of http or https, "
+            "and no user or password"
+        )
     return [
         f"{scheme}://{parts.netloc}{CANARY_PATH}" for scheme in ([parts.scheme] if parts.scheme else ["http", "https"])
     ]
