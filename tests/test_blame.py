@@ -15,7 +15,8 @@ from cpproxy.core.config import Config
 from cpproxy.core.judge import Facts, judge
 from cpproxy.core.runs import Event, Mode, Run, SessionOpened
 from cpproxy.core.verdict import Finding, Kind, Misroutes, Verdict
-from cpproxy.core.wiring.wired import Stated, Wired, Wiring
+from cpproxy.core.wiring.wired import Stated, Wired, Wiring, wire
+from cpproxy.files.compose.project import Request, read_project
 
 CONFIG = tomllib.loads((Path(__file__).parents[1] / "cpproxy.toml").read_text())
 CONFIG["cp"]["front_url"] = "http://cp:9090"
@@ -248,6 +249,37 @@ def test_the_compose_file_says_what_is_set_elsewhere() -> None:
     wiring: Wiring = {"tenant-alpha": Wired("c.yml:6", variables=stated)}
     text = only(judged([row(1), named()], wiring=wiring)).text
     assert "MOLECULE_CP_URL is https://api.moleculesai.app (c.yml:9), CP_PROVISION_URL is empty (a.env:2)." in text
+
+
+INCIDENT = """\
+services:
+  tenant-alpha:
+    image: tenant
+    environment:
+      MOLECULE_CP_URL:
+      CP_PROVISION_URL: ""
+      CP_UPSTREAM_URL: http://cp:9090
+"""
+
+
+def wired(path: Path, text: str = INCIDENT, **environment: str) -> Wiring:
+    """What a compose file says to the verdict, in a shell with this environment."""
+    path.write_text(text)
+    return wire(read_project(Request((str(path),), environment)), msgspec.convert(CONFIG, Config), str)
+
+
+def test_a_variable_that_is_named_without_a_value_is_not_set(tmp_path: Path) -> None:
+    file = tmp_path / "c.yml"
+    text = only(judged([row(1), named()], wiring=wired(file))).text
+    assert f"MOLECULE_CP_URL is not set ({file}:5), CP_PROVISION_URL is empty ({file}:6)" in text
+    assert f"; CP_UPSTREAM_URL is http://cp:9090 ({file}:7), and leads GET /cp/auth/tenant-member alone." in text
+    empty = only(judged([row(1), named()], wiring=wired(file, MOLECULE_CP_URL=""))).text
+    assert f"MOLECULE_CP_URL is empty ({file}:5), CP_PROVISION_URL is empty" in empty
+    given = only(judged([row(1), named()], wiring=wired(file, MOLECULE_CP_URL="http://cp:9090"))).text
+    assert f"MOLECULE_CP_URL is http://cp:9090 ({file}:5)" in given
+    assert "alone" not in given
+    unnamed = INCIDENT.replace("      MOLECULE_CP_URL:\n", "")
+    assert f"MOLECULE_CP_URL is not set ({file}:2)" in only(judged([row(1), named()], wiring=wired(file, unnamed))).text
 
 
 def test_the_fronts_own_host_in_the_trap_is_a_finding_of_its_own() -> None:

@@ -272,7 +272,7 @@ def test_a_variable_is_compared_with_the_front(capsys: pytest.CaptureFixture[str
     [
         ("MOLECULE_CP_URL: ${CP_URL}", "(MOLECULE_CP_URL is empty, since CP_URL is not set)"),
         ("MOLECULE_CP_URL: ''", "(MOLECULE_CP_URL is empty)"),
-        ("MOLECULE_CP_URL:", "(MOLECULE_CP_URL is empty, since it is not set where compose runs)"),
+        ("MOLECULE_CP_URL:", "(MOLECULE_CP_URL has no value, and is not set where compose runs)"),
     ],
 )
 def test_a_variable_that_is_named_and_empty_is_not_set(

@@ -231,9 +231,10 @@ def _describe_uncalled(steered: list[Steered], config: Config) -> str:
 def _describe_wiring(wired: Wired, steered: Iterable[Steered], routes: RouteTable) -> str:
     """What the compose file sets of the variables in question, and what it sets instead."""
     asked = dict.fromkeys(name for one in steered for name in one.variables)
-    others = [name for name in wired.variables if name not in asked]
+    held = [name for name, stated in wired.variables.items() if stated.value]
+    others = [name for name in held if name not in asked]
     instead = ""
-    if others and not any(name in wired.variables for name in asked):
+    if others and not any(name in asked for name in held):
         led = [one for one in group(routes.routes) if others[0] in one.variables]
         calls = join([str(one.lead.template) for one in led], "and")
         instead = f"; {spell_variables(wired, others[:1])}, and leads {calls} alone"

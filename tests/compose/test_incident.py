@@ -24,8 +24,8 @@ def test_variables_that_are_left_out_make_the_job_red(engine: Engine, built: Pat
         reached = "reached for https://api.moleculesai.app past the proxy (certificate not trusted, path unseen)"
         never = "It never called GET /cp/tenants/config (MOLECULE_CP_URL) or POST /cp/workspaces/provision "
         led = "(CP_PROVISION_URL, then MOLECULE_CP_URL) at the front. The front is http://cp:9090."
-        empty = "MOLECULE_CP_URL is empty (compose.incident.yml:12)"
-        wanted = (f"misroute: {tenant} {reached}", f"{never}{led}", empty)
+        unset = "MOLECULE_CP_URL is not set (compose.incident.yml:12)"
+        wanted = (f"misroute: {tenant} {reached}", f"{never}{led}", unset)
         assert any(all(part in line for part in wanted) for line in lines), said
     assert "absence: nobody called provision (POST /cp/workspaces/provision)" in said
     assert lines[-1].endswith("misroutes: found")

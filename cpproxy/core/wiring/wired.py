@@ -12,14 +12,18 @@ from cpproxy.core.wording import join
 
 
 class Stated(Struct, frozen=True):
-    """A variable that a file sets: its value without secrets, empty where it holds nothing; `where` is FILE:LINE."""
+    """A variable that a file names: its value without secrets; `where` is FILE:LINE.
 
-    value: str
+    It is empty where it holds nothing, and None where the service does not get it at all, since the file gives it no
+    value and whoever runs compose has none.
+    """
+
+    value: str | None
     where: str
 
 
 class Wired(Struct, frozen=True):
-    """A service: its names and addresses in the networks, and those of the routes' variables that it sets."""
+    """A service: its names and addresses in the networks, and those of the routes' variables that it names."""
 
     where: str
     names: tuple[str, ...] = ()
@@ -37,7 +41,7 @@ def wire(project: Project, config: Config, show: Callable[[str], str]) -> Wiring
     wiring: Wiring = {}
     for service in project.services.values():
         variables = {
-            name: Stated(show_url(setting.value or "", show), str(setting.place))
+            name: Stated(None if setting.value is None else show_url(setting.value, show), str(setting.place))
             for name in wanted
             if (setting := service.environment.get(name))
         }
@@ -80,6 +84,8 @@ def spell_variables(wired: Wired, variables: Iterable[str]) -> str:
         stated = wired.variables.get(name)
         if stated is None:
             unset.append(name)
+        elif stated.value is None:
+            said.append(f"{name} is not set ({stated.where})")
         else:
             said.append(f"{name} is {stated.value or 'empty'} ({stated.where})")
     if unset:

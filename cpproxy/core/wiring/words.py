@@ -54,13 +54,12 @@ def silent_variable(group: Steered, states: str, right: str, *, required: bool) 
 
 def describe_state(variable: str, setting: Setting) -> str:
     """Why a variable that is named holds nothing."""
+    if setting.value is None:
+        return f"{variable} has no value, and is not set where compose runs"
     if setting.unset:
-        why = f"since {' and '.join(setting.unset)} {'is' if len(setting.unset) == 1 else 'are'} not set"
-    elif setting.passed:
-        why = "since it is not set where compose runs"
-    else:
-        why = ""
-    return f"{variable} is empty{', ' if why else ''}{why}"
+        which = "is not set" if len(setting.unset) == 1 else "are not set"
+        return f"{variable} is empty, since {' and '.join(setting.unset)} {which}"
+    return f"{variable} is empty{' where compose runs' if setting.passed else ''}"
 
 
 def other_variable(variable: str, place: Place, groups: Sequence[Steered]) -> str:
