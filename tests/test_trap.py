@@ -442,6 +442,21 @@ def test_an_upstream_that_leads_to_the_recorders_own_trap_is_refused(tmp_path: P
         assert "--upstream https://localhost:18443 leads to this recorder's own trap (127.0.0.1)" in done.stderr
 
 
+def test_every_way_in_may_be_there_several_times(tmp_path: Path) -> None:
+    two = '["127.0.0.1:0", "127.0.0.2:0"]'
+    lists = f'{CONFIG}\nforward = {two}\nsinks = "127.0.0.1:0"\ndns = {two}\n'
+    flags = [*("--trap-forward", "127.0.0.1:0", "--trap-forward", "127.0.0.2:0"), "--trap-dns", "127.0.0.1:0"]
+    for config, arguments in ((lists, []), (CONFIG, [*flags, "--trap-dns", "127.0.0.2:0"])):
+        with snare(tmp_path, *arguments, config=config) as one:
+            assert one.proxy.stdout.count("cpproxy: trap ") == 5
+            for host in ("127.0.0.1", "127.0.0.2"):
+                forward = one.proxy.expect(rf"^cpproxy: trap forward (http://{host}:\d+)$").group(1)
+                assert curl("-x", forward, f"http://api.example.com/{host}")[0] == 0
+                port = int(one.proxy.expect(rf"^cpproxy: trap dns {host}:(\d+)$").group(1))
+                assert ask(f"{port}.example.com", 1, (host, port)) == (0, ["127.0.0.1"])
+            assert [row.way for row in one.caught(4)] == [Way.FORWARD, Way.DNS] * 2
+
+
 def test_the_config_names_the_ways_in_and_a_flag_beats_it(tmp_path: Path) -> None:
     config = f'{CONFIG}\nenabled = true\nsinks = ["127.0.0.1:0", "[::1]:0"]\n'
     with snare(tmp_path, config=config) as one:

@@ -356,7 +356,7 @@ class Trap(asyncio.Protocol):
 
         `NO_PROXY` comes without what would let calls to the control plane past.
         """
-        (proxy,) = (one.shown.partition(" ")[2] for one in self._bound if one.way is Way.FORWARD)
+        proxy = next(one.shown.partition(" ")[2] for one in self._bound if one.way is Way.FORWARD)
         found = {spelled: proxy for name in _PROXY_VARIABLES for spelled in (name, name.lower())}
         found["NODE_USE_ENV_PROXY"] = "1"  # without it Node's own clients look at none of these
         for name in ("NO_PROXY", "no_proxy"):

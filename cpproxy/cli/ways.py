@@ -15,6 +15,7 @@ import click
 from cpproxy.cli.lifecycle import Address, parse_address
 from cpproxy.cli.options import Settings
 from cpproxy.core.calls import Way
+from cpproxy.core.config import addresses
 from cpproxy.errors import UsageError
 
 _BACKLOG = 1024
@@ -28,9 +29,9 @@ class Flags:
     """What the command line says of the trap; None and empty where it says nothing."""
 
     enabled: bool | None
-    forward: str | None
+    forward: tuple[str, ...]
     sinks: tuple[str, ...]
-    dns: str | None
+    dns: tuple[str, ...]
 
 
 def trap_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,27 +41,27 @@ def trap_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(
         *args: object,
         trap: bool | None,
-        trap_forward: str | None,
+        trap_forward: tuple[str, ...],
         trap_sink: tuple[str, ...],
-        trap_dns: str | None,
+        trap_dns: tuple[str, ...],
         **more: object,
     ) -> object:
         return function(*args, trap=Flags(trap, trap_forward, trap_sink, trap_dns), **more)
 
     for decorate in (
-        click.option("--trap-dns", metavar="HOST:PORT", envvar="CPPROXY_TRAP_DNS", help="Where its DNS listens."),
-        click.option(
-            "--trap-sink",
-            multiple=True,
-            metavar="HOST:PORT",
-            envvar="CPPROXY_TRAP_SINK",
-            help="Where it takes HTTP and TLS that is sent to it; repeat it for more.",
-        ),
-        click.option(
-            "--trap-forward",
-            metavar="HOST:PORT",
-            envvar="CPPROXY_TRAP_FORWARD",
-            help="Where its forward proxy listens.",
+        *(
+            click.option(
+                f"--trap-{way}",
+                multiple=True,
+                metavar="HOST:PORT",
+                envvar=f"CPPROXY_TRAP_{way.upper()}",
+                help=f"Where {what}; repeat it for more.",
+            )
+            for way, what in (
+                ("dns", "its DNS listens"),
+                ("sink", "it takes HTTP and TLS that is sent to it"),
+                ("forward", "its forward proxy listens"),
+            )
         ),
         click.option(
             "--trap/--no-trap",
@@ -75,29 +76,28 @@ def trap_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Where the trap listens."""
+    """Where the trap listens: by each way at one address or more."""
 
-    forward: Address
+    forward: tuple[Address, ...]
     sinks: tuple[Address, ...]
-    dns: Address
+    dns: tuple[Address, ...]
 
 
 def find_ways(flags: Flags, settings: Settings) -> Ways | None:
     """Where the trap is to listen by the flags, else by the config; None for no trap. UsageError for no address."""
     config = settings.config.trap
-    named = (flags.forward or config.forward, *(flags.sinks or config.sinks), flags.dns or config.dns)
-    enabled = any(named) or config.enabled if flags.enabled is None else flags.enabled
+    named = flags.forward or config.forward or flags.sinks or config.sinks or flags.dns or config.dns
+    enabled = bool(named) or config.enabled if flags.enabled is None else flags.enabled
     if not enabled:
         return None
 
-    def parse(flag: str, key: str, given: str | None, configured: str) -> Address:
+    def parse(flag: str, key: str, given: tuple[str, ...], configured: str | tuple[str, ...]) -> tuple[Address, ...]:
         source = f"--trap-{flag}" if given else f"{settings.config_path}: trap.{key}"
-        return parse_address(given or configured or _ANY, source)
+        return tuple(parse_address(one, source) for one in given or addresses(configured) or (_ANY,))
 
-    sinks = [parse("sink", "sinks", one, "") for one in flags.sinks]
     return Ways(
         parse("forward", "forward", flags.forward, config.forward),
-        tuple(sinks or [parse("sink", "sinks", None, one) for one in config.sinks or (_ANY,)]),
+        parse("sink", "sinks", flags.sinks, config.sinks),
         parse("dns", "dns", flags.dns, config.dns),
     )
 
@@ -137,12 +137,14 @@ def bind(ways: Ways) -> list[Bound]:
     """The sockets, which accept already. UsageError for an address that cannot be listened on."""
     bound: list[Bound] = []
     try:
-        forward = _listen(ways.forward, "--trap-forward")
-        bound.append(Bound(Way.FORWARD, forward, f"forward http://{_spell(forward)}"))
+        for address in ways.forward:
+            forward = _listen(address, "--trap-forward")
+            bound.append(Bound(Way.FORWARD, forward, f"forward http://{_spell(forward)}"))
         for address in ways.sinks:
             sink = _listen(address, "--trap-sink")
             bound.append(Bound(Way.SINK, sink, f"sink {_spell(sink)}"))
-        bound += _bind_names(ways.dns)
+        for address in ways.dns:
+            bound += _bind_names(address)
     except UsageError:
         for one in bound:
             one.socket.close()

@@ -86,15 +86,21 @@ CANARY = "canary.cpproxy.invalid"
 class Trap(Section, frozen=True):
     """`[trap]`: whether there is one, and where it listens, each as HOST:PORT; one that is named is enough to have it.
 
+    `forward`, `sinks` and `dns` are one address or a list of them, which `addresses` makes of either.
     Calls to `expected_hosts` are not worth a word. `canary` is the name by which a client shows that it is watched.
     """
 
     enabled: bool = False
-    forward: str = ""
-    sinks: tuple[str, ...] = ()
-    dns: str = ""
+    forward: str | tuple[str, ...] = ()
+    sinks: str | tuple[str, ...] = ()
+    dns: str | tuple[str, ...] = ()
     expected_hosts: tuple[str, ...] = ()
     canary: str = CANARY
+
+
+def addresses(key: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The addresses of a key of `[trap]`; none for an empty text."""
+    return tuple(filter(None, (key,))) if isinstance(key, str) else key
 
 
 class State(Section, frozen=True):

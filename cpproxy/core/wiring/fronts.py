@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cpproxy.core.config import Config
+from cpproxy.core.config import Config, addresses
 from cpproxy.core.runs import Mode
 from cpproxy.core.steering import variables_of
 from cpproxy.core.wiring.project import Project, Service
@@ -147,9 +147,9 @@ def _find_trap(service: Service, words: Sequence[str], config: Config) -> Trap |
         )
 
     settings = config.trap
-    sinks = find("sink", settings.sinks)
-    forward = find("forward", [settings.forward] if settings.forward else [])
-    dns = find("dns", [settings.dns] if settings.dns else [])
+    sinks = find("sink", addresses(settings.sinks))
+    forward = find("forward", addresses(settings.forward))
+    dns = find("dns", addresses(settings.dns))
     variable = service.environment.get("CPPROXY_TRAP")
     wanted = bool(variable and (variable.value or "").lower() in _TRUE) or settings.enabled
     if "--no-trap" in words or not ("--trap" in words or sinks or forward or dns or wanted):
