@@ -360,14 +360,12 @@ class _Session:
 
     def save(self) -> Path:
         """Saves what was recorded so far. CassetteError when it cannot be."""
-        from cpproxy.core.redaction.exchanges import holds_late  # noqa: PLC0415 (as above)
-
         redactor = self._settings.redactor
         while True:
             version = redactor.known.version
             cassette = self.recording.cassette(self.recorder.failure or "")
             with self._writing:
-                if not holds_late(cassette.interactions, redactor, since=version):
+                if not self.recording.holds_late(cassette.interactions, since=version):
                     self._saved = cassette.interactions
                     return self._draft.save(cassette)
 
@@ -377,10 +375,8 @@ class _Session:
         Before an answer tells that it was learnt: whoever is killed then leaves no draft, and else the next one is
         written at once.
         """
-        from cpproxy.core.redaction.exchanges import holds_late  # noqa: PLC0415 (as above)
-
         with self._writing:
-            if holds_late(self._saved, self._settings.redactor, since=since):
+            if self.recording.holds_late(self._saved, since=since):
                 self._draft.withdraw()
                 self._saved = ()
                 self.withdrawn()

@@ -7,8 +7,9 @@ recording an unchanged upstream again yields the same ids.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,7 +29,16 @@ from cpproxy.core.cassette import (
 )
 from cpproxy.core.messages import Chunk, Headers, as_text, printable
 from cpproxy.core.redaction.credentials import credentials
-from cpproxy.core.redaction.exchanges import Numbering, Written, is_settled, join_texts, mark, settle
+from cpproxy.core.redaction.exchanges import (
+    AT_ONCE,
+    Numbering,
+    Written,
+    holds_late,
+    is_settled,
+    join_texts,
+    mark,
+    settle,
+)
 from cpproxy.core.redaction.known import Late, Surface
 from cpproxy.core.redaction.markers import MARKER
 from cpproxy.core.redaction.redacted import RedactedInteraction
@@ -41,9 +51,6 @@ if TYPE_CHECKING:
 
 MOST_CHUNKS = 65536
 """A stream of more chunks is kept without its timeline."""
-
-_AT_ONCE = 64
-"""Interactions that are looked through in one go."""
 
 _LONGEST_SLUG = 80  # characters
 _ORDINAL = re.compile(r"(.*)-(\d+)", re.DOTALL)
@@ -100,12 +107,12 @@ class Answered:
 class _Marked:
     """An interaction with provisional placeholders, for all that was known at that version.
 
-    It is `plain` if its words are on the recording's surface, and tell all that it holds.
+    It is `plain` if its words are on the recording's surface, and tell all that it holds; None as long as that is open.
     """
 
     interaction: Interaction
     version: int
-    plain: bool = False
+    plain: bool | None = None
 
 
 class Recording:
@@ -136,6 +143,8 @@ class Recording:
         }
         self._written: dict[str, Written] = {}
         self._surface = Surface(redactor.known)
+        self._special: tuple[tuple[RedactedInteraction, ...], ...] = ((), ())
+        """Those of the last cassette, and of the one before, whose words do not tell all that they hold."""
         self._previous_incomplete = previous.incomplete if previous else ""
 
     def __len__(self) -> int:
@@ -197,11 +206,13 @@ class Recording:
         held = [one for _, one in sorted(self._marked.copy().items())]
         known = self._redactor.known
         late = known.prepare(min((one.version for one in held), default=known.version))
-        self._settle([one for one in held if one.version < late.version], late)
+        self._settle(held, late)
         marked = [one.interaction for one in held]
         taken = self._previous.placeholders if self._previous else ()
         numbering = Numbering(known, taken, self._written)
         numbered = tuple(numbering.number(marked))
+        special = tuple(one for one, its in zip(numbered, held, strict=True) if not its.plain)
+        self._special = special, self._special[0]
         return CassetteOf(
             cpproxy=format_.VERSION,
             recorded=self._recorded,
@@ -212,18 +223,27 @@ class Recording:
             placeholders=numbering.placeholders,
         )
 
+    def holds_late(self, saved: Sequence[RedactedInteraction], *, since: int) -> bool:
+        """Whether any of the interactions that `cassette` gave the last time holds what was learnt since a version."""
+        known = self._redactor.known
+        if not saved or since >= known.version:
+            return False
+        late = known.prepare(since)
+        looked = chain.from_iterable(self._special) if self._surface.is_free(late) else saved
+        return holds_late(tuple(looked), self._redactor, late)
+
     def _settle(self, held: list[_Marked], late: Late) -> None:
         """Takes out of interactions what was learnt after they were marked."""
         for one in held:
-            if not one.plain:
+            if one.plain is None:
                 text = join_texts(one.interaction)
                 one.plain = text is not None and self._surface.add(text)
         free = self._surface.is_free(late)
-        waiting = [one for one in held if not (free and one.plain)]
-        for at in range(0, len(waiting), _AT_ONCE):
-            self._settle_some(waiting[at : at + _AT_ONCE], late)
+        waiting = [one for one in held if one.version < late.version and not (free and one.plain)]
+        for at in range(0, len(waiting), AT_ONCE):
+            self._settle_some(waiting[at : at + AT_ONCE], late)
         for one in held:
-            one.version = late.version
+            one.version = max(one.version, late.version)
 
     def _settle_some(self, held: list[_Marked], late: Late) -> None:
         since = min(one.version for one in held)
@@ -234,7 +254,7 @@ class Recording:
             if cleaned is one.interaction:
                 continue
             moved = cleaned.request.target != one.interaction.request.target
-            one.interaction, one.plain = self._name_again(cleaned) if moved else cleaned, False
+            one.interaction, one.plain = self._name_again(cleaned) if moved else cleaned, None
 
     def _name_again(self, interaction: Interaction) -> Interaction:
         """The interaction with an id of its own, which tells nothing of a secret that its path held."""

@@ -28,7 +28,8 @@ from cpproxy.core.redaction.redactor import MASK, Redactor
 _NUL = "\0"
 _LETTERS_ALONE = dict.fromkeys(range(0x80, 0x100), " ")
 """Makes a space of each byte beyond ASCII: in what is no text it is no letter."""
-_AT_ONCE = 64  # interactions that are looked through in one go
+AT_ONCE = 64
+"""Interactions that are looked through in one go."""
 
 
 type Editor = Callable[["Part"], Sequence[Edit]]
@@ -123,15 +124,12 @@ def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since
     return not redactor.known.find(BETWEEN.join(texts), since=since, late=late)
 
 
-def holds_late(interactions: Sequence[Interaction], redactor: Redactor, *, since: int) -> bool:
-    """Whether `settle` would change any of many interactions."""
-    if since >= redactor.known.version:
-        return False
-    late = redactor.known.prepare(since)
-    for at in range(0, len(interactions), _AT_ONCE):
-        some = interactions[at : at + _AT_ONCE]
-        if not is_settled(some, redactor, since=since, late=late) and any(
-            settle(one, redactor, since=since, late=late) is not one for one in some
+def holds_late(interactions: Sequence[Interaction], redactor: Redactor, late: Late) -> bool:
+    """Whether `settle` would change any of many interactions, for what was learnt late."""
+    for at in range(0, len(interactions), AT_ONCE):
+        some = interactions[at : at + AT_ONCE]
+        if not is_settled(some, redactor, since=late.since, late=late) and any(
+            settle(one, redactor, since=late.since, late=late) is not one for one in some
         ):
             return True
     return False
