@@ -358,3 +358,33 @@ def test_a_call_that_is_not_made_at_all_says_why_silence_is_no_success() -> None
         "nobody called tenant-member (GET /cp/auth/tenant-member), which the config requires. CP_UPSTREAM_URL" in text
     )
     assert "Without it no call is made at all, and nothing fails: silence is no success." in text
+
+
+def test_what_was_refused_unread_leaves_misroutes_unproven_whatever_is_expected() -> None:
+    reason = "there are 512 connections already"
+    one = {"outcome": Outcome.FOREIGN, "host": "172.18.0.2", "port": 443, "client": ALPHA}
+    calls = [
+        row(1),
+        row(2, outcome=Outcome.CANARY, way=Way.SINK),
+        named(3, **one, seen=Seen.UNREAD, reason=reason),
+        named(4, **one, seen=Seen.BYTES),
+    ]
+    expected = {"trap": {"expected_hosts": ["172.18.0.2"]}}
+    assert judged([*calls[:2], calls[3]], config=expected).misroutes is Misroutes.PROVEN
+    verdict = judged(calls, config=expected)
+    assert verdict.misroutes is Misroutes.UNPROVEN
+    (warning,) = verdict.warnings
+    assert warning.kind is Kind.FOREIGN
+    assert warning.text == (
+        f"tenant-alpha connected to 172.18.0.2:443 and was refused unread: {reason}. What it was meant for is unknown: "
+        "have fewer connections open at once, and run again. See `cpproxy call run:3`."
+    )
+    failing = judged(calls, fail_on=frozenset({Kind.UNPROVEN}))
+    assert "a connection was refused unread by the trap" in only(failing).text
+
+
+def test_a_head_that_was_not_finished_is_a_call_all_the_same() -> None:
+    text = only(judged([row(1), caught(seen=Seen.HEAD, scheme="http", port=80)])).text
+    assert text.startswith(
+        "tenant-alpha called POST http://api.moleculesai.app/cp/workspaces/provision past the proxy."
+    )

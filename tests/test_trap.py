@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -130,7 +131,7 @@ def test_what_is_not_http_and_who_says_nothing_is_a_row_when_it_ends(caught: Sna
             ("connection", host, port, "foreign", ""),
             ("bytes", host, port, "foreign", "neither TLS nor HTTP: it begins with SSH-2.0-OpenSSH_9.2p1"),
             ("bytes", host, port, "foreign", "neither TLS nor HTTP"),
-            ("bytes", host, port, "foreign", "neither TLS nor HTTP: it begins with GET"),
+            ("head", host, port, "foreign", "its request line is malformed, or was not finished"),
             ("tunnel", "api.example.com", 22, "misroute", "its host is one of the control plane's"),
             (
                 *("bytes", "api.example.com", 22, "misroute"),
@@ -138,6 +139,94 @@ def test_what_is_not_http_and_who_says_nothing_is_a_row_when_it_ends(caught: Sna
             ),
         ]
     )
+
+
+HOST = b"Host: api.example.com\r\n"
+LONG = b"Cookie: a=" + b"b" * 300_000
+
+
+@pytest.mark.parametrize(
+    ("way", "sent", "told"),
+    [
+        (
+            Way.SINK,
+            b"POST /cp/provision HTTP/1.1\r\n" + HOST + LONG,
+            ("POST", "/cp/provision", "its head is larger than"),
+        ),
+        (Way.SINK, b"GET /cp/config?a=SHAM HTTP/1.1\r\n" + HOST, ("GET", "/cp/config?a=***", "not finished")),
+        (Way.SINK, b"GET /cp/config HTTP/1.1\r\n" + HOST + b"no header\r\n\r\n", ("GET", "/cp/config", "malformed")),
+        (Way.SINK, b"GET /cp/config two words HTTP/1.1\r\n" + HOST, ("GET", "/cp/config", "line is malformed")),
+        (Way.FORWARD, b"CONNECT api.example.com HTTP/1.1\r\n\r\n", ("CONNECT", "api.example.com", "malformed")),
+        (
+            Way.FORWARD,
+            b"GET http://u:pw@api.example.com/cp/config HTTP/1.1\r\n\r\n",
+            ("GET", "/cp/config", "malformed"),
+        ),
+        (Way.FORWARD, b"GET api.example.com/cp/config HTTP/1.1\r\n\r\n", ("GET", "/cp/config", "malformed")),
+        (Way.FORWARD, b"GET /cp/config HTTP/1.1\r\n" + HOST + b"Host: b\r\nX", ("GET", "/cp/config", "finished")),
+    ],
+)
+def test_a_request_that_cannot_be_parsed_is_told_by_what_stands_in_it(
+    caught: Snare, way: Way, sent: bytes, told: tuple[str, str, str]
+) -> None:
+    secret = os.urandom(20).hex()
+    with raw.connected(caught.forward if way is Way.FORWARD else "http://{}:{}".format(*caught.sink)) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(sent.replace(b"SHAM", secret.encode()))
+            connection.shutdown(socket.SHUT_WR)
+        raw.read_all(connection)
+    (row,) = caught.caught()
+    assert (row.way, row.outcome, row.host, row.method, row.target) == (
+        *(way, Outcome.MISROUTE, "api.example.com"),
+        *told[:2],
+    )
+    assert row.reason.startswith("its host is one of the control plane's; ")
+    assert told[2] in row.reason
+    assert "pw" not in f"{row}"
+
+
+def test_a_route_of_the_control_plane_is_known_in_a_head_without_a_host_and_after_another_call(caught: Snare) -> None:
+    with raw.connected("http://{}:{}".format(*caught.sink)) as connection:
+        connection.sendall(b"GET /first HTTP/1.1\r\nHost: other.example\r\n\r\n")
+        raw.read_until(connection, b"}\n")
+        connection.sendall(b"POST /cp/provision HTTP/1.1\r\nX: y")
+    first, second = caught.caught(2)
+    assert (first.outcome, first.seen) == (Outcome.FOREIGN, Seen.WHOLE)
+    assert (second.outcome, second.seen, second.route) == (Outcome.MISROUTE, Seen.HEAD, "provision")
+
+
+@contextlib.contextmanager
+def trusted(one: Snare, protocol: str) -> Iterator[ssl.SSLSocket]:
+    """TLS to the sink by a client that trusts its certificate."""
+    context = ssl.create_default_context(cafile=str(one.certificate()))
+    context.set_alpn_protocols([protocol])
+    with (
+        socket.create_connection(one.sink, timeout=raw.TIMEOUT) as plain,
+        context.wrap_socket(plain, server_hostname="api.example.com") as connection,
+    ):
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sent", "told"),
+    [
+        ("http/1.1", b"POST /cp/provision HTTP/1.1\r\n" + HOST, (Seen.HEAD, "POST", "its head was not finished")),
+        ("http/1.1", b"SSH-2.0-Go\r\n", (Seen.BROKEN, "", "no HTTP within TLS: it begins with SSH-2.0-Go")),
+        (
+            "h2",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nno frames",
+            (Seen.BROKEN, "", "no request of its HTTP/2 could be read"),
+        ),
+    ],
+)
+def test_what_fails_after_the_handshake_is_no_distrust(
+    caught: Snare, protocol: str, sent: bytes, told: tuple[Seen, str, str]
+) -> None:
+    with trusted(caught, protocol) as connection, contextlib.suppress(ConnectionError, ssl.SSLError):
+        connection.sendall(sent)
+    (row,) = caught.caught()
+    assert (row.outcome, row.host, row.scheme) == (Outcome.MISROUTE, "api.example.com", "https")
+    assert (row.seen, row.method, row.reason.partition("; ")[2]) == told
 
 
 def ask(name: str, kind: int, where: tuple[str, int], *, stream: bool = False) -> tuple[int, list[str]]:
@@ -403,10 +492,17 @@ def test_a_head_that_never_ends_and_more_connections_than_there_may_be_take_no_r
             with contextlib.suppress(ConnectionError):
                 connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (8 << 20))
             assert raw.read_all(connection) == b""
-        for _ in range(520):
+        for _ in range(512):
             stack.enter_context(socket.create_connection(one.sink))
-        until(lambda: len(one.rows()) >= 9)
-        assert {row.reason for row in one.rows()} >= {"there are 512 connections already"}
+        stack.enter_context(socket.create_connection(one.sink))
+        until(lambda: any(row.seen is Seen.UNREAD for row in one.rows()))
+        assert ask("api.example.com", 1, one.dns)[0] == 0
+        stack.enter_context(socket.create_connection(one.sink))
+        until(lambda: sum(row.seen is Seen.UNREAD for row in one.rows()) == 2)
+        unnamed, named = (row for row in one.rows() if row.seen is Seen.UNREAD)
+        assert (unnamed.outcome, unnamed.reason) == (Outcome.FOREIGN, "there are 512 connections already")
+        assert (named.outcome, named.host) == (Outcome.MISROUTE, "api.example.com")
+        assert "there are 512 connections already" in named.reason
         assert memory(one.pid) - before < 64 << 20
 
 

@@ -28,7 +28,7 @@ from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error
 from cpproxy.cli.ways import Bound, Ways, bind
 from cpproxy.core.calls import Call, Outcome, Seen, Way
-from cpproxy.core.hosts import fold
+from cpproxy.core.hosts import fold, is_among
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import DEFAULT_SESSION, TrapDied
 from cpproxy.core.sightings import (
@@ -282,12 +282,16 @@ class Trap(asyncio.Protocol):
         config = self._settings.config
         redactor = self._settings.redactor
         redactor.learn_headers(sighting.headers)
+        if sighting.way is Way.SINK and sighting.seen is Seen.UNREAD:
+            asked = self._find_asked(sighting)
+            if is_among(asked, 0, config.cp.hosts):  # the best that is known of it
+                sighting = msgspec.structs.replace(sighting, host=asked)
         caught = find_caught(sighting, self._front, config, self._routes)
         if caught is None:
             return Told(sighting.id, 0, "", exists=False)
         if sighting.seen is Seen.QUERY and self._is_repeated(sighting):
             return Told(sighting.id, 0, caught.outcome)
-        if sighting.way is Way.SINK and sighting.seen in {Seen.CONNECTION, Seen.BYTES}:
+        if sighting.way is Way.SINK and sighting.seen in {Seen.UNREAD, Seen.CONNECTION, Seen.BYTES}:
             name = self._find_asked(sighting)
             reason = "; ".join(one for one in (caught.reason, name and f"its client had asked for {name}") if one)
             caught = dataclasses.replace(caught, reason=reason)

@@ -24,6 +24,8 @@ _UNSEEN = {
     Seen.TUNNEL: "nothing followed its CONNECT, path unseen",
     Seen.QUERY: "it asked for the name, and no connection was seen",
     Seen.BYTES: "what it sent is neither TLS nor HTTP",
+    Seen.BROKEN: "no request of it could be read, path unseen",
+    Seen.UNREAD: "too many connections were open at once, and it was refused unread",
     Seen.CONNECTION: "it connected, and said nothing",
 }
 _WAYS = {Way.FORWARD: "forward proxy", Way.SINK: "sink", Way.DNS: "DNS", Way.FRONT: "front"}
@@ -69,12 +71,16 @@ class Stray:
     @property
     def whole(self) -> bool:
         """Whether method and path were seen."""
-        return self.call.seen in {None, Seen.WHOLE} and bool(self.call.method)
+        return _is_shown(self.call) and bool(self.call.method)
 
     @property
     def scenario(self) -> str:
         """The scenario in which all of it was, or nothing."""
         return next(iter(self.scenarios)) if len(self.scenarios) == 1 else ""
+
+
+def _is_shown(call: Call) -> bool:
+    return call.seen is None or call.seen.shows_request
 
 
 def _depth(call: Call) -> int:
@@ -108,9 +114,11 @@ class Strays:
     def add(self, call: Call) -> None:
         """One call that the trap took."""
         address = call.client.partition(" ")[0]
-        whole = call.seen in {None, Seen.WHOLE} and bool(call.method)
+        whole = _is_shown(call) and bool(call.method)
         what = ("", "")
-        if whole and call.outcome is Outcome.MISROUTE:
+        if call.seen is Seen.UNREAD:  # it may have been anything: nothing else that this client did explains it
+            what = ("", Seen.UNREAD.value)
+        elif whole and call.outcome is Outcome.MISROUTE:
             path = call.target.partition("?")[0] if len(self._found) < _MOST else ""
             what = (call.method, call.route or path)
         key = (call.outcome.value, address, fold(call.host), *what)
@@ -166,7 +174,7 @@ def spell_target(call: Call) -> str:
     host = f"[{call.host}]" if ":" in call.host else call.host
     scheme = call.scheme or ("https" if call.seen in {Seen.NAME, Seen.TUNNEL} and call.port in {443, 0} else "")
     port = f":{call.port}" if call.port and call.port != _PORTS.get(scheme, 0) else ""
-    whole = call.seen in {None, Seen.WHOLE}
+    whole = _is_shown(call)
     path = call.target.partition("?")[0] if whole else ""
     return plain(f"{scheme}://{host}{port}{path}" if scheme else f"{host}{port}{path}")
 
@@ -248,6 +256,12 @@ def _describe_catch(stray: Stray) -> str:
 def describe_foreign(sender: Sender, stray: Stray, *, name: str) -> str:
     """The paragraph on a sender's calls to somebody else, which were refused."""
     call = stray.call
+    if call.seen is Seen.UNREAD:
+        return (
+            f"{sender} connected to {spell_target(call)}{often(stray.count)} and was refused unread: "
+            f"{plain(call.reason)}. What it was meant for is unknown: have fewer connections open at once, and run "
+            f"again. See `cpproxy call {name}`."
+        )
     if not stray.whole:
         what = f"reached for {spell_target(call)} ({_UNSEEN[call.seen or Seen.CONNECTION]}){often(stray.count)}"
     elif stray.alike:

@@ -31,12 +31,20 @@ class Way(StrEnum):
 class Seen(StrEnum):
     """How much of a call the trap could see, the least first."""
 
+    UNREAD = "unread"  # a connection that was refused before anything of it was read
     CONNECTION = "connection"  # somebody connected, and said nothing
     BYTES = "bytes"  # what was sent is neither TLS nor HTTP
     QUERY = "query"  # a name was asked for
     TUNNEL = "tunnel"  # a CONNECT, and nothing through it
     NAME = "name"  # the name in the first message of TLS
+    BROKEN = "broken"  # TLS or HTTP/2 began, and no request could be read of it
+    HEAD = "head"  # a request's line, and what came of its headers
     WHOLE = "whole"  # the request
+
+    @property
+    def shows_request(self) -> bool:
+        """Whether method and target are among what was seen."""
+        return self in {Seen.HEAD, Seen.WHOLE}
 
 
 class Call(Struct, frozen=True, omit_defaults=True):

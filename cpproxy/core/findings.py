@@ -178,6 +178,15 @@ def describe_unproven(unwatched: Sequence[str], *, trap: bool) -> str:
     )
 
 
+def describe_unread(count: int) -> str:
+    """The paragraph on connections that the trap refused before it read anything of them."""
+    what = "a connection was" if count == 1 else f"{count} connections were"
+    return (
+        f"misroutes are unproven: {what} refused unread by the trap, as too many were open at once. See "
+        "`cpproxy calls --outcome foreign`."
+    )
+
+
 def describe_mismatch(served: Served, sha256: str) -> str:
     """The paragraph on a cassette that was served in another state than the checkout has it in."""
     what = f"cassette {served.name} was served with the digest {served.sha256[:12]}, and the checkout"

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from cpproxy.core import blame, findings
 from cpproxy.core.blame import Names, Sender, Strays
-from cpproxy.core.calls import Call, Outcome, Way
+from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import DEFAULT, Config
 from cpproxy.core.hosts import is_among
 from cpproxy.core.requirements import Requirement
@@ -118,6 +118,7 @@ class _Seen:
     clients: set[str] = field(default_factory=set)
     watched: set[str] = field(default_factory=set)
     met: list[int] = field(default_factory=list)
+    unread: int = 0
 
 
 def judge(facts: Facts) -> Verdict:
@@ -197,6 +198,7 @@ def _look(facts: Facts, routes: RouteTable) -> _Seen:
         # A name that was only asked for may lead anywhere: that a call to it arrived is the proof.
         proves = call.outcome is Outcome.CANARY and call.way is not Way.DNS
         (seen.watched if proves else seen.clients).add(call.client.partition(" ")[0])
+        seen.unread += call.seen is Seen.UNREAD
         if call.cassette:
             seen.played.add((call.cassette, call.interaction))
         if not astray:
@@ -249,7 +251,7 @@ def _judge_strays(facts: Facts, seen: _Seen, names: Names) -> Iterator[Finding]:
             called = (route for route, some in seen.callers.items() if any(names.of(one) == who for one in some))
             sender = Sender(who, frozenset(called), names.wired(who))
             text = blame.describe_misroute(sender, stray, facts.config, facts.run.url, name=identity)
-        elif is_among(call.host, call.port, expected):
+        elif call.seen is not Seen.UNREAD and is_among(call.host, call.port, expected):
             continue
         else:
             text = blame.describe_foreign(Sender(who), stray, name=identity)
@@ -431,6 +433,8 @@ def _judge_run(facts: Facts, seen: _Seen, names: Names) -> Iterator[Finding]:
     if not facts.run.trap or unwatched or not seen.clients:
         text = findings.describe_unproven(unwatched, trap=facts.run.trap)
         yield Finding(kind=Kind.UNPROVEN, text=text, count=max(1, len(unwatched)))
+    if seen.unread:
+        yield Finding(kind=Kind.UNPROVEN, text=findings.describe_unread(seen.unread), count=seen.unread)
 
 
 def _is_empty(seen: _Seen) -> bool:

@@ -157,7 +157,7 @@ def find_caught(sighting: Sighting, front: Front, config: Config, routes: RouteT
     if is_alike(host, config.trap.canary) or (sighting.seen is Seen.WHOLE and request.path == CANARY_PATH):
         return Caught(Outcome.CANARY, None, "")
     path = fold_slashes(request.path)
-    route = routes.find(sighting.method, path, request) if sighting.seen is Seen.WHOLE else None
+    route = routes.find(sighting.method, path, request) if sighting.seen.shows_request else None
     if front.has(host, port, sighting.local):
         return None if sighting.seen is Seen.QUERY else Caught(Outcome.MISROUTE, route, _send_to_front(sighting))
     if is_among(host, port, config.cp.hosts):

@@ -21,11 +21,13 @@ _STYLES = {
 _DOCUMENTS = ("body", "details")
 _PORTS = {"http": 80, "https": 443}
 _SHOWN = {
+    Seen.UNREAD: "unread",
     Seen.CONNECTION: "connection",
     Seen.BYTES: "not HTTP",
     Seen.QUERY: "DNS",
     Seen.TUNNEL: "CONNECT",
     Seen.NAME: "TLS",
+    Seen.BROKEN: "broken",
 }
 _WIDTH = max(map(len, Outcome))
 
@@ -135,8 +137,8 @@ def _address(call: Call) -> str:
     host = f"[{call.host}]" if ":" in call.host else call.host
     port = "" if call.port == _PORTS.get(call.scheme, 0) else f":{call.port}"
     scheme = f"{call.scheme}://" if call.scheme else ""
-    where = f"{scheme}{host}{port}{call.target if call.seen is Seen.WHOLE else ''}"
-    return f"{call.method} {where}".strip() if call.seen is Seen.WHOLE else f"({_SHOWN[call.seen]}) {where}"
+    where = f"{scheme}{host}{port}{call.target if call.seen.shows_request else ''}"
+    return f"{call.method} {where}".strip() if call.seen.shows_request else f"({_SHOWN[call.seen]}) {where}"
 
 
 def _moment(at: float) -> datetime.datetime:

@@ -13,12 +13,13 @@ import struct
 import time
 from collections.abc import Iterable
 from typing import Any, override
-from urllib.parse import urlsplit
 
 from mitmproxy import http
+from mitmproxy.connection import ConnectionState
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events, server_hooks
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer, NextLayerHook
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
@@ -29,6 +30,7 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpRequestHeadersHook,
     HttpRequestHook,
 )
+from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.proxy.layers.modes import HttpProxy
 from mitmproxy.proxy.layers.tls import TlsFailedClientHook, TlsStartClientHook
 from mitmproxy.proxy.mode_specs import ProxyMode
@@ -39,6 +41,7 @@ from cpproxy.core.messages import Headers
 from cpproxy.core.sightings import Sighting, Told
 from cpproxy.trap.authority import Authority
 from cpproxy.trap.channel import Channel
+from cpproxy.trap.heads import read_head, split_authority
 
 BODY = 64 * 1024
 """How much of a body is kept, in bytes."""
@@ -112,8 +115,35 @@ class _Stream(HttpStream):
         return False
 
 
+class _Requests(Http1Server):
+    """HTTP/1, which keeps the beginning of a head for as long as that has not become a request."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.begun = bytearray()
+
+    @override
+    def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
+        if isinstance(event, events.DataReceived):
+            self.begun += (event.data if self.begun else bytes(self.buf))[: _HEAD - len(self.begun)]
+        yield from super().read_headers(event)
+
+    @property
+    def fault(self) -> str:
+        """Why what has begun is no request."""
+        if self.request is not None:
+            return "it names no host"
+        return "its head is malformed" if self.state == self.done else "its head was not finished"
+
+
 class _Http(HttpLayer):
-    """HTTP/1 or HTTP/2."""
+    """HTTP/1, whose connection is `requests`, or HTTP/2, where that is None."""
+
+    def __init__(self, context: Context, mode: HTTPMode) -> None:
+        super().__init__(context, mode)
+        self.requests = None if context.client.alpn == b"h2" else _Requests(context.fork())
+        if self.requests is not None:
+            self.connections[context.client] = self.requests
 
     @override
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
@@ -135,7 +165,7 @@ class Trap:
         """Sees a new connection to its end."""
         handler = Handler(self, way, reader, writer)
         if len(self.handlers) >= MOST:
-            await handler.tell_rest(f"there are {MOST} connections already")
+            await handler.tell_unread(f"there are {MOST} connections already")
             writer.transport.abort()
             return
         self.handlers.add(handler)
@@ -162,6 +192,7 @@ class Handler(LiveConnectionHandler):
         self._local = str(writer.get_extra_info("sockname")[0])
         self._tunnel = False
         self._opening = b""
+        self._requests: _Requests | None = None
         self._told = False
         self._head = 0
         self._bodies = 0
@@ -203,12 +234,14 @@ class Handler(LiveConnectionHandler):
             case TlsFailedClientHook():
                 await self.tell_rest("")
             case HttpConnectHook(flow=flow):
-                self._head, self._opening = 0, b""
+                self._head = 0
+                self._forget()
+                self._requests = None
                 self._tunnel = True
                 self._host, self._port = flow.request.host, flow.request.port
             case HttpRequestHeadersHook():
                 self._bodies += 1
-                self._opening = b""
+                self._forget()
             case HttpRequestHook(flow=flow):
                 flow.response = http.Response.make(421)
                 self._begin_next()
@@ -221,6 +254,12 @@ class Handler(LiveConnectionHandler):
                 await self.tell_rest("")
             case _:
                 pass
+
+    def _forget(self) -> None:
+        """Lets go of the bytes of which a request has come."""
+        self._opening = b""
+        if self._requests is not None:
+            self._requests.begun.clear()
 
     def _begin_next(self) -> None:
         self._head, self._bodies = 0, max(0, self._bodies - 1)
@@ -238,7 +277,8 @@ class Handler(LiveConnectionHandler):
         if data.startswith(_PREFACE):
             self.client.alpn = b"h2"
         if self.client.alpn == b"h2" or _REQUEST_LINE.match(data):
-            question.layer = _Http(context, mode)
+            question.layer = layer = _Http(context, mode)
+            self._requests = layer.requests
         elif len(data) > _UNDECIDED or not _BEGINNING.fullmatch(data):
             await self.tell_rest("")
             question.layer = _Refusal(context)
@@ -279,31 +319,69 @@ class Handler(LiveConnectionHandler):
         """What a request within a tunnel, or without one, was meant for: the most telling name that was given."""
         if self._tunnel and not _is_address(self._host):
             return self._host, self._port
-        try:
-            parts = urlsplit(f"//{header}")
-            name, number = parts.hostname or "", parts.port or (self._port if self._tunnel else port)
-        except ValueError:
-            name, number = "", port
-        return name or self.client.sni or self._host, number
+        name, number = split_authority(header)
+        return name or self.client.sni or self._host, number or (self._port if self._tunnel else port)
+
+    async def tell_unread(self, note: str) -> None:
+        """Tells of the connection that it is refused, whatever it would have been."""
+        await self._tell(Seen.UNREAD, self._host, self._port, note)
 
     async def tell_rest(self, note: str) -> None:
-        """Tells of the connection itself, if nothing was told of it yet."""
-        if self._told:
+        """Tells of a request that has begun and is none yet; else of the connection, if nothing was told of it."""
+        if await self._tell_begun(note) or self._told:
             return
         host, scheme, method, target = self._host, "", "", ""
         if self.client.tls:
-            seen, scheme = Seen.NAME, "https"
+            scheme = "https"
             host = self.client.sni or self._host
-            if self.client.tls_version is None:
+            # Who does not trust the certificate goes at once: some right after the handshake, as Node does.
+            stays = self.client.tls_established and self.client.state & ConnectionState.CAN_READ
+            seen = Seen.BROKEN if self._opening or stays else Seen.NAME
+            if self._opening:
+                note = note or _describe(self._opening, "no HTTP within TLS")
+            elif self.client.tls_version is None:
                 note = note or "its client did not go on with TLS: it may not trust the certificate"
         elif self._opening:
-            seen = Seen.BYTES
-            note = note or _describe(self._opening)
+            seen = Seen.BROKEN if self._opening.startswith(_PREFACE) else Seen.BYTES
+            note = note or _describe(self._opening, "neither TLS nor HTTP")
         elif self._tunnel:
             seen, method, target = Seen.TUNNEL, "CONNECT", f"{self._host[:_NAME]}:{self._port}"
         else:
             seen = Seen.CONNECTION
         await self._tell(seen, host, self._port, note, scheme=scheme, method=method, target=target)
+
+    async def _tell_begun(self, note: str) -> bool:
+        """Tells of what stands in plain sight of a request that cannot be parsed; whether there is one."""
+        begun, fault = self._opening, "its request line is malformed, or was not finished"
+        if self._requests is not None:
+            begun, fault = bytes(self._requests.begun), self._requests.fault
+        head = None if begun.startswith(_PREFACE) else read_head(begun)
+        if head is None:
+            return False
+        self._forget()
+        if self._head > _HEAD:
+            fault = f"its head is larger than {_HEAD >> 10} KiB"
+        if head.method == "CONNECT":
+            target = head.host if not head.port else f"{head.host}:{head.port}"
+            await self._tell(Seen.TUNNEL, head.host, head.port, note or fault, method="CONNECT", target=target)
+            return True
+        scheme = head.scheme or ("https" if self.client.tls else "http")
+        host, port = head.host, head.port or (443 if scheme == "https" else 80)
+        if self._tunnel and not _is_address(self._host):
+            host, port = self._host, self._port
+        elif not host:
+            host, port = self.client.sni or self._host, self._port
+        await self._tell(
+            Seen.HEAD,
+            host,
+            port,
+            note or fault,
+            scheme=scheme,
+            method=head.method,
+            target=head.target[:_TARGET],
+            headers=_shorten(head.headers),
+        )
+        return True
 
     async def _tell(
         self,
@@ -346,10 +424,12 @@ def _shorten(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return tuple(told)
 
 
-def _describe(opening: bytes) -> str:
-    """What was said that is no HTTP: its first word, where it is one."""
+def _describe(opening: bytes, what: str) -> str:
+    """What was said of which no request could be read: its first word, where it is one."""
+    if opening.startswith(_PREFACE):
+        return "no request of its HTTP/2 could be read"
     word = _OPENING.match(opening)
-    return f"neither TLS nor HTTP: it begins with {word.group().decode()}" if word else "neither TLS nor HTTP"
+    return f"{what}: it begins with {word.group().decode()}" if word else what
 
 
 def _is_address(host: str) -> bool:
