@@ -129,10 +129,22 @@ class _Requests(Http1Server):
         yield from super().read_headers(event)
 
     @property
+    def is_full(self) -> bool:
+        """Whether enough has come of what follows a request that has no answer yet."""
+        return self.state == self.wait and len(self.buf) > _UNDECIDED
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether a head has come that is larger than one may be, and no end of it."""
+        return self.state == self.read_headers and len(self.buf) > _HEAD
+
+    @property
     def fault(self) -> str:
         """Why what has begun is no request."""
         if self.request is not None:
             return "it names no host"
+        if self.is_too_large:
+            return f"its head is larger than {_HEAD >> 10} KiB"
         return "its head is malformed" if self.state == self.done else "its head was not finished"
 
 
@@ -196,6 +208,7 @@ class Handler(LiveConnectionHandler):
         self._told = False
         self._head = 0
         self._bodies = 0
+        self._moved = asyncio.Event()
         self.timeout_watchdog.timeout = SILENCE
         self.layer = HttpProxy(self.layer.context)
 
@@ -208,12 +221,19 @@ class Handler(LiveConnectionHandler):
 
     @override
     async def server_event(self, event: events.Event) -> None:
-        if isinstance(event, events.DataReceived) and not self._bodies:
+        if not isinstance(event, events.DataReceived):
+            await super().server_event(event)
+            self._moved.set()
+            return
+        while self._requests is not None and self._requests.is_full:  # what is sent ahead of an answer waits for it
+            self._moved.clear()
+            await self._moved.wait()
+        if self._requests is None and not self._bodies:
             self._head += len(event.data)
-            if self._head > _HEAD:  # the parser would take in more for ever
-                self.close_connection(self.client)
-                return
-        await super().server_event(event)
+        if self._head <= _HEAD:
+            await super().server_event(event)
+        if self._head > _HEAD or (self._requests is not None and self._requests.is_too_large):
+            self.close_connection(self.client)  # the parser would take in more for ever
 
     @override
     async def handle_hook(self, hook: commands.StartHook) -> None:
@@ -359,8 +379,6 @@ class Handler(LiveConnectionHandler):
         if head is None:
             return False
         self._forget()
-        if self._head > _HEAD:
-            fault = f"its head is larger than {_HEAD >> 10} KiB"
         if head.method == "CONNECT":
             target = head.host if not head.port else f"{head.host}:{head.port}"
             await self._tell(Seen.TUNNEL, head.host, head.port, note or fault, method="CONNECT", target=target)
