@@ -25,7 +25,7 @@ _WORDS = [
     "config",
     "status",
     "runtime",
-    "claude",
+    "python",
     "code",
     "image",
     "cluster",

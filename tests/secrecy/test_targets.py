@@ -65,7 +65,7 @@ def _calls(secrets: list[str]) -> Iterator[bytes]:
 @pytest.mark.parametrize("mode", ["record", "replay"])
 def test_no_secret_of_a_head_is_written(tmp_path: Path, mode: str) -> None:
     random = SystemRandom()
-    secrets = [kinds.some(random, kinds.WORD, 20) for _ in range(len(FORMS) + len(HEADERS))]
+    secrets = [kinds.some(random, kinds.WORD, 32) for _ in range(len(FORMS) + len(HEADERS))]
     if mode == "replay":
         write(tmp_path / "cassettes", "planted", interaction("GET /x", b"x"))
     with upstream_of(lambda _: Call(pieces=[b"fine"])) as url:
