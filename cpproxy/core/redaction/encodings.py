@@ -40,7 +40,9 @@ _ANY_HEX = re.compile(rb"[0-7][0-9A-Fa-f]" * SHORTEST_READ)
 _WHOLE_SPELT = re.compile(f"(?:{_QUAD})++")
 _SPELT_HERE = re.compile(_SPELT)
 _NO_CHANCE = 64  # letters
-_EACH_HEX = re.compile(r"(?:[0-7][0-9a-f]){14,}|(?:[0-7][0-9A-F]){14,}")
+_HEX_RUN = re.compile(r"[0-9A-Fa-f]{28,}")
+_EACH_HEX = re.compile(r"((?:[0-7][0-9a-f]){14,}|(?:[0-7][0-9A-F]){14,})|[0-9A-Fa-f]{2}")
+"""Bytes that are ASCII for some while; what is none goes by byte for byte."""
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _LINE_END = re.compile(r"\r?\n[ \t]*+")
 _LINES = re.compile(rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{32,}}+(?:{_LINE_END.pattern}[A-Za-z0-9+/]{{4,}}+)++={{0,2}}")
@@ -188,5 +190,8 @@ def read_inside(text: str) -> Iterator[Inside]:
                 yield Inside(inner.decode("latin-1"), at, len(run), 0)
         for start, end in _find_spelt(bare):
             yield Inside(decode_base64(bare[start:end]).decode("latin-1"), at + start, 4, 3)
-        for digits in _EACH_HEX.finditer(bare):
-            yield Inside(bytes.fromhex(digits[0]).decode("latin-1"), at + digits.start(), 2, 1)
+        for digits in _HEX_RUN.finditer(bare):
+            for first in (digits.start(), digits.start() + 1):  # nobody says which digit is the first of a byte
+                for written in _EACH_HEX.finditer(bare, first, digits.end()):
+                    if written[1]:
+                        yield Inside(bytes.fromhex(written[1]).decode("latin-1"), at + written.start(), 2, 1)
