@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from cpproxy.core.cassette import Interaction
 from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, UNNAMED, reveal, wire_form
 
+_MARKER = MARKER.encode()
 _UNNAMED = f"{MARKER}{UNNAMED}:"
 
 
@@ -42,6 +43,8 @@ def find_handed_out(interactions: Iterable[Raw]) -> HandedOut:
     told: set[str] = set()
     drawn: set[str] = set()
     for raw in interactions:
+        if _MARKER not in bytes(raw):
+            continue  # it is not read for nothing at the start
         try:
             sides = _SIDES.decode(raw)
             request, response = (_find(bytes(side).decode()) for side in (sides.request, sides.response))
@@ -55,9 +58,9 @@ def find_handed_out(interactions: Iterable[Raw]) -> HandedOut:
 
 def put_out(raw: Raw, interaction: Interaction, drawn: frozenset[str]) -> tuple[Raw, Interaction]:
     """An interaction, as it stands in a file and decoded, with these placeholders in the form in which they go out."""
-    text = bytes(raw).decode()
-    if _UNNAMED not in text:
+    if _UNNAMED.encode() not in bytes(raw):
         return raw, interaction
+    text = bytes(raw).decode()
     written = PLACEHOLDER.sub(lambda found: wire_form(found[0]) if found[0] in drawn else found[0], text).encode()
     return Raw(written), _INTERACTION.decode(written)
 

@@ -131,10 +131,10 @@ class _Reader:
         """What is kept of a cassette."""
         head = source.head
         secrets, drawn = find_handed_out(head.interactions) if head.placeholders else HandedOut()
+        named = name_drawn(drawn)
         self._name(head.identities, _BY_HAND)
-        self._name(name_drawn(drawn), "handed out, and brought back")
-        identities = (*head.identities, *name_drawn(drawn))
-        self.heads[source.name] = msgspec.structs.replace(head, interactions=(), identities=identities)
+        self._name(named, "handed out, and brought back")
+        self.heads[source.name] = msgspec.structs.replace(head, interactions=(), identities=(*head.identities, *named))
         self.excluded.update(head.not_identities)
         world = World(source.name, head.recorded.upstream, secrets_handed_out=secrets)
         for stored, decoded in source.interactions():
