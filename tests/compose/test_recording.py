@@ -1,7 +1,9 @@
 """`compose.record.yml`: the recorder alone gets out, and what it recorded is replayed."""
 
+import contextlib
 import json
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,23 +36,27 @@ def staging(tmp_path: Path, image: str) -> Path:
     return override
 
 
+@contextlib.contextmanager
+def recording(engine: Engine, built: Path, *files: str | Path, **environment: str) -> Iterator[Job]:
+    """A job that records against staging, which has started."""
+    environment |= {
+        "UPSTREAM": "http://staging-api.moleculesai.app",
+        "CPPROXY_ADMIN_TOKEN": secrets.token_hex(16),
+        "ALPHA_ADMIN_TOKEN": ALPHA.admin_token,
+        "BETA_ADMIN_TOKEN": BETA.admin_token,
+    }
+    with job(engine, built, "compose.record.yml", *files, **environment) as own:
+        own.start("staging")
+        yield own
+
+
 def read_cassette(own: Job) -> str:
     path = f"/var/lib/cpproxy/cassettes/{NAME}.json"
     return own.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "cat", "cp", path).stdout
 
 
 def test_a_laptop_records_against_staging(engine: Engine, built: Path, staging: Path, tmp_path: Path) -> None:
-    with job(
-        engine,
-        built,
-        "compose.record.yml",
-        staging,
-        UPSTREAM="http://staging-api.moleculesai.app",
-        CPPROXY_ADMIN_TOKEN=secrets.token_hex(16),
-        ALPHA_ADMIN_TOKEN=ALPHA.admin_token,
-        BETA_ADMIN_TOKEN=BETA.admin_token,
-    ) as own:
-        own.start("staging")
+    with recording(engine, built, staging) as own:
         ended = own.run()
         cassette = read_cassette(own)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -67,19 +73,7 @@ def test_a_laptop_records_against_staging(engine: Engine, built: Path, staging: 
 
 def test_a_call_past_the_recorder_spoils_the_recording(engine: Engine, built: Path, staging: Path) -> None:
     """The tenants know no variable, and staging is out of their reach: the trap has their calls."""
-    with job(
-        engine,
-        built,
-        "compose.record.yml",
-        "compose.incident.yml",
-        staging,
-        UPSTREAM="http://staging-api.moleculesai.app",
-        SCRIPT="boot",
-        CPPROXY_ADMIN_TOKEN=secrets.token_hex(16),
-        ALPHA_ADMIN_TOKEN=ALPHA.admin_token,
-        BETA_ADMIN_TOKEN=BETA.admin_token,
-    ) as own:
-        own.start("staging")
+    with recording(engine, built, "compose.incident.yml", staging, SCRIPT="boot") as own:
         ended = own.run()
         log = own.log("cp")
     assert ended.returncode == Exit.FINDINGS, ended.stdout + ended.stderr
