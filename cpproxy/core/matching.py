@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from cpproxy.core import bodies, jsonpath
+from cpproxy.core.leaves import map_leaves
 from cpproxy.core.messages import Headers, Request, find_header
 from cpproxy.core.routes import Place, Route
 
@@ -84,19 +85,13 @@ def digest(data: bytes) -> bytes:
 def encode_json(value: Any) -> bytes:  # noqa: ANN401 (JSON)
     """A JSON value as bytes that are equal for equal values: members sorted, 1.0 and 1 alike."""
     data = msgspec.json.encode(value, order="deterministic")
-    return msgspec.json.encode(_whole(value), order="deterministic") if _FRACTION.search(data) else data
+    if _FRACTION.search(data):
+        return msgspec.json.encode(map_leaves(value, _whole), order="deterministic")
+    return data
 
 
-def _whole(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case dict():
-            return {name: _whole(member) for name, member in value.items()}
-        case list():
-            return [_whole(element) for element in value]
-        case _:
-            return value
+def _whole(leaf: Any) -> Any:  # noqa: ANN401 (JSON)
+    return int(leaf) if isinstance(leaf, float) and leaf.is_integer() else leaf
 
 
 def normalise(request: Request, route: Route | None, present: tuple[bytes, ...] | None = None) -> Form:

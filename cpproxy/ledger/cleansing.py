@@ -3,13 +3,13 @@
 What came from outside is cleaned, and nothing else: a row stays one, whatever the secret is.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from cpproxy.core.calls import Call
+from cpproxy.core.leaves import map_texts
 from cpproxy.core.redaction.redacted import Clean
 
 DOCUMENTS = ("body", "details")
@@ -43,19 +43,8 @@ def clean_line(line: bytes, clean: Clean) -> bytes:
         return line
     if line.startswith(EVENT):
         event = msgspec.json.decode(line)
-        return _ENCODE({name: value if name in _OURS else _map(value, clean) for name, value in event.items()})
+        outside = {name: map_texts(value, clean, names=False) for name, value in event.items() if name not in _OURS}
+        return _ENCODE(event | outside)
     call = _DECODE_CALL(line)
     cleaned = clean_call(call, clean)
     return line if cleaned is call else _ENCODE(cleaned)
-
-
-def _map(value: Any, clean: Callable[[str], str]) -> Any:  # noqa: ANN401 (JSON)
-    match value:
-        case str():
-            return clean(value)
-        case dict():
-            return {name: _map(member, clean) for name, member in value.items()}
-        case list():
-            return [_map(element, clean) for element in value]
-        case _:
-            return value

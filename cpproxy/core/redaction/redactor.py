@@ -16,6 +16,7 @@ from msgspec import UNSET, Raw, UnsetType, structs
 from cpproxy.core import jsonpath
 from cpproxy.core.calls import Call
 from cpproxy.core.config import Redact
+from cpproxy.core.leaves import map_texts
 from cpproxy.core.messages import Headers, as_text
 from cpproxy.core.redaction.edits import Edit, apply, fit_json
 from cpproxy.core.redaction.finding import Find, Finder, Reason
@@ -207,7 +208,7 @@ class Redactor:
     # ------------------------------------------------------------------ how
 
     def _redact_leaves(self, raw: bytes, redact: Callable[[str], RedactedText]) -> RedactedJson:
-        return RedactedJson(Raw(msgspec.json.encode(_map_texts(msgspec.json.decode(raw), redact))))
+        return RedactedJson(Raw(msgspec.json.encode(map_texts(msgspec.json.decode(raw), redact, names=True))))
 
     def _said(self, text: str) -> RedactedText:
         return self._remember(self._messages, text, self.message) if text else _NOTHING
@@ -292,18 +293,6 @@ def _hide(text: str, found: Iterable[Standing], *, json: bool) -> str:
 
 def _document(text: str) -> RedactedJson:
     return RedactedJson(Raw(text.encode()))
-
-
-def _map_texts(value: Any, redact: Callable[[str], RedactedText]) -> Any:  # noqa: ANN401 (JSON)
-    match value:
-        case str():
-            return redact(value)
-        case dict():
-            return {redact(name): _map_texts(member, redact) for name, member in value.items()}
-        case list():
-            return [_map_texts(element, redact) for element in value]
-        case _:
-            return value
 
 
 def _surer(finds: Iterable[Find], than: Reason = Reason.NAMED) -> list[Find]:

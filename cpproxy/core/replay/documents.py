@@ -13,6 +13,7 @@ import msgspec
 
 from cpproxy.core import jsonpath
 from cpproxy.core.cassette import Body, Interaction
+from cpproxy.core.leaves import map_leaves
 from cpproxy.core.matching import encode_json
 from cpproxy.core.messages import as_wire, find_header
 from cpproxy.core.replay import tokens
@@ -61,22 +62,18 @@ class Stable:
 
     def digest(self, value: Any) -> bytes:  # noqa: ANN401 (JSON)
         """Equal for values that are one step (rule 13)."""
-        return hashlib.blake2b(encode_json(self._still(value)), digest_size=16).digest()
+        return hashlib.blake2b(encode_json(map_leaves(value, self._still)), digest_size=16).digest()
 
-    def _still(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
-        match value:
-            case dict():
-                return {name: self._still(member) for name, member in value.items()}
-            case list():
-                return [self._still(element) for element in value]
+    def _still(self, leaf: Any) -> Any:  # noqa: ANN401 (JSON)
+        match leaf:
             case bool() | None:
-                return value
-            case str() if value in self.fresh or value.lower() in self.fresh:
+                return leaf
+            case str() if leaf in self.fresh or leaf.lower() in self.fresh:
                 return "\0new"
-            case str() | int() | float() if tokens.is_time(value, self.window):
+            case str() | int() | float() if tokens.is_time(leaf, self.window):
                 return "\0time"
             case _:
-                return value
+                return leaf
 
 
 def read_json(interaction: Interaction, volatile: tuple[jsonpath.JsonPath, ...] = ()) -> Any:  # noqa: ANN401 (JSON)

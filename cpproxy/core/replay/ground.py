@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from cpproxy.core.cassette import Interaction
+from cpproxy.core.leaves import map_leaves
 from cpproxy.core.replay import tokens
 from cpproxy.core.replay.index import Line
 from cpproxy.core.replay.loading import Library
@@ -71,13 +72,7 @@ class Ground:
 
     def rub_out_all(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
         """A document without what names its things."""
-        match value:
-            case dict():
-                return {str(self._rub_out(name)): self.rub_out_all(member) for name, member in value.items()}
-            case list():
-                return [self.rub_out_all(element) for element in value]
-            case _:
-                return self._rub_out(value)
+        return map_leaves(value, self._rub_out, self._rub_out)
 
     def forget(self) -> None:
         """Lets go of what was decoded, which may be as large as the cassette."""
