@@ -115,13 +115,16 @@ def _tail_mixed(secret: str) -> bool:
 _W = r"[A-Za-z0-9]"
 _U = r"[A-Za-z0-9_-]"
 _END = r"(?![A-Za-z0-9])"
+_PAD = r"=(?![A-Za-z0-9])"
+"""An equals sign at the end: in the middle it stands between a parameter and its value."""
+_B = rf"(?:[A-Za-z0-9+/_-]|{_PAD})"
 
 SHAPES = (
     # Tokens of standards: JWS and JWE in compact form (RFC 7515, 7516), and PASETO.
     _shape(
         "jwt",
         "eyj eya ewo",
-        rf"[eE][yYwW]{_U}{{8,}}\.{_U}*+\.{_U}*+(?:\.{_U}*+\.{_U}*+)?=*",
+        rf"[eE][yYwW]{_U}{{8,}}\.{_U}*+\.{_U}*+(?:\.{_U}*+\.{_U}*+)?(?:{_PAD})*",
     ),
     _shape(
         "paseto",
@@ -154,7 +157,7 @@ SHAPES = (
     _shape(
         "aws-bedrock-key",
         "absk bedrock-api-key-",
-        r"(?:ABSK[A-Za-z0-9+/]{60,}={0,2}|bedrock-api-key-[A-Za-z0-9+/=]{16,})",
+        rf"(?:ABSK[A-Za-z0-9+/]{{60,}}(?:{_PAD})*|bedrock-api-key-{_B}{{16,}})",
     ),
     _shape("google-api-key", "aiza", rf"AIza{_U}{{30,}}", apart=False),
     _shape("google-token", "ya29.", rf"ya29\.{_U}{{20,}}(?:\.{_U}+)*", apart=False),
@@ -180,7 +183,7 @@ SHAPES = (
     _shape(
         "fly-token",
         "fm1_ fm1r_ fm2_ fo1_",
-        r"(?:fm1r?_|fm2_|fo1_)[A-Za-z0-9+/=_-]{40,}(?:,fm[12]r?_[A-Za-z0-9+/=_-]{40,})*",
+        rf"(?:fm1r?_|fm2_|fo1_){_B}{{40,}}(?:,fm[12]r?_{_B}{{40,}})*",
         apart=False,
     ),
     _shape("cloudflare-key", "v1.0-", rf"v1\.0-{_W}{{16,}}-{_W}{{80,}}"),
@@ -194,14 +197,18 @@ SHAPES = (
         apart=False,
     ),
     _shape("gitlab-token", "gr1348941", rf"GR1348941{_U}{{20,}}", apart=False),
-    _shape("bitbucket-token", "atbb atctt3xff atatt3xff", r"AT(?:BB|CTT3xFf|ATT3xFf)[A-Za-z0-9_=-]{24,}"),
+    _shape(
+        "bitbucket-token",
+        "atbb atctt3xff atatt3xff",
+        rf"AT(?:BB|CTT3xFf|ATT3xFf){_U}{{24,}}(?:=[0-9A-F]{{8}}{_END}|{_PAD})?",
+    ),
     _shape("npm-token", "npm_", rf"npm_{_W}{{30,}}", apart=False),
     _shape("pypi-token", "pypi-age", rf"pypi-AgE{_U}{{30,}}", apart=False),
     _shape("rubygems-key", "rubygems_", rf"rubygems_{_W}{{32,}}", apart=False),
     _shape("nuget-key", "oy2", r"oy2[a-z0-9]{43}(?![A-Za-z0-9])"),
     _shape("clojars-token", "clojars_", rf"CLOJARS_{_W}{{40,}}", apart=False),
     _shape("docker-token", "dckr_pat_ dckr_oat_", rf"dckr_[po]at_{_U}{{20,}}", apart=False),
-    _shape("docker-token", "swmtkn- swmkey-", r"SWM(?:TKN|KEY)-1-[A-Za-z0-9+/=-]{30,}", apart=False),
+    _shape("docker-token", "swmtkn- swmkey-", rf"SWM(?:TKN|KEY)-1-{_B}{{30,}}", apart=False),
     _shape("artifactory-key", "akcp cmvmdg", rf"(?:AKCp[0-9A-Za-z]{{50,80}}|cmVmdG[A-Za-z0-9]{{50,70}}){_END}"),
     # Payment and shops.
     _shape(
@@ -210,7 +217,7 @@ SHAPES = (
         r"[sr]k_(?:live|test|prod|org)_[A-Za-z0-9_]{8,}",
         apart=False,
     ),
-    _shape("stripe-secret", "whsec_", r"whsec_[A-Za-z0-9+/=]{16,}", apart=False),
+    _shape("stripe-secret", "whsec_", rf"whsec_{_B}{{16,}}", apart=False),
     _shape("square-token", "sq0atp- sq0csp- sq0idp- eaaa", rf"(?:sq0(?:atp|csp)-{_U}{{20,}}|EAAA[A-Za-z0-9_-]{{56,}})"),
     _shape("shopify-token", "shpat_ shpca_ shppa_ shpss_ shptka_", rf"shp(?:at|ca|pa|ss|tka)_{_W}{{24,}}", apart=False),
     _shape("paypal-token", "access_token$", r"access_token\$(?:production|sandbox)\$[a-z0-9]{8,}\$[a-z0-9]{20,}"),
@@ -280,18 +287,18 @@ SHAPES = (
     _shape("tavily-key", "tvly-", rf"tvly-{_U}{{24,}}", apart=False, check=_tail_mixed),
     # Infrastructure.
     _shape("vault-token", "hvs. hvb. hvr.", rf"hv[sbr]\.{_U}{{16,}}"),
-    _shape("terraform-token", ".atlasv1.", rf"{_W}{{14}}\.atlasv1\.[A-Za-z0-9_=-]{{40,}}", apart=False, back=(14,)),
+    _shape("terraform-token", ".atlasv1.", rf"{_W}{{14}}\.atlasv1\.{_U}{{40,}}", apart=False, back=(14,)),
     _shape("pulumi-token", "pul-", r"pul-[0-9a-f]{32,}"),
     _shape("databricks-token", "dapi dkea dose", r"(?:dapi|dkea|dose)[0-9a-f]{32}(?:-\d+)?(?![A-Za-z0-9])"),
-    _shape("grafana-token", "glsa_ glc_", r"gl(?:sa|c)_[A-Za-z0-9+/=_-]{32,}", apart=False),
+    _shape("grafana-token", "glsa_ glc_", rf"gl(?:sa|c)_{_B}{{32,}}", apart=False),
     _shape(
         "doppler-token",
         "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.",
         r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9_.-]{30,}",
     ),
-    _shape("planetscale-token", "pscale_", r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{28,}", apart=False),
+    _shape("planetscale-token", "pscale_", rf"pscale_(?:tkn|pw|oauth)_(?:[A-Za-z0-9_.-]|{_PAD}){{28,}}", apart=False),
     _shape("supabase-key", "sbp_ sb_secret_", rf"sb(?:p|_secret)_{_U}{{24,}}", apart=False),
-    _shape("sentry-token", "sntrys_ sntryu_", r"sntry[su]_[A-Za-z0-9+/=_-]{32,}", apart=False),
+    _shape("sentry-token", "sntrys_ sntryu_", rf"sntry[su]_{_B}{{32,}}", apart=False),
     _shape("newrelic-key", "nrak- nrii- nrjs- nrra-", r"NR(?:AK|II|JS|RA)-[A-Za-z0-9_-]{16,}"),
     _shape("newrelic-key", "nral", r"[0-9a-f]{36}(?:[0-9A-Fa-f]{0,4})NRAL(?![A-Za-z0-9])", apart=False, back=(36, 40)),
     _shape("dynatrace-token", "dt0", rf"dt0[a-z]\d\d\.{_W}{{24}}\.{_W}{{64}}"),
@@ -306,7 +313,7 @@ SHAPES = (
     _shape(
         "onepassword-token",
         "ops_eyj a3-",
-        r"(?:ops_eyJ[A-Za-z0-9+/=_-]{100,}|A3-[A-Z0-9]{6}-[A-Z0-9]{6,11}(?:-[A-Z0-9]{5}){3,5})",
+        rf"(?:ops_eyJ{_B}{{100,}}|A3-[A-Z0-9]{{6}}-[A-Z0-9]{{6,11}}(?:-[A-Z0-9]{{5}}){{3,5}})",
     ),
     _shape("openshift-token", "sha256~", rf"sha256~{_U}{{32,}}", apart=False),
     _shape(
