@@ -316,6 +316,35 @@ def test_05_any_text_fits_where_a_secret_was_and_several_secrets_may_be_one() ->
     assert player.ask("POST /login", body=body | {"token": "any", "again": "id=any;"}).status == 201
 
 
+def test_05_any_text_fits_where_a_secret_is_the_name_of_a_parameter_and_others_keep_theirs() -> None:
+    tape = Tape()
+    tape.add("GET /hooks?{{cpproxy:token:1}}&kind=a&zone=b", {"of": "a token"})
+    tape.add("GET /hooks?kind=a&page&zone=b", {"of": "a page"})
+    player = play(tape)
+    assert player.ask("GET /hooks?kind=a&page&zone=b").json == {"of": "a page"}
+    for token in ("AAAA", "mmmm", "zzzz"):  # wherever it comes in the order of the names
+        assert player.ask(f"GET /hooks?kind=a&{token}&zone=b").json == {"of": "a token"}
+    for other in (
+        "kind=a&zone=b",
+        "kind=a&kind=b&zone=b",
+        "kind=a&x=1&zone=c",
+        "kind=a&x=1&zone=b",
+        "kind=a&x&zone=b&y",
+    ):
+        assert player.ask(f"GET /hooks?{other}").outcome == "miss"
+
+
+def test_05_any_text_fits_where_a_secret_is_the_name_of_a_field_or_a_member() -> None:
+    tape = Tape()
+    tape.add("POST /form", {"of": "a form"}, body="{{cpproxy:token:1}}&kind=a")
+    tape.add("POST /json", {"of": "json"}, body={"{{cpproxy:token:1}}": {"n": 1}, "kind": "a"})
+    player = play(tape)
+    assert player.ask("POST /form", body="kind=b&any").outcome == "miss"
+    assert player.ask("POST /form", body="kind=a&any").json == {"of": "a form"}
+    assert player.ask("POST /json", body={"kind": "a", "any": {"n": 2}}).outcome == "miss"
+    assert player.ask("POST /json", body={"kind": "a", "any": {"n": 1}}).json == {"of": "json"}
+
+
 def handed_out(*, before: bool = False) -> Tape:
     """Two workspaces, each with an instance that the control plane names."""
     tape = Tape()
@@ -670,7 +699,17 @@ def test_16_the_token_of_one_login_is_not_that_of_another() -> None:
             assert answer.json == {"me": user}
 
 
-@pytest.mark.parametrize("call", ["GET /hooks/{}", "GET /hooks?key={}", "GET /hooks?of=a&key=x-{}-y"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "GET /hooks/{}",
+        "GET /hooks?key={}",
+        "GET /hooks?of=a&key=x-{}-y",
+        "GET /hooks?{}",
+        "GET /hooks?a=1&{}=1&z=2",
+        "GET /hooks?x-{}-y",
+    ],
+)
 def test_06_a_secret_in_a_path_or_a_query_tells_callers_apart(call: str) -> None:
     tape = Tape()
     for number in (1, 2):

@@ -1,9 +1,7 @@
 """No planted secret survives: not in a cassette, the ledger, a log, an error or anything that a command shows."""
 
-import fnmatch
 import json
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.processes import CPPROXY, finish, running, running_program
+from tests.processes import finish, running
 from tests.secrecy import kinds, places
 from tests.secrecy.artefacts import WITHIN, Search, files, outputs
 from tests.secrecy.calls import Call
@@ -35,18 +33,6 @@ from tests.secrecy.driver import (
 
 FEW = 200
 ASTRAY = 200_000
-UNSCANNED = (
-    "import sys; from cpproxy.cli import main; from cpproxy.files.scanning import Scanner; "
-    "Scanner.scan = lambda *_: (); sys.exit(main.run(sys.argv[1:]))"
-)
-OPEN: dict[tuple[str, str], str] = {
-    ("*", "anywhere: name of a parameter"): "what stands in a parameter's name is replayed for no other",
-    ("*", "anywhere: query without a name"): "what stands in a parameter's name is replayed for no other",
-}
-"""Kind and place of what is not as it should be yet, each a pattern as file names have it, and the reason.
-
-What is so at times alone is not looked for.
-"""
 
 
 @dataclass
@@ -61,11 +47,6 @@ class Found:
         return [*self.recorded, *self.replayed, *self.astray]
 
 
-def is_open(cell: Cell) -> bool:
-    """Whether the cell is known not to be as it should."""
-    return any(fnmatch.fnmatchcase(cell[0].name, kind) and fnmatch.fnmatchcase(cell[1], place) for kind, place in OPEN)
-
-
 def stray(wanted: Sequence[Cell], random: Random, most: int) -> list[Plant]:
     """Calls that were never recorded: `most` secrets of each sort in each place that a request has."""
     chosen: dict[tuple[str, object], list[Cell]] = defaultdict(list)
@@ -75,11 +56,8 @@ def stray(wanted: Sequence[Cell], random: Random, most: int) -> list[Plant]:
     return plant([cell for sort in chosen.values() for cell in sort[:most]], random, start=ASTRAY)
 
 
-def go(folder: Path, wanted: Sequence[Cell], random: Random, *, scans: bool = True) -> Found:
-    """Records what is planted in these cells, and replays it with other secrets in the same places.
-
-    A recorder that does not scan keeps what would be no cassette.
-    """
+def go(folder: Path, wanted: Sequence[Cell], random: Random) -> Found:
+    """Records what is planted in these cells, and replays it with other secrets in the same places."""
     found = Found()
     plants = plant(wanted, random)
     shown = show_late(plants)
@@ -91,8 +69,7 @@ def go(folder: Path, wanted: Sequence[Cell], random: Random, *, scans: bool = Tr
     said: list[tuple[str, bytes]] = []
     with upstream([*plants, *shown]) as url:
         where = ["--upstream", url, "--cassette", "planted", "--listen", "127.0.0.1:0", "-v", "-v"]
-        program = [*CPPROXY] if scans else [sys.executable, "-c", UNSCANNED]
-        with running_program([*program, "record", *where], cwd=folder, env=env) as proxy:
+        with running(["record", *where], cwd=folder, env=env) as proxy:
             ask_all(proxy.url, plants[: len(plants) // 2])
             finish(["calls"], cwd=folder)  # the database takes over what is to be cleansed later
             ask_all(proxy.url, plants[len(plants) // 2 :])
@@ -109,7 +86,7 @@ def go(folder: Path, wanted: Sequence[Cell], random: Random, *, scans: bool = Tr
 
     again = plant(wanted, random)
     shown_again = show_late(again)
-    astray = stray(wanted, random, 2 if scans else len(wanted))
+    astray = stray(wanted, random, 2)
     late = show_late([one for one in astray if one.late], start=300_000)
     config, env = configure([*again, *astray])
     (folder / "cpproxy.toml").write_text(config)
@@ -170,29 +147,15 @@ def test_what_is_planted_is_enough() -> None:
 
 def test_no_planted_secret_survives(tmp_path: Path) -> None:
     random = seeded()
-    closed = [cell for cell in cells() if not is_open(cell)]
-    found = go(tmp_path, few(closed, random, FEW), random)
+    found = go(tmp_path, few(cells(), random, FEW), random)
     assert not found.all(), tell(found.all())
 
 
 @pytest.mark.slow
 def test_no_planted_secret_survives_anywhere(tmp_path: Path) -> None:
     random = seeded()
-    found = go(tmp_path, [cell for cell in cells() if not is_open(cell)], random)
+    found = go(tmp_path, cells(), random)
     assert not found.all(), tell(found.all())
-
-
-@pytest.mark.slow
-def test_what_is_open_is_so(tmp_path: Path) -> None:
-    random = seeded()
-    found = go(tmp_path, [cell for cell in cells() if is_open(cell)], random, scans=False)
-    labels = {label for label, _ in found.all()}
-    closed = [
-        pair
-        for pair, why in OPEN.items()
-        if not why.startswith("at times") and not fnmatch.filter(labels, f"<{', '.join(pair)}>")
-    ]
-    assert not closed, f"no longer open: {closed}"
 
 
 def test_a_secret_that_is_learnt_late_leaves_the_ledger_before_its_own_answer_does(tmp_path: Path) -> None:

@@ -46,7 +46,13 @@ def expect(recorded: Form, live: Form, bindings: Bindings, catalogue: Catalogue)
 
 def _adapt_pairs(pairs: Any, live: Any, adapt: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 (pairs, a function)
     known = dict(live)
-    return tuple((name, adapt(value, known.get(name))) for name, value in pairs)
+    free = [name for name in known if name not in dict(pairs)]
+    adapted = []
+    for recorded, value in pairs:
+        name = next((one for one in free if adapt(recorded, one) == one), recorded)
+        free = [one for one in free if one != name]
+        adapted.append((name, adapt(value, known.get(name))))
+    return tuple(adapted)
 
 
 def _adapt_json(value: Any, live: Any, adapt: Any) -> Any:  # noqa: ANN401 (JSON, a function)

@@ -160,7 +160,8 @@ def _is_alike(one: Candidate, other: Candidate) -> bool:
     return (
         one.line is not other.line
         and one.line.world is other.line.world
-        and (one.free, one.contradicting, one.agreeing) == (other.free, other.contradicting, other.agreeing)
+        and (one.free, one.contradicting, one.open, one.agreeing)
+        == (other.free, other.contradicting, other.open, other.agreeing)
     )
 
 

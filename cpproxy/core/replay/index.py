@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 type Outline = tuple[Any, ...]
 
-
 _FEW = 4
+_NO_SHAPES: dict[Shape, dict[object, "Bucket"]] = {}
 
 
 class Echo(NamedTuple):
@@ -175,10 +175,15 @@ class Index:
 
     def __init__(self) -> None:
         self._outlines: dict[Outline, dict[Shape, dict[object, Bucket]]] = {}
+        self._wide: dict[Outline, dict[Shape, dict[object, Bucket]]] = {}
+        """Those in whose query a name is a gap, by the number of the names."""
 
     def add(self, outlined: Outline, template: Template, entry: Entry, world: World) -> Line:
         """Puts a recorded request of that outline in its line, which comes back."""
-        buckets = self._outlines.setdefault(outlined, {}).setdefault(template.shape, {})
+        outlines = self._outlines
+        if template.shape.gaps and template.shape.names_query:
+            outlines, outlined = self._wide, _widen(outlined)
+        buckets = outlines.setdefault(outlined, {}).setdefault(template.shape, {})
         bucket = buckets.get(template.key)
         if bucket is None:
             bucket = buckets[template.key] = Bucket([], template.shape)
@@ -194,21 +199,24 @@ class Index:
     def find(self, form: Form) -> list[Hit]:
         """The buckets that a call fits."""
         hits: list[Hit] = []
-        for shape, buckets in self._outlines.get(outline(form), {}).items():
-            cut = shape.cut(form)
-            if cut is not None and (bucket := buckets.get(cut[0])) is not None:
-                hits += (Hit(bucket, values) for values in cut[1])
+        outlined = outline(form)
+        found = self._outlines.get(outlined, _NO_SHAPES)
+        for shapes in (found, self._wide.get(_widen(outlined), _NO_SHAPES)) if self._wide else (found,):
+            for shape, buckets in shapes.items():
+                cut = shape.cut(form)
+                if cut is not None and (bucket := buckets.get(cut[0])) is not None:
+                    hits += (Hit(bucket, values) for values in cut[1])
         return hits
 
     def buckets(self) -> Iterator[Bucket]:
         """Every bucket."""
-        for shapes in self._outlines.values():
+        for shapes in (*self._outlines.values(), *self._wide.values()):
             for buckets in shapes.values():
                 yield from buckets.values()
 
     def drop(self, bucket: Bucket) -> None:
         """Takes a bucket out; its entries are to be added anew."""
-        for shapes in self._outlines.values():
+        for shapes in (*self._outlines.values(), *self._wide.values()):
             for buckets in shapes.values():
                 for key, known in list(buckets.items()):
                     if known is bucket:
@@ -218,3 +226,9 @@ class Index:
 def outline(form: Form) -> Outline:
     """What of a request is the same for all of one shape."""
     return (form.method, form.path.count("/"), tuple(name for name, _ in form.query), form.body.kind)
+
+
+def _widen(outlined: Outline) -> Outline:
+    """An outline that is the same whatever the names in the query are."""
+    method, segments, names, kind = outlined
+    return (method, segments, len(names), kind)

@@ -291,7 +291,7 @@ def _find_new(
     window = library.worlds[one.entry.cassette].window
     for place, value in values:
         name = _name_of(place, form, one.compared)
-        if place[0] in {"path", "name", "body"} or not name:
+        if place[0] in {"path", "name", "parameter", "body"} or not name:
             continue
         if tokens.is_time(value, window):
             library.left_out[spell(place, form, one.compared)] = "a time"

@@ -58,6 +58,11 @@ class Candidate:
     late: int
     tied: bool
 
+    @property
+    def open(self) -> int:
+        """The gaps in which any text fits."""
+        return sum(slot.secret for slot in self.line.slots)
+
 
 @dataclass(slots=True)
 class Search:
@@ -191,7 +196,7 @@ def rank_worlds(candidate: Candidate, asking: Asking) -> tuple[Any, ...]:
     """What goes before the order of cassettes; nothing that another caller did moves this one to another cassette."""
     session, entry, world = asking.session, candidate.entries[0], candidate.line.world
     played = 0 if entry.write else -max((session.played.get(one.number, 0) for one in _about(candidate)), default=0)
-    return (world.name != asking.scenario, candidate.free, candidate.contradicting, played)
+    return (world.name != asking.scenario, candidate.free, candidate.contradicting, candidate.open, played)
 
 
 def _about(candidate: Candidate) -> tuple[Entry, ...]:

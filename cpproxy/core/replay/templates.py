@@ -25,7 +25,11 @@ _NAMES = object()
 
 type Place = tuple[Any, ...]
 """`("path", n)`, `("query", n)`, `("form", n)`, `("header", n, m)`, `("body",)`, `("json", *steps)`;
-`("name", *steps, literal)` is a member's name, `literal` holding the names beside it that are none."""
+`("name", *steps, literal)` is a member's name, `("parameter", kind, n, literal)` that of the pair at `("query", n)` or
+`("form", n)`; `literal` holds the names beside it that are none. A pair's names come before the values."""
+
+type Pairs = Sequence[tuple[str, str]]
+"""The names and values of a query or a form."""
 
 
 type Leaf = tuple[Place, Any]
@@ -101,6 +105,11 @@ class Shape:
     gaps: tuple[tuple[Place, Pattern], ...]
     tree: dict[Any, Any] = field(compare=False, hash=False, repr=False)
 
+    @property
+    def names_query(self) -> bool:
+        """Whether a name in the query is a gap."""
+        return any(place[:2] == ("parameter", "query") for place, _ in self.gaps)
+
     def cut(self, form: Form) -> tuple[object, list[tuple[str, ...]]] | None:
         """What of a request is left without the gaps, as a key, and the values in the gaps; None where it has none.
 
@@ -138,6 +147,8 @@ def _cut_head(
             case ("path", int(at)):
                 path = form.path.split("/") if path is None else path
                 found[number], path[at] = path[at], _BLANK
+            case ("parameter", "query", *_) if query is None:
+                query = _cut_names("query", form.query, gaps, found)
             case ("query", int(at)):
                 query = list(form.query) if query is None else query
                 found[number], query[at] = query[at][1], (query[at][0], _BLANK)
@@ -153,6 +164,27 @@ def _cut_head(
     )
 
 
+def _cut_names(
+    kind: str, pairs: Pairs, gaps: Iterable[tuple[Place, Pattern]], found: list[Any]
+) -> list[tuple[str, str]]:
+    """The pairs in their recorded order, without the names that are gaps, which come into `found`."""
+    places = {
+        place[2]: (number, place[3]) for number, (place, _) in enumerate(gaps) if place[:2] == ("parameter", kind)
+    }
+    _, literal = next(iter(places.values()))
+    named = iter([pair for pair in pairs if pair[0] in literal])
+    others = iter([pair for pair in pairs if pair[0] not in literal])
+    cut: list[tuple[str, str]] = []
+    for at in range(len(pairs)):
+        name, value = next(others if at in places else named, (None, ""))
+        if name is None:
+            raise _UnlikeError
+        if at in places:
+            found[places[at][0]], name = name, _BLANK
+        cut.append((name, value))
+    return cut
+
+
 def _cut_body(body: Body, gaps: tuple[tuple[Place, Pattern], ...], tree: dict[Any, Any], found: list[Any]) -> object:
     """The body without the gaps, as a key."""
     if tree:
@@ -161,7 +193,11 @@ def _cut_body(body: Body, gaps: tuple[tuple[Place, Pattern], ...], tree: dict[An
         return encode_json(_cut_json(body.value, tree, found))
     fields = None
     for number, (place, _) in enumerate(gaps):
-        if place[0] == "form":
+        if place[:2] == ("parameter", "form") and fields is None:
+            if body.kind != "form":
+                raise _UnlikeError
+            fields = _cut_names("form", body.value, gaps, found)
+        elif place[0] == "form":
             if body.kind != "form":
                 raise _UnlikeError
             fields = list(body.value) if fields is None else fields
@@ -349,6 +385,7 @@ def leaves(form: Form, catalogue: Catalogue) -> list[Leaf]:
     for at, segment in enumerate(form.path.split("/")):
         if catalogue.may_stand_in(segment):
             found.append((("path", at), segment))
+    found += _collect_names("query", form.query)
     for at, (_, value) in enumerate(form.query):
         if catalogue.may_stand_in(value):
             found.append((("query", at), value))
@@ -359,9 +396,18 @@ def leaves(form: Form, catalogue: Catalogue) -> list[Leaf]:
     return found
 
 
+def _collect_names(kind: str, pairs: Pairs) -> list[Leaf]:
+    """The names of a query or a form in which placeholders stand: what has a value of its own, or is all there is."""
+    if not any(MARKER in name for name, _ in pairs):
+        return []
+    literal = frozenset(name for name, _ in pairs if MARKER not in name)
+    return [(("parameter", kind, at, literal), name) for at, (name, _) in enumerate(pairs) if name not in literal]
+
+
 def _collect_body_leaves(body: Body, catalogue: Catalogue, found: list[Leaf]) -> None:
     match body.kind:
         case "form":
+            found += _collect_names("form", body.value)
             found += [(("form", at), value) for at, (_, value) in enumerate(body.value)]
         case "json":
             _collect_leaves(body.value, ("json",), catalogue, found)
@@ -384,7 +430,7 @@ def _collect_leaves(value: Any, place: Place, catalogue: Catalogue, found: list[
     members: Iterable[tuple[Any, Any]]
     match value:
         case dict():
-            made = [name for name in value if len(name) > 5 and catalogue.find(name)]
+            made = [name for name in value if len(name) > 5 and (MARKER in name or catalogue.find(name))]
             if made:
                 literal = frozenset(value).difference(made)
                 numbers = {name: f"{_BLANK}{number}" for number, name in enumerate(made)}  # as `Shape.cut` calls them
