@@ -3,7 +3,7 @@
 import contextlib
 import http.client
 from collections.abc import Iterator, Mapping
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -11,6 +11,7 @@ from cpproxy.cli.access import read_token
 from cpproxy.cli.options import Settings
 from cpproxy.core.answers import Ask, Begin, Calls, End, NamedCall, Scenarios, State, Version, Wait, Waited
 from cpproxy.core.config import ADMIN_PREFIX
+from cpproxy.core.hosts import parse_base
 from cpproxy.core.repeating import repeatable
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import UsageError
@@ -31,8 +32,8 @@ class Remote:
     """The admin paths of the proxy at `url`. AbsentError if nothing answers, UsageError if it refuses."""
 
     def __init__(self, url: str) -> None:
-        parts = _split(url if "//" in url else f"http://{url}")
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        parts = parse_base(url if "//" in url else f"http://{url}")
+        if parts is None or "@" in parts.netloc:
             raise UsageError(f"--url {repeatable(url)}: expected the address of a proxy, such as http://127.0.0.1:9090")
         self.url = url
         self._class = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -145,16 +146,6 @@ def running_here(settings: Settings) -> Iterator[Remote]:
 
     for run in reversed(live_runs(settings.ledger)):
         yield Remote(run.url)
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of a URL; None for what is none, or has a port that is none."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - only asking shows that it is a number
-    except ValueError:
-        return None
-    return parts
 
 
 def _path(path: str, words: Mapping[str, str]) -> str:

@@ -16,12 +16,12 @@ from cpproxy.cli.lifecycle import Address, parse_address
 from cpproxy.cli.options import Settings
 from cpproxy.core.calls import Way
 from cpproxy.core.config import addresses
+from cpproxy.core.hosts import ALL_ADDRESSES, bracket
 from cpproxy.errors import UsageError
 
 _BACKLOG = 1024
 _ATTEMPTS = 20
 _ANY = "127.0.0.1:0"
-_ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def takes(listening: Address, address: str, port: int) -> bool:
         return False
     try:
         own = {str(info[4][0]) for info in socket.getaddrinfo(listening.host, None, type=socket.SOCK_STREAM)}
-        return address in own or (bool(own & _ALL_ADDRESSES) and _is_own(address))
+        return address in own or (bool(own & ALL_ADDRESSES) and _is_own(address))
     except OSError:
         return False
 
@@ -203,5 +203,5 @@ def _unusable(address: Address, error: OSError, flag: str) -> UsageError:
 
 
 def _spell(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"[{host}]:{port}" if bound.family == socket.AF_INET6 else f"{host}:{port}"
+    host, port, *_ = bound.getsockname()
+    return f"{bracket(host)}:{port}"

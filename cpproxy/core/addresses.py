@@ -15,6 +15,7 @@ from itertools import product
 from urllib.parse import urlsplit
 
 from cpproxy.core import spellings
+from cpproxy.core.hosts import PORTS
 from cpproxy.core.messages import Headers, resize
 from cpproxy.core.spellings import Plain
 
@@ -34,7 +35,6 @@ _PLAIN = "0"  # how a suffix without a name says that a separator is spelled as 
 _TOKEN = re.compile(
     r"\{\{cpproxy:upstream:(?P<form>http|ws|scheme|socket|place|relative|host|name)(?P<suffix>(?:-[a-z0-9]+)*)\}\}"
 )
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTEXT = 48  # characters that decide how an address begins, at most
 _END = r"(?![A-Za-z0-9_@-]|\.[A-Za-z0-9]|\.?:[0-9])"
 _BASE_END = r"(?![A-Za-z0-9_~-]|\.[A-Za-z0-9])"
@@ -341,11 +341,11 @@ def addresses(url: str) -> Addresses | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if not host or parts.scheme not in _DEFAULT_PORTS or port == 0 or not url.isascii():
+    if not host or parts.scheme not in PORTS or port == 0 or not url.isascii():
         return None
-    usual = port in (None, _DEFAULT_PORTS[parts.scheme])
+    usual = port in (None, PORTS[parts.scheme])
     # Who names the usual port of the other scheme means the same host all the same.
-    ports = tuple(map(str, sorted(_DEFAULT_PORTS.values()))) if usual else (str(port),)
+    ports = tuple(map(str, sorted(PORTS.values()))) if usual else (str(port),)
     hosts = _shown(host)
     path = parts.path.rstrip("/")
     pattern = re.compile(

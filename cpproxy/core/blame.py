@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import Config
-from cpproxy.core.hosts import fold
+from cpproxy.core.hosts import fold, spell_origin
 from cpproxy.core.routes import Route, RouteTable, fold_slashes
 from cpproxy.core.steering import Steered, group, spell
 from cpproxy.core.wiring.wired import Wired, Wiring, find_service, spell_variables
@@ -18,7 +18,6 @@ from cpproxy.core.wording import join, often, plain
 
 _MOST = 1000
 _DEPTH = {seen: depth for depth, seen in enumerate(Seen)}
-_PORTS = {"http": 80, "https": 443}
 _UNSEEN = {
     Seen.NAME: "certificate not trusted, path unseen",
     Seen.TUNNEL: "nothing followed its CONNECT, path unseen",
@@ -171,12 +170,9 @@ class Names:
 
 def spell_target(call: Call) -> str:
     """What a call was meant for: a URL, without its path where that was not seen, or host and port."""
-    host = f"[{call.host}]" if ":" in call.host else call.host
     scheme = call.scheme or ("https" if call.seen in {Seen.NAME, Seen.TUNNEL} and call.port in {443, 0} else "")
-    port = f":{call.port}" if call.port and call.port != _PORTS.get(scheme, 0) else ""
-    whole = _is_shown(call)
-    path = call.target.partition("?")[0] if whole else ""
-    return plain(f"{scheme}://{host}{port}{path}" if scheme else f"{host}{port}{path}")
+    path = call.target.partition("?")[0] if _is_shown(call) else ""
+    return plain(f"{spell_origin(scheme, call.host, call.port)}{path}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,14 @@
-"""Names of hosts: whether two are the same, and whether one is among those that the config names."""
+"""Hosts, ports and base URLs: how they are spelled, whether two are the same, whether one is among several."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+PORTS = {"http": 80, "https": 443}
+"""The port of a URL that names none, by its scheme."""
+
+ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
+"""What listens on one of these listens on every address of its machine."""
 
 
 def fold(host: str) -> str:
@@ -6,15 +16,60 @@ def fold(host: str) -> str:
     return host.lower().rstrip(".").strip("[]")
 
 
+def bracket(host: str) -> str:
+    """A host as it stands in a URL, and before a port: an address of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def spell_origin(scheme: str, host: str, port: int) -> str:
+    """`SCHEME://HOST:PORT`, without the scheme where it is empty, and without a port that is the scheme's own, or 0."""
+    shown = f":{port}" if port and port != PORTS.get(scheme) else ""
+    return f"{scheme}{scheme and '://'}{bracket(host)}{shown}"
+
+
+def parse_address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is, in brackets or not; None for a name."""
+    try:
+        return ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+def parse_base(value: str) -> SplitResult | None:
+    """The parts of a base URL; None for what is none."""
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return None
+    return url if url.scheme in PORTS and url.hostname and port != 0 else None
+
+
+def port_of(url: SplitResult) -> int:
+    """The port of a base URL: the one that it names, else its scheme's."""
+    return url.port or PORTS[url.scheme]
+
+
+def split_port(host: str) -> tuple[str, int]:
+    """A host and its port, 0 where it names none. An address of IPv6 has brackets where a port follows."""
+    name, colon, number = host.rpartition(":")
+    if colon and number.isdecimal() and (":" not in name or name.endswith("]")):
+        return name, int(number)
+    return host, 0
+
+
 def is_alike(host: str, other: str) -> bool:
     """Whether two names are of one host."""
     return fold(host) == fold(other)
 
 
-def is_among(host: str, port: int, hosts: tuple[str, ...]) -> bool:
-    """Whether a host is one of those that the config names, each with a port or for any."""
-    for one in hosts:
-        name, _, number = one.rpartition(":") if one[-1:].isdigit() and one.count(":") == 1 else (one, "", "")
-        if is_alike(host, name) and (not number or not port or int(number) == port):
-            return True
-    return False
+def is_among(host: str, port: int, hosts: Iterable[str]) -> bool:
+    """Whether a host is one of those that the config names, each with a port or for any. A port of 0 is any."""
+    return any(is_alike(host, name) and (not own or port in {own, 0}) for name, own in map(split_port, hosts))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is the machine, or the container, that asks."""
+    host = fold(host)
+    address = parse_address(host)
+    return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")

@@ -4,7 +4,6 @@ The trap knows nothing of routes, secrets and the ledger. It tells all that it s
 passes the answer on. The words between the two processes are those of this module, one JSON object a line.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +13,20 @@ from msgspec import Struct
 from cpproxy.core.blame import route_to_front
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import ADMIN_PREFIX, Config
-from cpproxy.core.hosts import fold, is_alike, is_among
+from cpproxy.core.hosts import (
+    ALL_ADDRESSES,
+    fold,
+    is_alike,
+    is_among,
+    is_loopback,
+    parse_address,
+    parse_base,
+    port_of,
+    spell_origin,
+)
 from cpproxy.core.messages import Headers, Request, printable
 from cpproxy.core.routes import Route, RouteTable, fold_slashes
 
-_ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 CANARY_PATH = f"{ADMIN_PREFIX}/canary"
 """The reserved path: a call to it is a canary under whatever host it was meant for."""
 
@@ -111,30 +119,20 @@ class Front:
         `local` is an address of this machine: where the front listens on all of them, it is there, too.
         """
         own = urlsplit(self.url)
-        if host == local and port == own.port and (own.hostname or "") in _ALL_ADDRESSES:
-            return True
-        if is_alike(host, own.hostname or "") and port in {own.port, 0}:
-            return True
-        if port == own.port and _is_here(host) and _is_here(own.hostname or ""):
-            return True
-        return any(_is_at(url, host, port) for url in self.names)
+        name = own.hostname or ""
+        here = (host == local and name in ALL_ADDRESSES) or (_is_here(host) and _is_here(name))
+        return (here and port == own.port) or any(_is_at(url, host, port) for url in (self.url, *self.names))
 
 
 def _is_at(url: str, host: str, port: int) -> bool:
-    parts = urlsplit(url)
-    known = parts.port or (443 if parts.scheme == "https" else 80)
-    return bool(parts.hostname) and is_alike(host, parts.hostname or "") and port in {known, 0}
+    base = parse_base(url)
+    return base is not None and is_alike(host, base.hostname or "") and port in {port_of(base), 0}
 
 
 def _is_here(host: str) -> bool:
     """Whether a host is this machine by a name that all machines have, or all of its addresses."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+    address = parse_address(host)
+    return is_loopback(host) or (address is not None and address.is_unspecified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +202,8 @@ def make_call(sighting: Sighting, caught: Caught, *, seq: int, session: str, sce
 
 def explain(sighting: Sighting, caught: Caught, config: Config) -> dict[str, Any]:
     """What the client of a call that was seen whole is told, shaped as a miss is, not redacted yet."""
-    what = f"{sighting.method} {sighting.scheme}://{sighting.host}{sighting.target.partition('?')[0]}"
+    where = spell_origin(sighting.scheme, sighting.host, sighting.port)
+    what = f"{sighting.method} {where}{sighting.target.partition('?')[0]}"
     match caught.outcome:
         case Outcome.CANARY:
             return {"cpproxy": {"outcome": caught.outcome, "client": sighting.client}}

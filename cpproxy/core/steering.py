@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cpproxy.core.config import NO_CALL, Config
+from cpproxy.core.hosts import split_port
 from cpproxy.core.routes import Route
 
 
@@ -57,13 +58,9 @@ def plane_hosts(config: Config) -> tuple[str, ...]:
 
 
 def _hosts(config: Config) -> Iterator[str]:
-    yield from (host.rpartition(":")[0] if _has_port(host) else host for host in config.cp.hosts)
+    yield from (split_port(host)[0] for host in config.cp.hosts)
     urls = (config.cp.upstream, *(route.default for route in config.routes if route.default != NO_CALL))
     yield from (host for url in urls if url and (host := urlsplit(url).hostname))
-
-
-def _has_port(host: str) -> bool:
-    return host.rpartition(":")[2].isdecimal() and (host.count(":") == 1 or "]:" in host)
 
 
 def spell(variables: Iterable[str]) -> str:

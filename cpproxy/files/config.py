@@ -14,7 +14,7 @@ import msgspec
 
 from cpproxy.core import jsonpath
 from cpproxy.core.config import ADMIN_PREFIX, CANARY, DEFAULT, NO_CALL, Config, ReplaySettings, RouteSettings
-from cpproxy.core.hosts import is_among
+from cpproxy.core.hosts import is_among, parse_base
 from cpproxy.core.repeating import repeat, texts
 from cpproxy.core.routes import Place, Template, When
 from cpproxy.errors import UsageError
@@ -214,9 +214,5 @@ def _find_repetitions(routes: tuple[RouteSettings, ...]) -> Problems:
 
 
 def _is_base_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or 1
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc and port > 0
+    base = parse_base(url)
+    return base is not None and "@" not in base.netloc

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 from cpproxy.core.addresses import Public, addresses
+from cpproxy.core.hosts import bracket
 from cpproxy.front.exchange import Exchange
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -21,9 +22,8 @@ def find_public(exchange: Exchange, fixed: Public | None) -> Public | None:
     transport = exchange.protocol.transport
     if transport is None:
         return None
-    address = transport.get_extra_info("sockname")
-    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return _place(f"{shown}:{address[1]}", exchange.prefix)
+    host, port, *_ = transport.get_extra_info("sockname")
+    return _place(f"{bracket(host)}:{port}", exchange.prefix)
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,6 @@ import functools
 import http
 import logging
 import re
-import socket
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, cast
@@ -31,6 +30,7 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
 from cpproxy.core.config import ADMIN_PREFIX
+from cpproxy.core.hosts import bracket
 from cpproxy.core.messages import as_latin1
 from cpproxy.core.redaction.redacted import Clean, RedactedCall
 from cpproxy.core.redaction.redactor import Redactor
@@ -251,10 +251,8 @@ class Front:
             self._listening = await loop.create_server(self._server, host, port, backlog=1024, start_serving=False)
         except (OSError, OverflowError) as error:
             raise _unusable(f"{host}:{port}", error) from error
-        socket_ = self._listening.sockets[0]
-        address = socket_.getsockname()
-        shown = f"[{address[0]}]" if socket_.family == socket.AF_INET6 else address[0]
-        return f"http://{shown}:{address[1]}"
+        own, number, *_ = self._listening.sockets[0].getsockname()
+        return f"http://{bracket(own)}:{number}"
 
     async def open(self, journal: Journal) -> None:
         """Begins to accept calls, whose rows go to `journal`."""

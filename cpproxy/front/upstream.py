@@ -23,6 +23,7 @@ from aiohttp import ClientPayloadError, ServerDisconnectedError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, TransferEncodingError
 
+from cpproxy.core.hosts import ALL_ADDRESSES, PORTS, bracket
 from cpproxy.core.messages import Headers, end_to_end, transfer_codings
 from cpproxy.errors import UsageError
 
@@ -37,7 +38,6 @@ _IDLE_LINKS = 64
 _MAX_FIELD = 256 * 1024
 _MAX_HEADERS = 1000
 _RESENDABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH"})
-_WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
 class UpstreamFailure(Exception):  # noqa: N818 (an event of one call; errors end commands)
@@ -66,7 +66,7 @@ class Origin:
         try:
             parts = urlsplit(url)
             name = (parts.hostname or "").encode("idna").decode("ascii")
-            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+            port = parts.port or PORTS[parts.scheme]
         except (ValueError, KeyError):
             name = ""
         if not name or not url.isprintable() or " " in url:
@@ -77,8 +77,7 @@ class Origin:
             raise UsageError(
                 f"--upstream {parts.scheme}://{parts.netloc}…: a base URL has no query and no fragment; leave them out"
             )
-        shown = f"[{name}]" if ":" in name else name
-        host = shown if parts.port is None else f"{shown}:{parts.port}"
+        host = bracket(name) if parts.port is None else f"{bracket(name)}:{parts.port}"
         return cls(url, name, port, parts.scheme == "https", host, parts.path.rstrip("/"))
 
 
@@ -360,4 +359,4 @@ def _cause(error: OSError) -> str:
 def _is_front(avoid: tuple[str, int], peer: tuple[str, int], own: tuple[str, int]) -> bool:
     if peer[1] != avoid[1]:
         return False
-    return peer[0] == avoid[0] or (avoid[0] in _WILDCARDS and peer[0] == own[0])
+    return peer[0] == avoid[0] or (avoid[0] in ALL_ADDRESSES and peer[0] == own[0])

@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from cpproxy.core.answers import NamedCall
 from cpproxy.core.calls import Call, Outcome, Seen
+from cpproxy.core.hosts import spell_origin
 from cpproxy.report.terminal import Paint, escape
 
 _STYLES = {
@@ -19,7 +20,6 @@ _STYLES = {
     Outcome.FOREIGN: "yellow",
 }
 _DOCUMENTS = ("body", "details")
-_PORTS = {"http": 80, "https": 443}
 _SHOWN = {
     Seen.UNREAD: "unread",
     Seen.CONNECTION: "connection",
@@ -134,11 +134,10 @@ def _address(call: Call) -> str:
     """What was called; of what arrived in the trap, as much as could be seen."""
     if call.seen is None:
         return f"{call.method} {call.target}".strip() or "(malformed)"
-    host = f"[{call.host}]" if ":" in call.host else call.host
-    port = "" if call.port == _PORTS.get(call.scheme, 0) else f":{call.port}"
-    scheme = f"{call.scheme}://" if call.scheme else ""
-    where = f"{scheme}{host}{port}{call.target if call.seen.shows_request else ''}"
-    return f"{call.method} {where}".strip() if call.seen.shows_request else f"({_SHOWN[call.seen]}) {where}"
+    where = spell_origin(call.scheme, call.host, call.port)
+    if call.seen.shows_request:
+        return f"{call.method} {where}{call.target}".strip()
+    return f"({_SHOWN[call.seen]}) {where}"
 
 
 def _moment(at: float) -> datetime.datetime:

@@ -5,7 +5,6 @@ asks for.
 """
 
 import datetime
-import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -14,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
+
+from cpproxy.core.hosts import parse_address
 
 LIFETIME = datetime.timedelta(days=7)
 _SKEW = datetime.timedelta(hours=1)
@@ -80,10 +81,8 @@ def _name(text: str) -> x509.Name:
 
 
 def _alternative(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
+    address = parse_address(name)
+    return x509.IPAddress(address) if address else x509.DNSName(name)
 
 
 def _certificate(

@@ -37,6 +37,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.proxy.server import LiveConnectionHandler
 
 from cpproxy.core.calls import Seen, Way
+from cpproxy.core.hosts import PORTS, parse_address
 from cpproxy.core.messages import Headers
 from cpproxy.core.sightings import Sighting, Told
 from cpproxy.trap.authority import Authority
@@ -321,7 +322,7 @@ class Handler(LiveConnectionHandler):
             scheme, host, port = request.scheme, request.host, request.port
         else:
             scheme = "https" if self.client.tls else "http"
-            host, port = self._find_host(request.host_header or "", 443 if self.client.tls else 80)
+            host, port = self._find_host(request.host_header or "", PORTS[scheme])
         return await self._tell(
             Seen.WHOLE,
             host,
@@ -337,7 +338,7 @@ class Handler(LiveConnectionHandler):
 
     def _find_host(self, header: str, port: int) -> tuple[str, int]:
         """What a request within a tunnel, or without one, was meant for: the most telling name that was given."""
-        if self._tunnel and not _is_address(self._host):
+        if self._tunnel and not parse_address(self._host):
             return self._host, self._port
         name, number = split_authority(header)
         return name or self.client.sni or self._host, number or (self._port if self._tunnel else port)
@@ -384,8 +385,8 @@ class Handler(LiveConnectionHandler):
             await self._tell(Seen.TUNNEL, head.host, head.port, note or fault, method="CONNECT", target=target)
             return True
         scheme = head.scheme or ("https" if self.client.tls else "http")
-        host, port = head.host, head.port or (443 if scheme == "https" else 80)
-        if self._tunnel and not _is_address(self._host):
+        host, port = head.host, head.port or PORTS[scheme]
+        if self._tunnel and not parse_address(self._host):
             host, port = self._host, self._port
         elif not host:
             host, port = self.client.sni or self._host, self._port
@@ -448,14 +449,6 @@ def _describe(opening: bytes, what: str) -> str:
         return "no request of its HTTP/2 could be read"
     word = _OPENING.match(opening)
     return f"{what}: it begins with {word.group().decode()}" if word else what
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _find_destination(writer: asyncio.StreamWriter) -> tuple[str, int]:

@@ -1,17 +1,17 @@
 """Whose an address is by the name that a network of containers has for it."""
 
-import ipaddress
 import re
 from collections.abc import Iterable
+
+from cpproxy.core.hosts import parse_address
 
 _NUMBERED = re.compile(r"(?P<service>.+)[_-]\d+")
 
 
 def is_container_address(address: str) -> bool:
     """Whether an address may be that of a container: a private one that is not this machine's own."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    parsed = parse_address(address)
+    if parsed is None:
         return False
     return parsed.is_private and not (parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified)
 

@@ -3,14 +3,13 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from cpproxy.core.config import Config, addresses
+from cpproxy.core.hosts import is_loopback, parse_base, port_of
 from cpproxy.core.runs import Mode
 from cpproxy.core.steering import variables_of
 from cpproxy.core.wiring.project import Project, Service
-from cpproxy.core.wiring.resolving import Found, is_loopback, resolve
-from cpproxy.core.wiring.wired import parse_base
+from cpproxy.core.wiring.resolving import Found, resolve
 from cpproxy.errors import UsageError
 
 DEFAULT_PORT = 9090
@@ -90,8 +89,7 @@ def _find_stand_ins(project: Project, config: Config) -> Iterator[Front]:
             url = parse_base(client.environment[name].value or "") if client.is_set(name) else None
             met = resolve(project, client, url.hostname or "") if url else Found()
             for service in () if met.own else met.services:
-                port = url and (url.port or (443 if url.scheme == "https" else 80))
-                found.setdefault(service, set()).update({port} if port else ())
+                found.setdefault(service, set()).update({port_of(url)} if url else ())
     for service, ports in found.items():
         if not _command(_words(service)):  # else it is cpproxy, and no front
             yield Front(service, None, certain=False, ports=frozenset(ports))
@@ -115,8 +113,8 @@ def is_named(service: Service, config: Config) -> bool:
 
 def front_address(config: Config) -> tuple[str, int]:
     """Host and port of the config's `front_url`; empty and 0 without one."""
-    parts = urlsplit(config.cp.front_url)
-    return (parts.hostname or ""), (parts.port or (443 if parts.scheme == "https" else 80)) if parts.hostname else 0
+    url = parse_base(config.cp.front_url)
+    return (url.hostname or "", port_of(url)) if url else ("", 0)
 
 
 def _make(service: Service, config: Config, named: bool) -> Front:  # noqa: FBT001 - a fact, not a flag

@@ -1,9 +1,10 @@
 """What a name comes to for one service: another service, itself, or something outside of the project."""
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 
+from cpproxy.core.hosts import is_loopback, parse_address
 from cpproxy.core.wiring.project import Network, Project, Service
 
 HOST = "host.docker.internal"
@@ -61,7 +62,7 @@ def resolve(project: Project, service: Service, host: str) -> Found:
             if one != _HOST_GATEWAY and not is_loopback(one) and not [*_at(project, base, [one])]
         )
         return Found(tuple(_at(project, base, addresses)), "extra_hosts", host=outside, strangers=strangers)
-    if _is_address(host):
+    if parse_address(host):
         return Found(tuple(_at(project, base, (host,))), "address")
     if host in base.links and (linked := project.services.get(base.links[host])):
         return Found((linked,), "links")
@@ -86,25 +87,7 @@ def _at(project: Project, base: Service, addresses: Sequence[str]) -> Iterator[S
 
 
 def _canonical(address: str) -> str:
-    try:
-        return str(ipaddress.ip_address(address.strip("[]")))
-    except ValueError:
-        return address
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is the machine, or the container, that asks."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    return _is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback
+    return str(parse_address(address) or address)
 
 
 def no_proxy_covers(listed: str, host: str) -> bool:
@@ -113,9 +96,9 @@ def no_proxy_covers(listed: str, host: str) -> bool:
         name = part.rpartition(":")[0] if part.count(":") == 1 else part
         if part == "*" or (name and (host == name.lstrip("*").lstrip(".") or host.endswith(f".{name.lstrip('*.')}"))):
             return True
-        if "/" in part and _is_address(host):
+        if "/" in part and (address := parse_address(host)):
             try:
-                if ipaddress.ip_address(host) in ipaddress.ip_network(part, strict=False):
+                if address in ip_network(part, strict=False):
                     return True
             except ValueError:
                 continue

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cpproxy.core.config import Config
+from cpproxy.core.hosts import parse_base, port_of
 from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.runs import is_session
 from cpproxy.core.steering import Steered, group, plane_hosts
@@ -14,7 +15,7 @@ from cpproxy.core.wiring.override import Override
 from cpproxy.core.wiring.project import Project, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import Found, resolve
-from cpproxy.core.wiring.wired import parse_base, show_url
+from cpproxy.core.wiring.wired import show_url
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -114,7 +115,7 @@ def _judge(scene: Scene, client: Service, variable: str, led: Sequence[Steered])
 def _compare(scene: Scene, client: Service, url: "SplitResult") -> tuple[bool, str]:
     """Whether a URL leads elsewhere than to the front, and what is to be said of it."""
     host = (url.hostname or "").lower()
-    port = url.port or (443 if url.scheme == "https" else 80)
+    port = port_of(url)
     found = resolve(scene.project, client, host)
     front = next((one for one in scene.fronts if _is_at(one, found, port)), None)
     if front is not None:

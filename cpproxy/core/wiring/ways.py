@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from cpproxy.core.hosts import parse_base
 from cpproxy.core.runs import Mode
 from cpproxy.core.steering import plane_hosts
 from cpproxy.core.wiring import words
@@ -12,7 +13,6 @@ from cpproxy.core.wiring.project import Place, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import at_address, networked, networks_of, no_proxy_covers, resolve
 from cpproxy.core.wiring.variables import Scene
-from cpproxy.core.wiring.wired import parse_base
 
 _SECURE = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _PROXIES = (*_SECURE, "HTTP_PROXY", "http_proxy")

@@ -1,11 +1,11 @@
 """What a compose project says of its services, for a verdict: variables, names and addresses, each with its line."""
 
 from collections.abc import Callable, Iterable
-from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
 from cpproxy.core.config import Config
+from cpproxy.core.hosts import bracket, parse_base
 from cpproxy.core.steering import variables_of
 from cpproxy.core.wiring.project import Project
 from cpproxy.core.wording import join
@@ -51,24 +51,13 @@ def wire(project: Project, config: Config, show: Callable[[str], str]) -> Wiring
     return wiring
 
 
-def parse_base(value: str) -> SplitResult | None:
-    """The parts of a base URL; None for what is none."""
-    try:
-        url = urlsplit(value)
-        port = url.port
-    except ValueError:  # a port that is no number, a bracket that is not closed
-        return None
-    return url if url.scheme in {"http", "https"} and url.hostname and port != 0 else None
-
-
 def show_url(value: str, show: Callable[[str], str]) -> str:
     """A base URL as it may be printed: without user and query, and without secrets; what is no URL is not printed."""
     url = parse_base(value)
     if url is None:
         return "no URL" if value else ""
     port = f":{url.port}" if url.port else ""
-    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-    return show(f"{url.scheme}://{host}{port}{url.path}")
+    return show(f"{url.scheme}://{bracket(url.hostname or '')}{port}{url.path}")
 
 
 def find_service(wiring: Wiring, address: str) -> str:
