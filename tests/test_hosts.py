@@ -2,7 +2,7 @@
 
 import pytest
 
-from cpproxy.core.hosts import is_among, is_loopback, spell_origin, split_port
+from cpproxy.core.hosts import is_among, is_loopback, no_proxy_covers, spell_origin, split_port
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,26 @@ def test_an_origin_is_spelled_without_what_goes_without_saying(parts: tuple[str,
 def test_loopback_has_many_names() -> None:
     assert all(map(is_loopback, ("localhost", "LOCALHOST.", "db.localhost", "127.0.0.2", "::1", "[::1]")))
     assert not any(map(is_loopback, ("", "localhost.example", "10.0.0.1", "0.0.0.0")))
+
+
+@pytest.mark.parametrize(
+    ("listed", "host"),
+    [
+        ("*", "api.example"),
+        ("b, API.example", "api.example"),
+        (".example", "api.example"),
+        ("*.example", "Api.Example."),
+        ("example", "api.example"),
+        ("api.example:443", "api.example"),
+        ("10.0.0.0/8", "10.1.2.3"),
+        ("[::1]", "::1"),
+        ("::1", "[::1]"),
+    ],
+)
+def test_no_proxy_names_hosts_domains_addresses_and_networks(listed: str, host: str) -> None:
+    assert no_proxy_covers(listed, host)
+
+
+@pytest.mark.parametrize("listed", ["", " , ", "pi.example", "api.example.net", "10.0.0.0/8", "api/8"])
+def test_no_proxy_does_not_name_others(listed: str) -> None:
+    assert not no_proxy_covers(listed, "api.example")

@@ -28,7 +28,7 @@ from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error
 from cpproxy.cli.ways import Bound, Ways, bind
 from cpproxy.core.calls import Call, Outcome, Seen, Way
-from cpproxy.core.hosts import fold, is_among
+from cpproxy.core.hosts import fold, is_among, no_proxy_covers, split_port
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import DEFAULT_SESSION, TrapDied
 from cpproxy.core.sightings import (
@@ -363,9 +363,12 @@ class Trap(asyncio.Protocol):
         proxy = next(one.shown.partition(" ")[2] for one in self._bound if one.way is Way.FORWARD)
         found = {spelled: proxy for name in _PROXY_VARIABLES for spelled in (name, name.lower())}
         found["NODE_USE_ENV_PROXY"] = "1"  # without it Node's own clients look at none of these
+        config = self._settings.config
+        watched = [config.trap.canary, *(split_port(host)[0] for host in config.cp.hosts)]
         for name in ("NO_PROXY", "no_proxy"):
             parts = (part.strip() for part in inherited.get(name, "").split(","))
-            found[name] = ",".join(part for part in parts if part and not self._lets_past(part))
+            kept = (part for part in parts if not any(no_proxy_covers(part, host) for host in watched))
+            found[name] = ",".join(filter(None, kept))
         self._folder = Path(tempfile.mkdtemp(prefix="cpproxy-trap-", dir=_find_runtime_folder(inherited)))
         default = ssl.get_default_verify_paths().cafile or ""
         for name in _CA_VARIABLES:
@@ -374,12 +377,6 @@ class Trap(asyncio.Protocol):
             path.write_text(f"{'' if name == _ADDS and name not in inherited else _read(known)}{self.certificate}")
             found[name] = str(path)
         return found
-
-    def _lets_past(self, exempt: str) -> bool:
-        """Whether an entry of NO_PROXY would let a call to the control plane past the trap."""
-        suffix = exempt.lower().lstrip("*.")
-        hosts = [one.partition(":")[0].lower() for one in self._settings.config.cp.hosts]
-        return not suffix or any(host == suffix or host.endswith(f".{suffix}") for host in hosts)
 
 
 def _read(path: str) -> str:

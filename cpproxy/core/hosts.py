@@ -1,7 +1,7 @@
 """Hosts, ports and base URLs: how they are spelled, whether two are the same, whether one is among several."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 PORTS = {"http": 80, "https": 443}
@@ -73,3 +73,20 @@ def is_loopback(host: str) -> bool:
     host = fold(host)
     address = parse_address(host)
     return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
+
+
+def no_proxy_covers(listed: str, host: str) -> bool:
+    """Whether a client that reads this `NO_PROXY` calls `host` directly: by name, by domain, by address or network."""
+    host = fold(host)
+    return any(_exempts(part.strip().lower(), host) for part in listed.split(",") if part.strip())
+
+
+def _exempts(part: str, host: str) -> bool:
+    if "/" in part:
+        address = parse_address(host)
+        try:
+            return address is not None and address in ip_network(part, strict=False)
+        except ValueError:
+            return False
+    suffix = split_port(part)[0].strip("[]").lstrip("*.")
+    return not suffix or host == suffix or host.endswith(f".{suffix}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 from cpproxy.core.hosts import is_loopback, parse_address
 from cpproxy.core.wiring.project import Network, Project, Service
@@ -88,18 +87,3 @@ def _at(project: Project, base: Service, addresses: Sequence[str]) -> Iterator[S
 
 def _canonical(address: str) -> str:
     return str(parse_address(address) or address)
-
-
-def no_proxy_covers(listed: str, host: str) -> bool:
-    """Whether a client that reads this `NO_PROXY` calls `host` directly: by name, by domain, by address or network."""
-    for part in (one.strip().lower() for one in listed.split(",")):
-        name = part.rpartition(":")[0] if part.count(":") == 1 else part
-        if part == "*" or (name and (host == name.lstrip("*").lstrip(".") or host.endswith(f".{name.lstrip('*.')}"))):
-            return True
-        if "/" in part and (address := parse_address(host)):
-            try:
-                if address in ip_network(part, strict=False):
-                    return True
-            except ValueError:
-                continue
-    return False

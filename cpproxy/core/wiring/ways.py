@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from cpproxy.core.hosts import parse_base
+from cpproxy.core.hosts import no_proxy_covers, parse_base
 from cpproxy.core.runs import Mode
 from cpproxy.core.steering import plane_hosts
 from cpproxy.core.wiring import words
 from cpproxy.core.wiring.fronts import Front, Trap
 from cpproxy.core.wiring.project import Place, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
-from cpproxy.core.wiring.resolving import at_address, networked, networks_of, no_proxy_covers, resolve
+from cpproxy.core.wiring.resolving import at_address, networked, networks_of, resolve
 from cpproxy.core.wiring.variables import Scene
 
 _SECURE = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
