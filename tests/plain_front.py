@@ -11,7 +11,8 @@ import sys
 import click
 
 from cpproxy.cli.command import TakesCommand
-from cpproxy.cli.lifecycle import find_address, serve
+from cpproxy.cli.lifecycle import serve
+from cpproxy.cli.listening import find_address
 from cpproxy.cli.options import Given, Settings, common_options, listen_option
 from cpproxy.cli.output import print_error
 from cpproxy.errors import CassetteError, CpproxyError, LedgerError

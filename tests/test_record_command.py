@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import random
+import secrets
 import signal
 import stat
 import threading
@@ -312,8 +313,10 @@ def test_an_upstream_that_is_none_is_a_usage_error(url: str, reason: str, tmp_pa
     assert done.stderr.count("\n") == 1
 
 
-def test_an_upstream_that_is_the_recorder_itself_is_a_usage_error(tmp_path: Path) -> None:
-    done = finish(["record", "--upstream", "http://localhost:19", "--listen", "127.0.0.1:19"], cwd=tmp_path)
+@pytest.mark.parametrize("listen", ["127.0.0.1:19", "0.0.0.0:19"])
+def test_an_upstream_that_is_the_recorder_itself_is_a_usage_error(listen: str, tmp_path: Path) -> None:
+    command = ["record", "--upstream", "http://localhost:19", "--listen", listen]
+    done = finish(command, cwd=tmp_path, env={"CPPROXY_ADMIN_TOKEN": secrets.token_hex(16)})
     assert done.returncode == 2
     assert "is where this recorder is to listen" in done.stderr
 

@@ -3,21 +3,19 @@
 The token comes from a variable or a file, and never from a flag: what is in a process's arguments everybody can read.
 """
 
-import ipaddress
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cpproxy.cli.listening import Address, look_up
+from cpproxy.core.hosts import is_loopback
 from cpproxy.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-    from cpproxy.cli.lifecycle import Address
 
 TOKEN = "CPPROXY_ADMIN_TOKEN"  # noqa: S105 (a variable's name)
 TOKEN_FILE = "CPPROXY_ADMIN_TOKEN_FILE"  # noqa: S105 (as above)
@@ -61,9 +59,10 @@ def read_token(token_file: str | None = None) -> str:
     return token
 
 
-def require_token(address: "Address", token: str) -> None:
+def require_token(address: Address, token: str) -> None:
     """UsageError where a recorder is to listen for others than this machine and has no admin token."""
-    if not token and not _is_loopback(address.host):
+    found = look_up(address.host)  # what does not resolve is told where it is listened on
+    if not token and not (found and all(map(is_loopback, found))):
         raise UsageError(
             f"record on {address.host} lets others ask for what it has seen: set {TOKEN}, or name a file with "
             "--admin-token-file; or listen on 127.0.0.1"
@@ -76,11 +75,3 @@ def refuse_ci(*, allowed: bool) -> None:
         raise UsageError(
             "CI is set, and a pipeline replays: `cpproxy replay`; to record there all the same: --allow-ci"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        return False  # what does not resolve is told where it is listened on
-    return all(ipaddress.ip_address(str(one).partition("%")[0]).is_loopback for one in found)

@@ -6,7 +6,6 @@ the network. The trap knows the name, and its row proves this client.
 
 import http.client
 import re
-import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from cpproxy.cli.listening import look_up
 from cpproxy.cli.options import Settings, common_options
 from cpproxy.cli.output import write
 from cpproxy.core.config import CANARY
@@ -104,13 +104,6 @@ def _call(url: str, timeout: float) -> tuple[str, bool]:
         why = getattr(error, "reason", None) or error
         said = getattr(why, "strerror", None) or str(why) or type(why).__name__
     # A name that is reserved resolves nowhere else: the trap's DNS is there, and its sinks are not.
-    if host.endswith(_RESERVED) and _resolves(host):
+    if host.endswith(_RESERVED) and look_up(host):
         return f"not caught: its name leads to the trap, where no sink takes such calls ({said})", False
     return f"not caught: {said}", False
-
-
-def _resolves(host: str) -> bool:
-    try:
-        return bool(socket.getaddrinfo(host, None))
-    except OSError:
-        return False

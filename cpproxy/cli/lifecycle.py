@@ -7,37 +7,24 @@ ends both at once. What was recorded is saved either way.
 import asyncio
 import contextlib
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cpproxy.cli.command import RunningCommand, check_command, client_environment
 from cpproxy.cli.dumps import forbid_core_dumps
+from cpproxy.cli.listening import Address
 from cpproxy.cli.log import set_up_logging
 from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error, tell, write
-from cpproxy.core.repeating import repeatable
-from cpproxy.errors import CpproxyError, UsageError
+from cpproxy.errors import CpproxyError
 
 if TYPE_CHECKING:
     from cpproxy.cli.trapping import Trap
 
-DEFAULT_LISTEN = "127.0.0.1:9090"
 GRACE = 10.0
 """Seconds that answers under way get to end, and a command that is told to stop because the front has failed."""
-
-_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[\w.-]+)):(?P<port>[0-9]{1,5})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen; port 0 picks a free one."""
-
-    host: str
-    port: int
 
 
 class Front(Protocol):
@@ -52,23 +39,6 @@ class Front(Protocol):
 
     async def stop(self, grace: float) -> None:
         """Finishes the answers under way within `grace` seconds; with 0, at once. May be called again."""
-
-
-def find_address(listen: str | None, settings: Settings, command: Sequence[str]) -> Address:
-    """Where to listen: the flag or its variable, else the config's `listen`, else port 9090; with a command a free one.
-
-    Raises UsageError for what is no address.
-    """
-    text = listen or settings.config.listen or ("127.0.0.1:0" if command else DEFAULT_LISTEN)
-    return parse_address(text, "--listen" if listen else f"{settings.config_path}: listen")
-
-
-def parse_address(text: str, source: str) -> Address:
-    """The address that `text` writes; UsageError naming its `source` for what is none."""
-    found = _ADDRESS.fullmatch(text)
-    if found is None or int(found["port"]) > 65535:
-        raise UsageError(f"{source}: expected HOST:PORT, as in 127.0.0.1:9090 or [::1]:0, not {repeatable(text)!r}")
-    return Address(found["v6"] or found["host"], int(found["port"]))
 
 
 def serve(

@@ -5,7 +5,6 @@ import contextlib
 import datetime
 import functools
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,8 @@ import click
 
 from cpproxy.cli.access import read_token, refuse_ci, require_token, token_file_option
 from cpproxy.cli.command import TakesCommand
-from cpproxy.cli.lifecycle import Address, find_address, serve
+from cpproxy.cli.lifecycle import serve
+from cpproxy.cli.listening import Address, find_address, look_up, takes
 from cpproxy.cli.options import (
     Settings,
     common_options,
@@ -27,7 +27,7 @@ from cpproxy.cli.options import (
 )
 from cpproxy.cli.output import print_error, tell
 from cpproxy.cli.trapping import Trap
-from cpproxy.cli.ways import Flags, Ways, find_ways, takes, trap_options
+from cpproxy.cli.ways import Flags, Ways, find_ways, trap_options
 from cpproxy.cli.wiring import compose_option, read_wiring
 from cpproxy.core.calls import Outcome
 from cpproxy.core.runs import DEFAULT_SESSION
@@ -129,9 +129,7 @@ def record(
     wiring = read_wiring(settings, compose)
     peers = Peers(wiring)
     catcher = Trap(settings, ways, peers, (settings.config.cp.front_url, public_url or "")) if ways else None
-    _refuse_loop(origin, address)
-    if ways:
-        _refuse_own_trap(origin, ways)
+    _refuse_own(origin, address, ways)
     draft = Draft.open(settings.cassettes, name)
     try:
         session = _Session(
@@ -188,31 +186,14 @@ def _conclude(session: "_Session", code: int, *, judged: bool) -> int:
     return code
 
 
-def _refuse_loop(origin: "Origin", address: Address) -> None:
-    """UsageError when the upstream is the address that is to be listened on; later it is seen at each connection."""
-    if origin.port != address.port:
-        return
-    try:
-        upstream, front = (
-            {info[4][0] for info in socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM)}
-            for host in (origin.name, address.host)
-        )
-    except socket.gaierror:
-        return  # a name that does not resolve is reported where it is needed
-    if upstream & front:
-        raise UsageError(
-            f"--upstream {origin.url} is where this recorder is to listen; choose another --listen HOST:PORT"
-        )
-
-
-def _refuse_own_trap(origin: "Origin", ways: Ways) -> None:
-    """UsageError when the upstream's name leads to a sink of the trap that is to stand beside this recorder."""
-    try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(origin.name, origin.port, type=socket.SOCK_STREAM)}
-    except socket.gaierror:
-        return  # as above
-    for address in found:
-        if any(takes(sink, address, origin.port) for sink in ways.sinks):
+def _refuse_own(origin: "Origin", listen: Address, ways: Ways | None) -> None:
+    """UsageError when the upstream leads to this recorder, which is later seen at each connection, or to its trap."""
+    for address in sorted(look_up(origin.name)):
+        if takes(listen, address, origin.port):
+            raise UsageError(
+                f"--upstream {origin.url} is where this recorder is to listen; choose another --listen HOST:PORT"
+            )
+        if any(takes(sink, address, origin.port) for sink in (ways.sinks if ways else ())):
             raise UsageError(
                 f"--upstream {origin.url} leads to this recorder's own trap ({address}): let the recorder resolve that "
                 "name elsewhere, by a network without the alias or by `extra_hosts`"

@@ -6,7 +6,8 @@ import click
 
 from cpproxy.cli.access import read_token, token_file_option
 from cpproxy.cli.command import TakesCommand
-from cpproxy.cli.lifecycle import find_address, serve
+from cpproxy.cli.lifecycle import serve
+from cpproxy.cli.listening import find_address
 from cpproxy.cli.options import (
     Settings,
     common_options,

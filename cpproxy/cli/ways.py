@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from cpproxy.cli.lifecycle import Address, parse_address
+from cpproxy.cli.listening import Address, parse_address
 from cpproxy.cli.options import Settings
 from cpproxy.core.calls import Way
 from cpproxy.core.config import addresses
-from cpproxy.core.hosts import ALL_ADDRESSES, bracket
+from cpproxy.core.hosts import bracket
 from cpproxy.errors import UsageError
 
 _BACKLOG = 1024
@@ -100,28 +100,6 @@ def find_ways(flags: Flags, settings: Settings) -> Ways | None:
         parse("sink", "sinks", flags.sinks, config.sinks),
         parse("dns", "dns", flags.dns, config.dns),
     )
-
-
-def takes(listening: Address, address: str, port: int) -> bool:
-    """Whether what is to listen at one address takes what is sent to another, which was resolved."""
-    if not listening.port or listening.port != port:
-        return False
-    try:
-        own = {str(info[4][0]) for info in socket.getaddrinfo(listening.host, None, type=socket.SOCK_STREAM)}
-        return address in own or (bool(own & ALL_ADDRESSES) and _is_own(address))
-    except OSError:
-        return False
-
-
-def _is_own(address: str) -> bool:
-    """Whether it is one of this machine's addresses: only those can be bound."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
