@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cpproxy.core.wiring.project import Place, Project, Service
+from cpproxy.core.wiring.project import STDIN, Place, Project, Service
 from cpproxy.errors import UsageError
-from cpproxy.files.compose.project import STDIN, Request, find_files, read_project
+from cpproxy.files.compose.project import Request, find_files, read_project
 from cpproxy.files.compose.variables import chain, read_env_file, substitute
 from tests.processes import clean_environment
 

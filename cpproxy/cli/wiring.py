@@ -28,7 +28,8 @@ def compose_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def read_files(files: Sequence[str], env_files: Sequence[str] = (), profiles: Sequence[str] = ()) -> "Project":
     """The project of compose files, `-` among them for standard input. UsageError for what compose would not run."""
     # `--help` does without a reader of YAML.
-    from cpproxy.files.compose.project import STDIN, Request, read_project  # noqa: PLC0415
+    from cpproxy.core.wiring.project import STDIN  # noqa: PLC0415
+    from cpproxy.files.compose.project import Request, read_project  # noqa: PLC0415
 
     stdin = sys.stdin.buffer.read() if STDIN in files else b""
     return read_project(Request(tuple(files), os.environ, stdin, tuple(env_files), tuple(profiles)))

@@ -6,13 +6,13 @@ from typing import assert_never
 
 import msgspec
 
+from cpproxy.core.wiring.project import STDIN, Place
 from cpproxy.core.wiring.remarks import Diagnosis, Level, Remark
 from cpproxy.report.terminal import Paint, escape
 from cpproxy.report.texts import count, github_data, github_property, markdown
 
 _STYLES = {Level.FINDING: ("bold", "red"), Level.NOTE: ("yellow",), Level.RIGHT: ("green",)}
 _COMMANDS = {Level.FINDING: "error", Level.NOTE: "notice"}
-STDIN = "-"
 
 
 class Form(StrEnum):
@@ -50,9 +50,7 @@ def summarise(diagnosis: Diagnosis) -> str:
 
 
 def _where(one: Remark) -> str:
-    if not one.line:
-        return ""
-    return f"{'standard input' if one.file == STDIN else one.file}:{one.line}: "
+    return f"{Place(one.file, one.line)}: " if one.line else ""
 
 
 def _by_service(diagnosis: Diagnosis, remarks: Sequence[Remark]) -> dict[str, list[Remark]]:

@@ -8,6 +8,15 @@ DEFAULT_NETWORK = "default"
 """The network of services that name none."""
 
 
+STDIN = "-"
+"""The name of standard input where a file is named."""
+
+
+def show_file(file: str) -> str:
+    """A file as people are told of it."""
+    return "standard input" if file == STDIN else file
+
+
 class Place(NamedTuple):
     """A line of a file, counted from 1. `file` is as it was named, `-` for standard input."""
 
@@ -15,7 +24,7 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        return f"{'standard input' if self.file == '-' else self.file}:{self.line}"
+        return f"{show_file(self.file)}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)

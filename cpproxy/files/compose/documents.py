@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from cpproxy.core.wiring.project import Place
+from cpproxy.core.wiring.project import Place, show_file
 from cpproxy.errors import UsageError
 
 LARGEST = 4 * 1024 * 1024
@@ -89,7 +89,7 @@ def as_table(node: Node, what: str) -> Table:
 
 def parse(data: bytes, file: str) -> list[Node]:
     """The documents of a YAML or JSON text; `file` is what it is called. UsageError where it is none, or too large."""
-    name = "standard input" if file == "-" else file
+    name = show_file(file)
     if len(data) > LARGEST:
         raise UsageError(f"{name}: larger than {LARGEST} bytes: is it a compose file?")
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cpproxy.core.wiring.project import Place, Project, Setting
+from cpproxy.core.wiring.project import STDIN, Place, Project, Setting
 from cpproxy.errors import UsageError
 from cpproxy.files.compose import documents
 from cpproxy.files.compose.documents import Branch, Leaf, Node, Table, as_table, is_true, text, texts
@@ -13,7 +13,6 @@ from cpproxy.files.compose.merging import merge, merge_service, normalise
 from cpproxy.files.compose.services import make_project
 from cpproxy.files.compose.variables import Lookup, chain, read_env_file, substitute
 
-STDIN = "-"
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """The files that compose looks for, in this order."""
 
