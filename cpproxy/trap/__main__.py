@@ -63,8 +63,7 @@ async def _live(start: Start) -> None:
     for one in datagrams:
         names.listen(one)
     channel.ready(Ready(authority.certificate, isolated))
-    listening = asyncio.create_task(channel.listen())
-    await listening
+    await channel.listen()
     for server in servers:
         server.close()
     still = asyncio.create_task(channel.listen())
