@@ -83,7 +83,7 @@ def replay(
     from cpproxy.front.server import Front  # noqa: PLC0415
 
     peers = Peers(wiring)
-    catcher = Trap(settings, ways, peers, (settings.config.cp.front_url, public_url or "")) if ways else None
+    catcher = Trap(settings, ways, peers, public_url) if ways else None
     desk = Desk(
         settings,
         mode=Mode.REPLAY,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Protocol, assert_never, override
 
 import msgspec
+from msgspec import UNSET
 
 from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error
@@ -53,6 +54,7 @@ _STOP_SECONDS = 4.0
 _REFUSED = 421
 _SAME_QUESTION = 5.0  # seconds within which a name that is asked for again is asked for once
 _MOST_ASKED = 4096
+_NAMELESS = frozenset({Seen.UNREAD, Seen.CONNECTION, Seen.BYTES})  # what says nothing of the host that it was meant for
 _CONNECTS_WITHIN = 60.0  # seconds; a connection that says nothing is told of at its end
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Report).decode
@@ -115,16 +117,16 @@ class Peers(Protocol):
 class Trap(asyncio.Protocol):
     """The trap beside one front. First `bind` finds the addresses, then `start` begins to catch.
 
-    `names` are the URLs by which clients know the front beside that on which it listens; `peers` knows who calls.
+    `peers` knows who calls. Beside where it listens, clients know the front by the config's URL and `public_url`.
     """
 
-    def __init__(self, settings: Settings, ways: Ways, peers: Peers, names: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, ways: Ways, peers: Peers, public_url: str | None) -> None:
         self.certificate = ""
         self._settings = settings
         self._ways = ways
         self._peers = peers
         self._meetings: set[asyncio.Future[None]] = set()
-        self._names = tuple(one for one in names if one)
+        self._names = tuple(one for one in (settings.config.cp.front_url, public_url) if one)
         self._routes = RouteTable(settings.config.routes)
         self._bound: list[Bound] = []
         self._front = Front("")
@@ -282,18 +284,16 @@ class Trap(asyncio.Protocol):
         config = self._settings.config
         redactor = self._settings.redactor
         redactor.learn_headers(sighting.headers)
-        if sighting.way is Way.SINK and sighting.seen is Seen.UNREAD:
-            asked = self._find_asked(sighting)
-            if is_among(asked, 0, config.cp.hosts):  # the best that is known of it
-                sighting = msgspec.structs.replace(sighting, host=asked)
+        asked = self._find_asked(sighting) if sighting.way is Way.SINK and sighting.seen in _NAMELESS else ""
+        if sighting.seen is Seen.UNREAD and is_among(asked, 0, config.cp.hosts):  # the best that is known of it
+            sighting = msgspec.structs.replace(sighting, host=asked)
         caught = find_caught(sighting, self._front, config, self._routes)
         if caught is None:
             return Told(sighting.id, 0, "", exists=False)
         if sighting.seen is Seen.QUERY and self._is_repeated(sighting):
             return Told(sighting.id, 0, caught.outcome)
-        if sighting.way is Way.SINK and sighting.seen in {Seen.UNREAD, Seen.CONNECTION, Seen.BYTES}:
-            name = self._find_asked(sighting)
-            reason = "; ".join(one for one in (caught.reason, name and f"its client had asked for {name}") if one)
+        if asked:
+            reason = "; ".join(filter(None, (caught.reason, f"its client had asked for {asked}")))
             caught = dataclasses.replace(caught, reason=reason)
         whole = sighting.seen is Seen.WHOLE
         status = (200 if caught.outcome is Outcome.CANARY else _REFUSED) if whole else 0
@@ -301,17 +301,14 @@ class Trap(asyncio.Protocol):
             sighting,
             caught,
             seq=self._ledger.number(),
-            session=DEFAULT_SESSION,
+            client=self._peers.show(sighting.client),
             scenario=self._desk.scenario(DEFAULT_SESSION),
             status=status,
+            body=redactor.document(sighting.body) if whole else UNSET,
         )
-        call = msgspec.structs.replace(call, client=self._peers.show(sighting.client))
-        body = b""
-        if whole:
-            call = msgspec.structs.replace(call, body=redactor.document(sighting.body))
-            body = bytes(redactor.json(_ENCODE(explain(sighting, caught, config)))) + b"\n"
+        answer = bytes(redactor.json(_ENCODE(explain(sighting, caught, config)))) + b"\n" if whole else b""
         self._ledger.log(call)
-        return Told(sighting.id, status, caught.outcome, body)
+        return Told(sighting.id, status, caught.outcome, answer)
 
     def _is_repeated(self, query: Sighting) -> bool:
         """Whether a client's question has a row already: who looks a name up asks for addresses of both kinds."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Raw, Struct, UnsetType
 
 from cpproxy.core.blame import route_to_front
 from cpproxy.core.calls import Call, Outcome, Seen, Way
@@ -177,8 +177,17 @@ def _join(*reasons: str) -> str:
     return "; ".join(one for one in reasons if one)
 
 
-def make_call(sighting: Sighting, caught: Caught, *, seq: int, session: str, scenario: str, status: int) -> Call:
-    """The row of a sighting, not redacted yet."""
+def make_call(
+    sighting: Sighting,
+    caught: Caught,
+    *,
+    seq: int,
+    client: str,
+    scenario: str,
+    status: int,
+    body: Raw | UnsetType,
+) -> Call:
+    """The row of a sighting. `client` is who sent it, `body` its JSON, redacted; the rest is not redacted yet."""
     return Call(
         seq=seq,
         at=sighting.at,
@@ -187,13 +196,13 @@ def make_call(sighting: Sighting, caught: Caught, *, seq: int, session: str, sce
         target=printable(sighting.target),
         status=status,
         way=sighting.way,
-        session=session,
         scenario=scenario,
-        client=sighting.client,
+        client=client,
         host=sighting.host,
         route=caught.route.name if caught.route else "",
         request_size=sighting.size,
         reason=caught.reason,
+        body=body,
         scheme=sighting.scheme,
         port=sighting.port,
         seen=sighting.seen,
