@@ -124,6 +124,10 @@ def test_what_the_client_called_at_the_front_is_not_the_cause() -> None:
 def test_what_goes_to_another_host_by_default_is_not_the_cause() -> None:
     text = only(judged([row(1), named(host="staging-api.moleculesai.app")])).text
     assert "never called" not in text
+    assert (
+        "No call is known that goes there by default: find what names it to the client, such as MOLECULE_CP_URL, "
+        "CP_PROVISION_URL or CP_UPSTREAM_URL, and let it name http://cp:9090."
+    ) in text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from cpproxy.core.calls import Outcome, Seen, Way
 from cpproxy.core.config import Config
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.sightings import Front, Sighting, explain, find_caught
+from cpproxy.core.steering import plane_hosts
 
 CONFIG = msgspec.convert(
     {
@@ -62,13 +63,22 @@ def sighting(
     ],
 )
 def test_a_sighting_is_what_its_host_and_route_say(one: Sighting, outcome: Outcome | None) -> None:
-    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes))
+    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes), plane_hosts(CONFIG))
     assert (caught.outcome if caught else None) is outcome
+
+
+def test_an_address_of_version_6_may_have_a_port() -> None:
+    config = msgspec.convert({"cp": {"upstream": "http://[fd00::7]:8080"}}, Config)
+    for port, outcome in ((8080, Outcome.MISROUTE), (0, Outcome.MISROUTE), (80, Outcome.FOREIGN)):
+        one = sighting(f"fd00::7:{port}", Seen.NAME)
+        caught = find_caught(one, FRONT, config, RouteTable(()), plane_hosts(config))
+        assert caught
+        assert caught.outcome is outcome
 
 
 def test_a_base_that_ends_with_a_slash_leads_to_its_route() -> None:
     one = sighting("api.example.com:80//cp/provision", method="POST")
-    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes))
+    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes), plane_hosts(CONFIG))
     assert caught
     assert caught.route
     assert caught.route.name == "provision"
@@ -109,7 +119,7 @@ def test_a_front_that_listens_on_all_addresses_is_at_that_where_the_call_arrived
     [(Way.FORWARD, "add cp to NO_PROXY in the client"), (Way.SINK, "let it resolve to the front")],
 )
 def test_what_was_meant_for_the_front_says_how_it_gets_there(way: Way, said: str) -> None:
-    caught = find_caught(sighting("cp:9090/x", way=way), FRONT, CONFIG, RouteTable(CONFIG.routes))
+    caught = find_caught(sighting("cp:9090/x", way=way), FRONT, CONFIG, RouteTable(CONFIG.routes), plane_hosts(CONFIG))
     assert caught is not None
     assert caught.outcome is Outcome.MISROUTE
     assert said in caught.reason
@@ -117,7 +127,7 @@ def test_what_was_meant_for_the_front_says_how_it_gets_there(way: Way, said: str
 
 def test_the_client_is_told_what_routes_its_call_and_no_query() -> None:
     one = sighting("api.example.com:80/cp/provision?secret=1", method="POST")
-    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes))
+    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes), plane_hosts(CONFIG))
     assert caught is not None
     assert caught.route is not None
     assert explain(one, caught, CONFIG) == {

@@ -86,6 +86,24 @@ def test_tls_is_seen_whole_by_a_client_that_trusts_it_and_else_by_its_name(caugh
     ]
 
 
+def test_where_the_configs_urls_and_the_cassettes_lead_is_the_control_plane_though_no_list_names_it(
+    tmp_path: Path,
+) -> None:
+    config = CONFIG.replace('hosts = ["api.example.com"]', 'upstream = "https://staging.example.com:8443"')
+    config = config.replace('name = "provision"', 'name = "provision"\ndefault = "https://default.example.com"')
+    with snare(tmp_path, config=config) as one:
+        names = {"staging.example.com:8443", "default.example.com", "api.example.com", "else.example.com"}
+        for name in names:  # none of them trusts it: the name is all that is seen
+            assert curl("-x", one.forward, f"https://{name}/")[0] == 60
+        outcomes = {(row.host, row.outcome) for row in one.caught(len(names))}
+    assert outcomes == {
+        ("staging.example.com", Outcome.MISROUTE),  # cp.upstream
+        ("default.example.com", Outcome.MISROUTE),  # a route's default
+        ("api.example.com", Outcome.MISROUTE),  # what the cassette was recorded from
+        ("else.example.com", Outcome.FOREIGN),
+    }
+
+
 def test_plain_http_in_the_sink_is_told_by_its_host_in_either_version(caught: Snare) -> None:
     url = "http://{}:{}/cp/provision".format(*caught.sink)
     for more in ([], ["--http2-prior-knowledge"]):

@@ -128,7 +128,7 @@ def record(
     ways = find_ways(trap, settings)
     wiring = read_wiring(settings, compose)
     peers = Peers(wiring)
-    catcher = Trap(settings, ways, peers, public_url) if ways else None
+    catcher = Trap(settings, ways, peers, public_url, [origin.url]) if ways else None
     _refuse_own(origin, address, ways)
     draft = Draft.open(settings.cassettes, name)
     try:

@@ -72,7 +72,7 @@ def replay(
     token = read_token(token_file)
     ways = find_ways(trap, settings)
     wiring = read_wiring(settings, compose)
-    cassettes, served = _load(settings, chosen)
+    cassettes, served, upstreams = _load(settings, chosen)
 
     # The heavy imports come last: a wrong flag or a broken cassette is told without them.
     from cpproxy.cli.desk import Desk  # noqa: PLC0415
@@ -83,7 +83,7 @@ def replay(
     from cpproxy.front.server import Front  # noqa: PLC0415
 
     peers = Peers(wiring)
-    catcher = Trap(settings, ways, peers, public_url) if ways else None
+    catcher = Trap(settings, ways, peers, public_url, upstreams) if ways else None
     desk = Desk(
         settings,
         mode=Mode.REPLAY,
@@ -119,8 +119,8 @@ def replay(
     )
 
 
-def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], Replay]":
-    """The cassettes, and what replay makes of them; CassetteError at the first that cannot be served."""
+def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], Replay, set[str]]":
+    """The cassettes, what replay makes of them, and their upstreams; CassetteError for one that cannot be served."""
     import gc  # noqa: PLC0415 (as below)
 
     from cpproxy.core.replay.decisions import Replay  # noqa: PLC0415 (`--help` does without it)
@@ -133,9 +133,11 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], R
             if not one.head.interactions:
                 raise CassetteError(one.where, "$.interactions", "expected an interaction at least, got none")
             served.append(Served(one.name, one.sha256, len(one.head.interactions), one.name in chosen))
+            upstreams.add(one.head.recorded.upstream)
             yield one
 
     served: list[Served] = []
+    upstreams: set[str] = set()
     # All that is loaded stays: looking for garbage in it would take a third of the time, and again and again later.
     # What a call leaves behind is freed without the collector, so that it may come seldom.
     gc.disable()
@@ -143,7 +145,7 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], R
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
-    return served, replayed
+    return served, replayed, upstreams
 
 
 def _count(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, assert_never, override
 
@@ -47,6 +47,7 @@ from cpproxy.core.sightings import (
     find_caught,
     make_call,
 )
+from cpproxy.core.steering import plane_hosts
 from cpproxy.errors import CpproxyError, TrapError
 
 _START_SECONDS = 15.0
@@ -117,10 +118,13 @@ class Peers(Protocol):
 class Trap(asyncio.Protocol):
     """The trap beside one front. First `bind` finds the addresses, then `start` begins to catch.
 
-    `peers` knows who calls. Beside where it listens, clients know the front by the config's URL and `public_url`.
+    `peers` knows who calls. Beside where it listens, clients know the front by the config's URL and `public_url`, and
+    the control plane by its `upstreams` and what the config says of it.
     """
 
-    def __init__(self, settings: Settings, ways: Ways, peers: Peers, public_url: str | None) -> None:
+    def __init__(
+        self, settings: Settings, ways: Ways, peers: Peers, public_url: str | None, upstreams: Iterable[str]
+    ) -> None:
         self.certificate = ""
         self._settings = settings
         self._ways = ways
@@ -128,6 +132,7 @@ class Trap(asyncio.Protocol):
         self._meetings: set[asyncio.Future[None]] = set()
         self._names = tuple(one for one in (settings.config.cp.front_url, public_url) if one)
         self._routes = RouteTable(settings.config.routes)
+        self._hosts = plane_hosts(settings.config, upstreams)
         self._bound: list[Bound] = []
         self._front = Front("")
         self._process: subprocess.Popen[bytes] | None = None
@@ -285,9 +290,9 @@ class Trap(asyncio.Protocol):
         redactor = self._settings.redactor
         redactor.learn_headers(sighting.headers)
         asked = self._find_asked(sighting) if sighting.way is Way.SINK and sighting.seen in _NAMELESS else ""
-        if sighting.seen is Seen.UNREAD and is_among(asked, 0, config.cp.hosts):  # the best that is known of it
+        if sighting.seen is Seen.UNREAD and is_among(asked, 0, self._hosts):  # the best that is known of it
             sighting = msgspec.structs.replace(sighting, host=asked)
-        caught = find_caught(sighting, self._front, config, self._routes)
+        caught = find_caught(sighting, self._front, config, self._routes, self._hosts)
         if caught is None:
             return Told(sighting.id, 0, "", exists=False)
         if sighting.seen is Seen.QUERY and self._is_repeated(sighting):
@@ -360,8 +365,7 @@ class Trap(asyncio.Protocol):
         proxy = next(one.shown.partition(" ")[2] for one in self._bound if one.way is Way.FORWARD)
         found = {spelled: proxy for name in _PROXY_VARIABLES for spelled in (name, name.lower())}
         found["NODE_USE_ENV_PROXY"] = "1"  # without it Node's own clients look at none of these
-        config = self._settings.config
-        watched = [config.trap.canary, *(split_port(host)[0] for host in config.cp.hosts)]
+        watched = [self._settings.config.trap.canary, *(split_port(host)[0] for host in self._hosts)]
         for name in ("NO_PROXY", "no_proxy"):
             parts = (part.strip() for part in inherited.get(name, "").split(","))
             kept = (part for part in parts if not any(no_proxy_covers(part, host) for host in watched))

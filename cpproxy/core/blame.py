@@ -12,7 +12,7 @@ from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import Config
 from cpproxy.core.hosts import fold, spell_origin
 from cpproxy.core.routes import Route, RouteTable, fold_slashes
-from cpproxy.core.steering import Steered, group, spell
+from cpproxy.core.steering import Steered, group, spell, variables_of
 from cpproxy.core.wiring.wired import Wired, Wiring, find_service, spell_variables
 from cpproxy.core.wording import join, often, plain
 
@@ -210,7 +210,7 @@ def describe_misroute(sender: Sender, stray: Stray, config: Config, front: str, 
         said = [f"{sender} reached for {spell_target(call)} past the proxy ({unseen}){often(stray.count)}."]
         led = [one for one in group(routes.routes) if one.leads_from(fold(call.host))]
         steered = [one for one in led if not any(route.name in sender.called for route in one.routes)]
-        said.append(_describe_uncalled(steered, config))
+        said.append(_describe_uncalled(steered, config) if led else _describe_named(config))
     if sender.wired and steered:
         said.append(f"{_describe_wiring(sender.wired, steered, routes)}.")
     said.append(f"{_describe_catch(stray)} See `cpproxy call {name}`.")
@@ -230,6 +230,17 @@ def _describe_uncalled(steered: list[Steered], config: Config) -> str:
     calls = [f"{one.lead.template} ({spell(one.variables)})" for one in steered]
     where = f" The front is {config.cp.front_url}." if config.cp.front_url else ""
     return f"It never called {join(calls, 'or')} at the front.{where}"
+
+
+def _describe_named(config: Config) -> str:
+    """What leads to a host to which no call goes by default: something names it."""
+    front = config.cp.front_url or "the front's URL"
+    variables = join(list(variables_of(config)), "or")
+    where = f", such as {variables}" if variables else ""
+    return (
+        f"No call is known that goes there by default: find what names it to the client{where}, and let it name "
+        f"{front}."
+    )
 
 
 def _describe_wiring(wired: Wired, steered: Iterable[Steered], routes: RouteTable) -> str:
@@ -280,7 +291,7 @@ def route_to_front(route: Route | None, config: Config) -> str:
         return f"{spell(route.settings.env)}{' ' if one else ''}{verb} this call; set {what} to {front}."
     if route is not None:
         return f"No variable is known that routes this call: name one as `env` of the route {route.name} in the config."
-    variables = dict.fromkeys(name for one in config.routes for name in one.env)
+    variables = variables_of(config)
     if not variables:
         return "No variable is known that routes it to the front: name one as `env` of its route in the config."
     listed = join(list(variables), "or")

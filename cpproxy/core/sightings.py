@@ -4,6 +4,7 @@ The trap knows nothing of routes, secrets and the ledger. It tells all that it s
 passes the answer on. The words between the two processes are those of this module, one JSON object a line.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -144,11 +145,14 @@ class Caught:
     reason: str
 
 
-def find_caught(sighting: Sighting, front: Front, config: Config, routes: RouteTable) -> Caught | None:
+def find_caught(
+    sighting: Sighting, front: Front, config: Config, routes: RouteTable, hosts: Iterable[str]
+) -> Caught | None:
     """What a sighting is; None for one that is no call, as a name without a dot that is asked for is none.
 
-    A canary shows that its client is watched. What was meant for the control plane, by its host or by one of its
-    routes, is a misroute, and so is what was meant for the front and came by the trap. All else is foreign.
+    `hosts` are the control plane's, as `plane_hosts` has them. A canary shows that its client is watched. What was
+    meant for the control plane, by its host or by one of its routes, is a misroute, and so is what was meant for the
+    front and came by the trap. All else is foreign.
     """
     host, port = sighting.host, sighting.port
     request = Request(sighting.method, sighting.target, sighting.headers, sighting.body, sighting.client)
@@ -158,7 +162,7 @@ def find_caught(sighting: Sighting, front: Front, config: Config, routes: RouteT
     route = routes.find(sighting.method, path, request) if sighting.seen.shows_request else None
     if front.has(host, port, sighting.local):
         return None if sighting.seen is Seen.QUERY else Caught(Outcome.MISROUTE, route, _send_to_front(sighting))
-    if is_among(host, port, config.cp.hosts):
+    if is_among(host, port, hosts):
         return Caught(Outcome.MISROUTE, route, _join("its host is one of the control plane's", sighting.note))
     if sighting.seen is Seen.QUERY and "." not in fold(host):
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cpproxy.core.config import NO_CALL, Config
-from cpproxy.core.hosts import split_port
+from cpproxy.core.hosts import parse_base, spell_origin, split_port
 from cpproxy.core.routes import Route
 
 
@@ -52,15 +52,24 @@ def variables_of(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for route in config.routes for name in route.env))
 
 
-def plane_hosts(config: Config) -> tuple[str, ...]:
-    """The control plane's host names: those of the config, without port, and that of the upstream."""
-    return tuple(dict.fromkeys(_hosts(config)))
+def plane_hosts(config: Config, upstreams: Iterable[str] = ()) -> tuple[str, ...]:
+    """The control plane's hosts, each with a port or for any: those that the config lists, and where its URLs lead.
+
+    These are its upstream, the routes' defaults, and the further `upstreams`.
+    """
+    return tuple(dict.fromkeys([*config.cp.hosts, *_places(config, upstreams)]))
 
 
-def _hosts(config: Config) -> Iterator[str]:
-    yield from (split_port(host)[0] for host in config.cp.hosts)
-    urls = (config.cp.upstream, *(route.default for route in config.routes if route.default != NO_CALL))
-    yield from (host for url in urls if url and (host := urlsplit(url).hostname))
+def plane_names(config: Config) -> tuple[str, ...]:
+    """The names of `plane_hosts`, without ports."""
+    return tuple(dict.fromkeys(split_port(one)[0].strip("[]") for one in plane_hosts(config)))
+
+
+def _places(config: Config, upstreams: Iterable[str]) -> Iterator[str]:
+    defaults = (route.default for route in config.routes if route.default != NO_CALL)
+    for url in map(parse_base, (config.cp.upstream, *defaults, *upstreams)):
+        if url:
+            yield spell_origin("", url.hostname or "", url.port or 0)
 
 
 def spell(variables: Iterable[str]) -> str:

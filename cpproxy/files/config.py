@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -160,8 +159,9 @@ def _find_host_problems(config: Config) -> Problems:
     if not _HOST.fullmatch(config.trap.canary) or ":" in config.trap.canary:
         yield "trap.canary", f"expected a host name without port, not {config.trap.canary!r}"
     taken = [(f"cp.hosts[{index}]", host) for index, host in enumerate(config.cp.hosts)]
-    taken += [("cp.front_url", urlsplit(config.cp.front_url).hostname or "")]
-    taken += [("cp.upstream", urlsplit(config.cp.upstream).hostname or "")]
+    urls = [("cp.front_url", config.cp.front_url), ("cp.upstream", config.cp.upstream)]
+    urls += [(f"routes[{index}].default", route.default) for index, route in enumerate(config.routes)]
+    taken += [(key, url.hostname or "") for key, text in urls if (url := parse_base(text))]
     for key, host in taken:  # a call to it that went astray would pass for a canary
         if is_among(config.trap.canary, 0, (host,)):
             yield (

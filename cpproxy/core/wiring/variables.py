@@ -8,7 +8,7 @@ from cpproxy.core.config import Config
 from cpproxy.core.hosts import parse_base, port_of
 from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.runs import is_session
-from cpproxy.core.steering import Steered, group, plane_hosts
+from cpproxy.core.steering import Steered, group, plane_names
 from cpproxy.core.wiring import words
 from cpproxy.core.wiring.fronts import Front, front_address, is_named, is_nowhere
 from cpproxy.core.wiring.override import Override
@@ -168,7 +168,7 @@ def _name_elsewhere(scene: Scene, found: Found, host: str) -> str:
         return "that is the container itself"
     if found.services:
         return f"that is {found.services[0].name}, which is not the front"
-    if host in plane_hosts(scene.config):
+    if host in plane_names(scene.config):
         return "that is the control plane itself, past the front"
     return "that is not the front"
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from cpproxy.core.hosts import no_proxy_covers, parse_base
 from cpproxy.core.runs import Mode
-from cpproxy.core.steering import plane_hosts
+from cpproxy.core.steering import plane_names
 from cpproxy.core.wiring import words
 from cpproxy.core.wiring.fronts import Front, Trap
 from cpproxy.core.wiring.project import Place, Service
@@ -43,7 +43,7 @@ def check_ways(scene: Scene, client: Service) -> Iterator[Remark]:
     if base.network_mode == "none":
         yield remark(Level.FINDING, About.NETWORK, words.no_network(), client.name, client.place)
         return
-    hosts = plane_hosts(scene.config)
+    hosts = plane_names(scene.config)
     ways: dict[_Way, list[str]] = {}
     for host in hosts:
         for way in _find_ways(scene, client, host):
