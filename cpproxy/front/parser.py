@@ -9,8 +9,8 @@ request that comes next. So none comes next: what follows such a body goes to a 
 
 import asyncio
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from aiohttp.http_exceptions import BadHttpMethod, InvalidURLError
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy, RawRequestMessage
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 type _Fed = tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes]
 
+_END = b"\r\n\r\n"  # of a head, and of a body in chunks without trailers
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\x00-\x20\x7f]+ HTTP/1\.[01]\r\n")
 
 
@@ -46,28 +47,37 @@ class RequestParser:
         "_body",
         "_chunked",
         "_end",
+        "_feed",
         "_left",
         "_limits",
-        "_parser",
         "_protocol",
         "_tolerant",
-        "_waiting",
+        "feed_eof",
         "final",
+        "message_consumed",
+        "pause_reading",
+        "set_upgraded",
     )
 
     def __init__(self, protocol: "RequestHandler", fast: Any, limits: dict[str, Any]) -> None:  # noqa: ANN401
         self.final: StreamReader | None = None
         self._protocol = protocol
         self._limits = limits
-        self._parser = fast
         self._tolerant = False
         self._body: StreamReader | None = None
         self._chunked: StreamReader | None = None
         self._end = b""
         self._left: int | None = 0  # bytes up to the next request's first, None where nobody can tell
-        self._waiting = 0
+        self._use(fast)
 
-    def _make(self, kind: Any) -> Any:  # noqa: ANN401 (aiohttp's parsers have no type in common)
+    def _use(self, parser: Any) -> None:  # noqa: ANN401 (aiohttp's parsers have no type in common)
+        self._feed: Callable[[bytes], _Fed] = parser.feed_data
+        self.feed_eof: Callable[[], Any] = parser.feed_eof
+        self.message_consumed: Callable[[], None] = parser.message_consumed
+        self.pause_reading: Callable[[], None] = parser.pause_reading
+        self.set_upgraded: Callable[[bool], None] = parser.set_upgraded
+
+    def _make(self, kind: Any) -> Any:  # noqa: ANN401
         return kind(
             self._protocol,
             asyncio.get_running_loop(),
@@ -82,25 +92,23 @@ class RequestParser:
         if self.final is not None:
             return (), False, b""
         if self._chunked is not None and self._chunked.is_eof():
-            self._parser, self._chunked, self._left = self._make(HttpRequestParser), None, 0
-        fed = self._feed(data)
-        if self._tolerant:
-            return fed
-        if data:
-            self._left = self._count(fed[0], data)
-        return self._end_after_chunks(fed, data)
-
-    def _feed(self, data: bytes) -> "_Fed":
+            self._use(self._make(HttpRequestParser))
+            self._chunked, self._left = None, 0
         try:
-            return cast("_Fed", self._parser.feed_data(data))
+            fed = self._feed(data)
         except (BadHttpMethod, InvalidURLError):
             # Only what begins a request is tried again: a body may hold what looks like one.
             begins = self._left == 0 and (self._body is None or self._body.is_eof())
             if self._tolerant or not begins or not _REQUEST_LINE.match(data):
                 raise
-        self._tolerant = True
-        self._parser = self._make(_Tolerant)
-        return cast("_Fed", self._parser.feed_data(data))
+            self._tolerant = True
+            self._use(self._make(_Tolerant))
+            return self._feed(data)
+        if self._tolerant or (self._left == 0 and _is_one_whole(fed[0], data)):
+            return fed
+        if data:
+            self._left = self._count(fed[0], data)
+        return self._end_after_chunks(fed, data)
 
     def _count(self, messages: "Sequence[tuple[RawRequestMessage, StreamReader]]", data: bytes) -> int | None:
         """How many bytes there are up to the next request's first, after these, which gave those messages."""
@@ -110,7 +118,7 @@ class RequestParser:
         if left is None or not messages:
             return None
         message, self._body = messages[-1]
-        end = data.find(b"\r\n\r\n") + 4
+        end = data.find(_END) + len(_END)
         length = 0 if self._body is EMPTY_PAYLOAD else message.headers.get("Content-Length")
         if len(messages) > 1 or message.chunked or length is None or int(length) < len(data) - end:
             return None
@@ -119,7 +127,6 @@ class RequestParser:
     def _end_after_chunks(self, fed: "_Fed", data: bytes) -> "_Fed":
         """What the fast parser gave, up to a body in chunks; it is `final` unless nothing had come behind it."""
         messages, upgraded, rest = fed
-        self._waiting += len(messages)
         self._end = data[-4:] if len(data) >= 4 else (self._end + data)[-4:]
         taken = 0
         for message, content in messages:
@@ -131,23 +138,17 @@ class RequestParser:
         if self._chunked is None or not self._chunked.is_eof():
             return fed
         # The beginning of a request does not end with an empty line, and a parser that has no room stops behind a body.
-        if taken < len(messages) or self._end != b"\r\n\r\n" or self._waiting >= MAX_MSG_QUEUE_SIZE:
+        waiting = len(self._protocol._messages) + len(messages)  # noqa: SLF001
+        if taken < len(messages) or self._end != _END or waiting >= MAX_MSG_QUEUE_SIZE:
             self.final = self._chunked
         return messages[:taken], upgraded, rest
 
-    def feed_eof(self) -> Any:  # noqa: ANN401 (aiohttp's own message)
-        """The connection has ended."""
-        return self._parser.feed_eof()
 
-    def pause_reading(self) -> None:
-        """No more of a body is to be taken for now."""
-        self._parser.pause_reading()
-
-    def message_consumed(self) -> None:
-        """A request was taken out of the queue."""
-        self._waiting -= 1
-        self._parser.message_consumed()
-
-    def set_upgraded(self, value: bool) -> None:  # noqa: FBT001 (aiohttp calls it)
-        """Whether what follows is another protocol's."""
-        self._parser.set_upgraded(value)
+def _is_one_whole(messages: "Sequence[tuple[RawRequestMessage, StreamReader]]", data: bytes) -> bool:
+    """Whether these bytes, which began with a request, were that request and no more, as nearly always."""
+    if len(messages) != 1:
+        return False
+    message, body = messages[0]
+    if body is EMPTY_PAYLOAD:
+        return data.endswith(_END)
+    return body.is_eof() and not message.chunked and data.find(_END) + len(_END) + body.total_bytes == len(data)
