@@ -12,6 +12,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cpproxy.core import spellings
@@ -66,8 +67,7 @@ PLACES = _PATHS.keys()
 """Headers of answers in which a path may stand that begins with what all paths begin with; in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Public:
+class Public(NamedTuple):
     """Where a client reached the front: scheme, host with port, and the path before every path (`/s/NAME` or none)."""
 
     scheme: str
