@@ -142,8 +142,8 @@ async def test_the_header_of_the_token_is_taken_off_a_call(tmp_path: Path) -> No
 
 
 def test_a_common_word_is_found_as_a_token_too() -> None:
-    assert Token("localhost").is_carried("/x", ((b"Authorization", b"Bearer localhost"),))
-    assert not Token("").is_carried("/x", ((b"Authorization", b"Bearer "),))
+    assert Token("localhost").is_carried("Bearer localhost")
+    assert not Token("").is_carried("Bearer ")
 
 
 def test_a_replaying_proxy_takes_the_token_in_either_header(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from cpproxy.core.runs import DEFAULT_SESSION, SESSION_NAME, is_session
 from cpproxy.core.verdict import Verdict
 from cpproxy.errors import CpproxyError, GoneError, TakenError, UnknownError, UsageError
 from cpproxy.front.exchange import Exchange, write_document
+from cpproxy.front.heads import STATE
 from cpproxy.front.reach import find_public
-from cpproxy.front.server import STATE
 from cpproxy.front.token import Token
 
 _LOG = logging.getLogger("cpproxy.front")

@@ -20,7 +20,7 @@ from aiohttp.web_protocol import RequestHandler
 from msgspec import UNSET, UnsetType
 
 from cpproxy.core.calls import Call, Outcome, Way
-from cpproxy.core.messages import Headers, Omitted, Request, as_latin1, printable
+from cpproxy.core.messages import Headers, Omitted, Request, printable
 from cpproxy.core.redaction.redacted import RedactedJson
 from cpproxy.core.redaction.redactor import Redactor
 from cpproxy.front.wire import encode_head, has_body
@@ -119,7 +119,7 @@ class Exchange:
         self.handler: asyncio.Task[Any] | None = None
         """The task that answers it."""
         self.headers: Headers = message.raw_headers
-        self.host = as_latin1(message.headers.get("Host", ""))
+        self.host = ""
         self.keep_alive = not message.should_close
         self.logged = False
         self.message = message

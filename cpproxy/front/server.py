@@ -7,13 +7,10 @@ journal in one write, and the answers of that turn follow it.
 import asyncio
 import contextlib
 import functools
-import http
 import logging
-import re
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -29,21 +26,15 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from cpproxy.core.calls import Call, Outcome
-from cpproxy.core.config import ADMIN_PREFIX
 from cpproxy.core.hosts import bracket
-from cpproxy.core.messages import as_latin1
 from cpproxy.core.redaction.redacted import Clean, RedactedCall
 from cpproxy.core.redaction.redactor import Redactor
-from cpproxy.core.runs import DEFAULT_SESSION, is_session
+from cpproxy.core.runs import DEFAULT_SESSION
 from cpproxy.errors import CpproxyError, GoneError, UsageError
-from cpproxy.front.exchange import SESSION_HEADER, Exchange
+from cpproxy.front.exchange import Exchange
+from cpproxy.front.heads import Asked, Heads, Refused
 from cpproxy.front.parser import RequestParser
 from cpproxy.front.peers import Peers
-from cpproxy.front.token import TOKEN_HEADER, Token, is_nearly_admin
-
-SESSION_PREFIX = "/s/"
-STATE = "stub-state"
-"""What the admin is asked for when a call came to the config's state path."""
 
 _LOG = logging.getLogger("cpproxy.front")
 _MAX_FIELD = 256 * 1024
@@ -57,9 +48,6 @@ _MALFORMED = {  # the special before the general
     PayloadEncodingError: "its body is not framed as its headers say",
     BadHttpMessage: "its headers cannot be read, lack Host, contradict each other, or are too many",
 }
-_METHODS = frozenset(http.HTTPMethod)
-_METHOD = re.compile(r"(?=.{1,24}\Z)(?:[A-Z]+(?:-[A-Z]+)*|[A-Z]?[a-z]+(?:-[a-z]+)*)")
-_AUTHORITY = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _REST = 20  # times as long as it took is waited before the ledger is cleansed again
 _AT_ONCE = 0.001  # seconds; aiohttp takes 0 for no limit
 
@@ -153,7 +141,14 @@ class _Connection(RequestHandler):
     @property
     def final(self) -> StreamReader | None:
         """The body after which the connection takes no other request."""
-        return None if self._parser is None else cast("RequestParser", self._parser).final
+        parser: Any = self._parser
+        found: StreamReader | None = None if parser is None else parser.final
+        return found
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 (as aiohttp has it)
+        """Goes on where reading was paused; where it was not, as with nearly each body, nothing is parsed again."""
+        if self._reading_paused or self._buffer_paused:
+            super().resume_reading(resume_parser)
 
     def data_received(self, data: bytes) -> None:
         """Takes what came; a body whose framing broke ends with RequestPayloadError, and not never."""
@@ -228,8 +223,7 @@ class Front:
         self._journal: Journal | None = None
         self._tally = tally
         self._admin = admin
-        self._state_path = state_path
-        self._token = Token(token)
+        self._heads = Heads(redactor, token, state_path)
         self._peers = peers or Peers({})
         self._seq = 0
         self._cleansed = redactor.known.version
@@ -281,30 +275,25 @@ class Front:
         self,
         message: RawRequestMessage,
         content: StreamReader,
-        protocol: RequestHandler,
+        connection: _Connection,
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> Exchange:
         """The exchange for a request whose head has been read."""
-        connection = cast("_Connection", protocol)
-        exchange = Exchange(self, message, content, protocol, writer, task, connection.client)
-        if connection.final is content and message.chunked:
+        exchange = Exchange(self, message, content, connection, writer, task, connection.client)
+        if message.chunked and connection.final is content:
             exchange.keep_alive = False
         return exchange
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answers one request."""
-        self.redactor.learn_headers(exchange.headers)
-        problem = self._check_method(exchange) or self._read_target(exchange) or _choose_session(exchange)
-        if problem:
-            return await self._turn_away(exchange, 400, problem)
-        target = exchange.target
-        if target.startswith(ADMIN_PREFIX) and target[len(ADMIN_PREFIX) : len(ADMIN_PREFIX) + 1] in ("/", "?", ""):
-            return await self._administer(exchange, target[len(ADMIN_PREFIX) :].partition("?")[0])
-        if self._state_path and target.startswith(self._state_path) and target.partition("?")[0] == self._state_path:
-            return await self._administer(exchange, STATE)
-        if problem := self._check_call(exchange):
-            return await self._turn_away(exchange, 400, problem)
+        match self._heads.read(exchange):
+            case Refused(problem):
+                return await self._turn_away(exchange, 400, problem)
+            case Asked(path):
+                return await self._administer(exchange, path)
+            case None:
+                pass
         session = exchange.session = exchange.session or DEFAULT_SESSION
         try:
             self._tally.enter(session, exchange)
@@ -314,49 +303,6 @@ class Front:
             return await self._answer(exchange)
         finally:
             self._tally.leave(session, exchange)
-
-    def _check_call(self, exchange: Exchange) -> str:
-        """What is wrong with a call that is not the admin's, or nothing; what is for the admin alone is taken out."""
-        if is_nearly_admin(exchange.target):
-            return (
-                f"the target is nearly one of cpproxy's own, which nobody else is to see; those begin with "
-                f"{ADMIN_PREFIX}/ or {SESSION_PREFIX}NAME{ADMIN_PREFIX}/, spelled just so"
-            )
-        if "X-Cpproxy-Token" in exchange.message.headers:
-            exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != TOKEN_HEADER)
-        if self._token.is_carried(exchange.target, exchange.headers):
-            return "the call carries the proxy's admin token, which is for the admin paths alone"
-        return ""
-
-    def _check_method(self, exchange: Exchange) -> str:
-        """Says what is wrong with a call's method, or nothing. One that is no word may be a token: it is not kept."""
-        method = exchange.method
-        if method in _METHODS:
-            return ""
-        if _METHOD.fullmatch(method) and all(self.redactor.text(one) == one for one in (method, method.lower())):
-            return ""
-        exchange.method = exchange.target = exchange.host = ""
-        return "the method is no word of one case, as PURGE is"
-
-    def _read_target(self, exchange: Exchange) -> str:
-        """Makes a path with its query of a call's target, or HOST:PORT; what is wrong with it comes back, or nothing.
-
-        No name or password of a user stays in it or in `Host`, and of what it cannot be, nothing at all.
-        """
-        target, host = exchange.target, exchange.host
-        authority = ""
-        if exchange.method == "CONNECT":
-            authority, target = target, target.rpartition("@")[2]
-            problem = "" if _AUTHORITY.fullmatch(target) else "the target of CONNECT is no HOST:PORT"
-        else:
-            authority, target = _split_authority(target)
-            problem = "" if target[:1] == "/" or target == "*" else "the target is no path, nor a URL of http or https"
-        for text in (authority, host):
-            if "@" in text:
-                self.redactor.learn_authority(text)
-        exchange.host = host.rpartition("@")[2]
-        exchange.target = "" if problem else target
-        return problem
 
     async def _turn_away(self, exchange: Exchange, status: int, problem: str) -> web.StreamResponse:
         """Refuses a call that no session takes; it stands on the ledger as one of the default session."""
@@ -525,40 +471,3 @@ def _unusable(address: str, error: OSError | OverflowError) -> UsageError:
 def _describe_malformed(error: BaseException | None) -> str:
     """What the parser refused, in words of ours: its own quote the request."""
     return next((words for kind, words in _MALFORMED.items() if isinstance(error, kind)), "it is not HTTP/1.1")
-
-
-def _split_authority(target: str) -> tuple[str, str]:
-    """The authority of a target in the absolute form, and its path with the query (RFC 9112 section 3.2.2)."""
-    if target.startswith("/") or not target.lower().startswith(("http://", "https://")):
-        return "", target
-    authority = urlsplit(target).netloc
-    rest = target[target.index("//") + 2 + len(authority) :]
-    return authority, rest if rest.startswith("/") else f"/{rest}"
-
-
-def _choose_session(exchange: Exchange) -> str:
-    """Finds the session that a `/s/NAME/…` path or else a header chooses, and takes both out of the call.
-
-    What is wrong with it comes back, or nothing.
-    """
-    chosen = as_latin1(exchange.message.headers.get("X-Cpproxy-Session", ""))
-    several = False
-    if chosen:
-        several = len(set(exchange.message.headers.getall("X-Cpproxy-Session"))) > 1
-        exchange.headers = tuple(pair for pair in exchange.headers if pair[0].lower() != SESSION_HEADER)
-    if exchange.target.startswith(SESSION_PREFIX):
-        chosen, rest = _split(exchange.target[len(SESSION_PREFIX) :])
-        exchange.prefix, exchange.target = SESSION_PREFIX + chosen, rest
-    elif several:
-        return "more than one X-Cpproxy-Session: which of them counts is anybody's guess"
-    elif not chosen:
-        return ""
-    exchange.session = chosen
-    return "" if is_session(chosen) else "a session's name is 1 to 64 letters, digits, dots, dashes and underscores"
-
-
-def _split(target: str) -> tuple[str, str]:
-    """The first segment of a target, and what follows it as a target of its own."""
-    name = target.partition("?")[0].partition("/")[0]
-    rest = target[len(name) :]
-    return name, rest if rest.startswith("/") else f"/{rest}"

@@ -38,12 +38,9 @@ class Token:
         """Whether one of these shows it."""
         return any(hmac.compare_digest(one, self._value) for one in _shown(headers))
 
-    def is_carried(self, target: str, headers: Headers) -> bool:
-        """Whether a call has it in its target or its headers, encoded or not, and would take it to the upstream."""
-        if not self._value:
-            return False
-        text = "\n".join([target, *(value.decode("latin-1") for _, value in headers)])
-        return self._value.decode() in text or bool(self._known.find(text))
+    def is_carried(self, text: str) -> bool:
+        """Whether a call has it in this, encoded or not, and would take it to the upstream."""
+        return bool(self._value) and (self._value.decode() in text or bool(self._known.find(text)))
 
 
 def _shown(headers: Headers) -> list[bytes]:
@@ -61,13 +58,15 @@ def _shown(headers: Headers) -> list[bytes]:
 
 
 def is_nearly_admin(target: str) -> bool:
-    """Whether a target that is none of the admin's looks as if it was meant for one.
+    """Whether a target is one of the admin's, or looks as if it was meant for one.
 
     What another server, or a client's library, would take for the admin's path is not passed on to the upstream: the
     asker's token would go with it.
     """
+    if _is_plain(target):
+        return False
     path = target.partition("?")[0]
-    if path.isascii() and "%" not in path and _HINT not in path.lower():
+    if _is_plain(path):
         return False
     for _ in range(_DEEPEST):
         plain = unquote(path)
@@ -76,3 +75,7 @@ def is_nearly_admin(target: str) -> bool:
         path = plain
     shown = unicodedata.normalize("NFKC", path).casefold()
     return _NAME in "".join(one for one in shown if unicodedata.category(one) not in _UNSEEN)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and "%" not in text and _HINT not in text.lower()

@@ -7,7 +7,6 @@ the headers of a call show is learnt before anything is written of it.
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -54,7 +53,6 @@ class Redactor:
         self._messages: _Memory[str, RedactedText] = _Memory(self.known)
         self._rows: _Memory[tuple[str, ...], bool] = _Memory(self.known)
         self._documents: _Memory[bytes, RedactedJson | UnsetType] = _Memory(self.known)
-        self._learn = lru_cache(maxsize=1024)(self._learn_headers)  # clients send the same headers again and again
         for value, role in values:
             if value:
                 self.keep(value, role)
@@ -79,17 +77,14 @@ class Redactor:
 
     def learn_headers(self, headers: Headers) -> None:
         """Keeps in mind what the credential headers of a call show."""
-        self._learn(headers)
-
-    def learn_authority(self, authority: str) -> None:
-        """Keeps in mind the password in an authority, `USER:PASSWORD@HOST:PORT` (RFC 3986 section 3.2)."""
-        self.learn(_surer(self.finder.find_in_text(f"//{authority}")))
-
-    def _learn_headers(self, headers: Headers) -> None:
         for name, value in as_text(headers):
             place = f"header:{name}"
             if self.policy.judge(name, place) is Verdict.SECRET:
                 self.learn(self.finder.find_in_value(value, name, place))
+
+    def learn_authority(self, authority: str) -> None:
+        """Keeps in mind the password in an authority, `USER:PASSWORD@HOST:PORT` (RFC 3986 section 3.2)."""
+        self.learn(_surer(self.finder.find_in_text(f"//{authority}")))
 
     # ------------------------------------------------------------------ what comes out
 
@@ -175,18 +170,17 @@ class Redactor:
 
     def call(self, call: Call) -> RedactedCall:
         """A row. Its `body` and `details` are redacted already, as is all that cpproxy itself has named."""
-        version = self.known.version
-        target = self.target(call.target)
-        shown = (call.host, call.reason, call.method, call.session, call.scenario)
-        if target == call.target and self._rows.get(shown):  # as nearly always
+        shown = (call.target, call.host, call.reason, call.method, call.session, call.scenario)
+        if self._rows.get(shown):  # as nearly always
             return cast("RedactedCall", call)
-        host, reason = self.text(call.host), self.text(call.reason)
+        version = self.known.version
+        target, host, reason = self.target(call.target), self.text(call.host), self.text(call.reason)
         method, session, scenario = map(self._said, (call.method, call.session, call.scenario))
-        if (target, host, reason, method, session, scenario) != (call.target, *shown):
+        if (target, host, reason, method, session, scenario) != shown:
             call = structs.replace(
                 call, target=target, host=host, reason=reason, method=method, session=session, scenario=scenario
             )
-        elif len(call.reason) <= _LARGEST_REMEMBERED:
+        elif len(call.target) + len(call.reason) <= _LARGEST_REMEMBERED:
             self._rows.keep(shown, True, "\n".join(shown), version)  # noqa: FBT003 (the value)
         return cast("RedactedCall", call)
 
