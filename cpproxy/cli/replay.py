@@ -21,6 +21,7 @@ from cpproxy.cli.ways import Flags, find_ways, trap_options
 from cpproxy.cli.wiring import compose_option, read_wiring
 from cpproxy.core.runs import Mode, Served
 from cpproxy.errors import CassetteError
+from cpproxy.report.texts import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def replay(
         return Proxy(front, desk, catcher)
 
     def banner(url: str) -> str:
-        what = f"{_count(len(served), 'interaction')} from {_count(len(cassettes), 'cassette')}"
+        what = f"{count(len(served), 'interaction')} from {count(len(cassettes), 'cassette')}"
         return f"cpproxy: replaying {what} on {url}"
 
     return serve(
@@ -146,7 +147,3 @@ def _load(settings: Settings, chosen: tuple[str, ...]) -> "tuple[list[Served], R
     gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
     return served, replayed, upstreams
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

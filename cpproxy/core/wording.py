@@ -1,6 +1,6 @@
 """Small pieces of the paragraphs that findings are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 
 def plain(text: str) -> str:
@@ -11,6 +11,11 @@ def plain(text: str) -> str:
 def join(items: Sequence[str], word: str) -> str:
     """Several things in a row: `a, b WORD c`."""
     return f"{', '.join(items[:-1])} {word} {items[-1]}" if len(items) > 1 else "".join(items)
+
+
+def be(things: Sized) -> str:
+    """`is` of one thing, `are` of several."""
+    return "is" if len(things) == 1 else "are"
 
 
 def often(count: int) -> str:

@@ -19,6 +19,7 @@ from cpproxy.core.review.learning import Lesson
 from cpproxy.core.review.lint import Level
 from cpproxy.core.review.variations import Variation
 from cpproxy.report.terminal import escape
+from cpproxy.report.texts import count
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
 _LISTED = 5  # interactions in which a value stands at one place
@@ -125,7 +126,7 @@ def show_lesson(lesson: Lesson, one: str, other: str, form: str) -> str:
     """What `cassette learn` found: a line for each place that varies, then the lines that the config lacks; or JSON."""
     if form == "json":
         return _as_json(lesson)
-    text = f"{one} and {other}: {_count(lesson.pairs, 'pair')} of interactions\n"
+    text = f"{one} and {other}: {count(lesson.pairs, 'pair')} of interactions\n"
     text += "".join(f"{_show_variation(variation)}\n" for variation in lesson.variations)
     if lesson.toml:
         text += f"\nThe config lacks:\n\n{_escape_lines(lesson.toml)}"
@@ -158,7 +159,7 @@ def show_head(name: str, cassette: Cassette) -> Text:
     """What is to be known about a cassette before its interactions."""
     text = Text.assemble(
         (name, "bold"),
-        f": {_count(len(cassette.interactions), 'interaction')}, recorded {cassette.recorded.at} "
+        f": {count(len(cassette.interactions), 'interaction')}, recorded {cassette.recorded.at} "
         f"from {escape(cassette.recorded.upstream)}\n",
     )
     if cassette.incomplete:
@@ -191,12 +192,8 @@ def show_interaction(interaction: Interaction) -> Text:
     _append(text, _ANSWERED, (*_show_headers(response.headers), *_show_body(response.body)))
     if response.chunks:
         seconds = response.chunks[-1][0] / 1000
-        text.append(f"  streamed in {_count(len(response.chunks), 'piece')} over {seconds:.3f} s\n", "dim")
+        text.append(f"  streamed in {count(len(response.chunks), 'piece')} over {seconds:.3f} s\n", "dim")
     return text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _append(text: Text, side: _Side, lines: Iterable[Text]) -> None:

@@ -27,6 +27,7 @@ from cpproxy.core.replay.templates import VOLATILE
 from cpproxy.core.replay.tokens import has_digit
 from cpproxy.core.replay.treatment import Treatment, find_treatment, treat_spent
 from cpproxy.core.replay.worlds import Entry, Once
+from cpproxy.core.wording import be
 
 _EXAMINED = 64
 _SHOWN = 3
@@ -108,7 +109,7 @@ class Miss:
         if self.treatment is None:
             return ""
         remedy, after = self.treatment.remedy, self.treatment.after
-        once = f" once {' and '.join(after)} {'is' if len(after) == 1 else 'are'} played" if after else ""
+        once = f" once {' and '.join(after)} {be(after)} played" if after else ""
         return f"; {_IF[remedy.key]}, {remedy.spell()} makes it match{once}"
 
     def details(self) -> dict[str, Any]:

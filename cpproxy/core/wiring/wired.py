@@ -8,7 +8,7 @@ from cpproxy.core.config import Config
 from cpproxy.core.hosts import bracket, parse_base
 from cpproxy.core.steering import variables_of
 from cpproxy.core.wiring.project import Project
-from cpproxy.core.wording import join
+from cpproxy.core.wording import be, join
 
 
 class Stated(Struct, frozen=True):
@@ -78,5 +78,5 @@ def spell_variables(wired: Wired, variables: Iterable[str]) -> str:
         else:
             said.append(f"{name} is {stated.value or 'empty'} ({stated.where})")
     if unset:
-        said.insert(0, f"{join(unset, 'and')} {'are' if len(unset) > 1 else 'is'} not set ({wired.where})")
+        said.insert(0, f"{join(unset, 'and')} {be(unset)} not set ({wired.where})")
     return ", ".join(said)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from cpproxy.core.routes import Route
 from cpproxy.core.steering import Steered, spell
 from cpproxy.core.wiring.project import Place, Setting
+from cpproxy.core.wording import be
 
 
 def name_routes(groups: Iterable[Steered]) -> str:
@@ -32,23 +33,20 @@ def no_url(variable: str, groups: Sequence[Steered], right: str) -> str:
 
 def unset_variable(group: Steered, states: str, other: str, right: str) -> str:
     """A group of calls of whose variables none is set."""
-    which = "is not set" if len(group.variables) == 1 else "are not set"
     goes = " or ".join(sorted(group.defaults)) or "where the client goes by default"
     advice = "set it" if len(group.variables) == 1 else "set one of them"
     return (
-        f"{spell(group.variables)} {which}{states}: {name_routes((group,))} will go to {goes}, past the front; "
-        f"{advice} "
-        f"to {right}.{other}"
+        f"{spell(group.variables)} {be(group.variables)} not set{states}: {name_routes((group,))} will go to {goes}, "
+        f"past the front; {advice} to {right}.{other}"
     )
 
 
 def silent_variable(group: Steered, states: str, right: str, *, required: bool) -> str:
     """A group of calls that are not made at all where no variable is set."""
-    which = "is not set" if len(group.variables) == 1 else "are not set"
     why = ", which the config requires" if required else ""
     return (
-        f"{spell(group.variables)} {which}{states}: {name_routes((group,))} will not be called at all{why}; set "
-        f"{group.variables[0]} to {right} if it is to be."
+        f"{spell(group.variables)} {be(group.variables)} not set{states}: {name_routes((group,))} will not be called "
+        f"at all{why}; set {group.variables[0]} to {right} if it is to be."
     )
 
 
@@ -57,8 +55,7 @@ def describe_state(variable: str, setting: Setting) -> str:
     if setting.value is None:
         return f"{variable} has no value, and is not set where compose runs"
     if setting.unset:
-        which = "is not set" if len(setting.unset) == 1 else "are not set"
-        return f"{variable} is empty, since {' and '.join(setting.unset)} {which}"
+        return f"{variable} is empty, since {' and '.join(setting.unset)} {be(setting.unset)} not set"
     return f"{variable} is empty{' where compose runs' if setting.passed else ''}"
 
 
@@ -76,9 +73,8 @@ def missing_credential(variable: str, routes: Sequence[Route]) -> str:
     """A credential that nothing supplies."""
     calls = " and ".join(str(route.template) for route in routes)
     return (
-        f"{variable} is not set, and no recorded answer hands it out: {calls} will lack a credential, and be "
-        "answered 401 "
-        "as the control plane would; set it to any value, since replay takes one dummy for all."
+        f"{variable} is not set, and no recorded answer hands it out: {calls} will lack a credential, and be answered "
+        "401 as the control plane would; set it to any value, since replay takes one dummy for all."
     )
 
 
@@ -86,8 +82,7 @@ def no_front(candidates: Sequence[str]) -> str:
     """A project in which nothing stands for the control plane."""
     return (
         "no service here runs `cpproxy replay` or `cpproxy record`, and cp.front_url of the config names none: say "
-        "which "
-        f"stands for the control plane with --front, such as --front {candidates[0] if candidates else 'cp'}."
+        f"which stands for the control plane with --front, such as --front {candidates[0] if candidates else 'cp'}."
     )
 
 
@@ -164,7 +159,7 @@ def no_network() -> str:
 
 
 def _networks(names: Sequence[str]) -> str:
-    return f"the network{'' if len(names) == 1 else 's'} {', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+    return f"the network{'' if len(names) == 1 else 's'} {', '.join(names)} {be(names)}"
 
 
 def caught(hosts: Sequence[str], how: str, trap: str) -> str:
@@ -177,8 +172,7 @@ def uncaught(hosts: Sequence[str], front: str, *, leaves: bool) -> str:
     goes = "reaches the real control plane" if leaves else "hangs until it times out"
     return (
         f"nothing leads {', '.join(hosts)} to a trap: a call that goes past the front {goes}, and nobody sees it; "
-        "alias "
-        f"{'it' if len(hosts) == 1 else 'them'} to {front}, and let it run with --trap."
+        f"alias {'it' if len(hosts) == 1 else 'them'} to {front}, and let it run with --trap."
     )
 
 
@@ -258,8 +252,7 @@ def wrong_health(path: str) -> str:
     """A health check that asks for something else than readiness."""
     return (
         f"its healthcheck asks for {path}, which says nothing of whether the cassettes are loaded and the trap "
-        "listens: "
-        "ask for /__cpproxy/ready, or run `cpproxy wait`."
+        "listens: ask for /__cpproxy/ready, or run `cpproxy wait`."
     )
 
 
@@ -277,8 +270,7 @@ def no_order(front: str, port: int) -> str:
     """A client that may start before the front."""
     return (
         f"it does not wait for {front}: what it calls at its start may find no port {port} open; let it depend on "
-        f"{front} "
-        "with condition: service_healthy."
+        f"{front} with condition: service_healthy."
     )
 
 
