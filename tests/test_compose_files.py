@@ -11,7 +11,7 @@ import pytest
 from cpproxy.core.wiring.project import STDIN, Place, Project, Service
 from cpproxy.errors import UsageError
 from cpproxy.files.compose.project import Request, find_files, read_project
-from cpproxy.files.compose.variables import chain, read_env_file, substitute
+from cpproxy.files.compose.variables import read_env_file, substitute
 from tests.processes import clean_environment
 
 SET = {"A": "a", "EMPTY": "", "B": "b"}
@@ -56,7 +56,7 @@ def values(service: Service) -> dict[str, str | None]:
     ],
 )
 def test_variables_are_put_in_as_compose_does_it(text: str, expected: str, unset: tuple[str, ...]) -> None:
-    assert substitute(text, chain(SET)) == (expected, unset)
+    assert substitute(text, SET.get) == (expected, unset)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_variables_are_put_in_as_compose_does_it(text: str, expected: str, unset
 )
 def test_what_is_no_variable_is_refused(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem.replace("$", r"\$")):
-        substitute(text, chain(SET))
+        substitute(text, SET.get)
 
 
 def test_an_env_file_sets_what_it_says() -> None:
@@ -92,7 +92,7 @@ FROM=${PLAIN}-${A}
 A
 NOT_SET
 LAST=${5}"""
-    found = read_env_file(text.encode(), "a.env", chain({"A": "shell"}))
+    found = read_env_file(text.encode(), "a.env", {"A": "shell"}.get)
     assert {name: one.value for name, one in found.items()} == {
         "PLAIN": "value",
         "EXPORTED": "spaced value",
@@ -112,14 +112,14 @@ LAST=${5}"""
 
 
 def test_a_raw_env_file_is_taken_as_it_is() -> None:
-    found = read_env_file(b"A='$B' # x\nC\n", "a.env", chain({"C": "c"}), raw=True)
+    found = read_env_file(b"A='$B' # x\nC\n", "a.env", {"C": "c"}.get, raw=True)
     assert {name: one.value for name, one in found.items()} == {"A": "'$B' # x", "C": "c"}
 
 
 @pytest.mark.parametrize("text", ["two words", "=x", 'A="open', "A='open\nB=c", "a-b"])
 def test_a_line_that_sets_nothing_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^a\.env:1: "):
-        read_env_file(text.encode(), "a.env", chain())
+        read_env_file(text.encode(), "a.env", lambda _: None)
 
 
 def test_lists_and_mappings_say_the_same() -> None:

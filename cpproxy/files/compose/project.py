@@ -127,9 +127,9 @@ class _Reader:
             named = [str(folder / ".env")]
         found: dict[str, str] = {}
         for file in named:
-            settings = read_env_file(self.load(file), file, chain(outside, found))
+            settings = read_env_file(self.load(file), file, chain(outside.get, found.get))
             found |= {name: one.value for name, one in settings.items() if one.value is not None}
-        return chain(outside, found)
+        return chain(outside.get, found.get)
 
     def _include(self, table: Table, folder: Path, depth: int) -> Iterator[Node]:
         """The models that a file includes, each read as a project of its own."""

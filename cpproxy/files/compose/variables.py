@@ -1,7 +1,7 @@
 """Variables in compose files: those that are put into values, and those that env files set."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cpproxy.core.wiring.project import Place, Setting
@@ -90,11 +90,11 @@ def _read_variable(reading: _Text, depth: int) -> str:
     return "" if operator[-1] == "+" else value or ""
 
 
-def chain(*sources: Mapping[str, str]) -> Lookup:
+def chain(*lookups: Lookup) -> Lookup:
     """Looks a variable up in several places, the first of them first."""
 
     def look(name: str) -> str | None:
-        return next((source[name] for source in sources if name in source), None)
+        return next((value for lookup in lookups if (value := lookup(name)) is not None), None)
 
     return look
 
@@ -116,19 +116,10 @@ def read_env_file(data: bytes, file: str, lookup: Lookup, *, raw: bool = False) 
         if value is None:
             found[name] = Setting(lookup(name), place, passed=True)
         else:
-            put, unset = _put_in(value, _or_else(lookup, known)) if plain else (value, ())
+            put, unset = _put_in(value, chain(lookup, known.get)) if plain else (value, ())
             found[name] = Setting(put, place, unset)
         known[name] = found[name].value or ""
     return found
-
-
-def _or_else(first: Lookup, then: Mapping[str, str]) -> Lookup:
-
-    def look(name: str) -> str | None:
-        value = first(name)
-        return then.get(name) if value is None else value
-
-    return look
 
 
 def _put_in(value: str, lookup: Lookup) -> tuple[str, tuple[str, ...]]:
