@@ -101,14 +101,15 @@ class Strays:
     not seen whole is one, and of a foreign call the host is.
     """
 
+    names: dict[str, str] = field(default_factory=dict)
+    """The names that calls told, by address."""
     _found: dict[tuple[str, ...], Stray] = field(default_factory=dict)
-    _names: dict[str, str] = field(default_factory=dict)
 
     def learn(self, call: Call) -> None:
         """Keeps in mind whom a call says that its address is."""
         address, _, name = call.client.partition(" ")
         if name:
-            self._names[address] = name
+            self.names[address] = name
 
     def add(self, call: Call) -> None:
         """One call that the trap took."""
@@ -139,11 +140,6 @@ class Strays:
         for (_, name, host, *_), stray in found.items():
             if stray.calls or (name, host) not in called:
                 yield name, stray
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """The names that calls told, by address."""
-        return self._names
 
 
 @dataclass(frozen=True, slots=True)
