@@ -13,6 +13,9 @@ from cpproxy.core.wiring.variables import Scene
 
 _HEALTHY = "service_healthy"
 _READY = f"{ADMIN_PREFIX}/ready"
+type _Way = tuple[tuple[str, ...], Dependency]
+"""The services that are waited for, one by way of the other, and how the last of them is."""
+
 _URL_PATH = re.compile(r"https?://[^/\s'\"]+(/[^\s'\"?)]*)?")
 
 
@@ -63,7 +66,7 @@ def check_order(scene: Scene, client: Service) -> Iterator[Remark]:
         text = words.no_order(front.service.name, front.port)
         yield remark(level, About.ORDER, text, client.name, client.place)
         return
-    path, last = min(ways, key=lambda way: (way[1].condition != _HEALTHY, len(way[0])))
+    path, last = min(ways, key=_rank)
     by, reached = (path[-2] if len(path) > 1 else ""), path[-1]
     if last.condition == _HEALTHY:
         yield remark(Level.RIGHT, About.ORDER, words.right_order(reached, by), client.name, last.place)
@@ -80,9 +83,9 @@ def _add_order(scene: Scene, client: Service, front: Front) -> None:
             _add_health(scene, front)
 
 
-def _find_way(project: Project, service: Service, wanted: str) -> tuple[tuple[str, ...], Dependency] | None:
+def _find_way(project: Project, service: Service, wanted: str) -> _Way | None:
     """The way by which a service waits for another, and its last step; one that waits for health if there is."""
-    found: list[tuple[tuple[str, ...], Dependency]] = []
+    found: list[_Way] = []
     reached = {service.name}
     waiting: list[tuple[Service, tuple[str, ...]]] = [(service, ())]
     while waiting:
@@ -93,4 +96,10 @@ def _find_way(project: Project, service: Service, wanted: str) -> tuple[tuple[st
             elif name not in reached and name in project.services:
                 reached.add(name)
                 waiting.append((project.services[name], (*path, name)))
-    return min(found, key=lambda way: (way[1].condition != _HEALTHY, len(way[0])), default=None)
+    return min(found, key=_rank, default=None)
+
+
+def _rank(way: _Way) -> tuple[bool, int]:
+    """What waits for health comes first, then what is short."""
+    path, last = way
+    return last.condition != _HEALTHY, len(path)
