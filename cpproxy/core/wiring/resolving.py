@@ -1,6 +1,6 @@
 """What a name comes to for one service: another service, itself, or something outside of the project."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cpproxy.core.hosts import is_loopback, parse_address
@@ -58,11 +58,11 @@ def resolve(project: Project, service: Service, host: str) -> Found:
         strangers = tuple(
             one
             for one in addresses
-            if one != _HOST_GATEWAY and not is_loopback(one) and not [*_at(project, base, [one])]
+            if one != _HOST_GATEWAY and not is_loopback(one) and not at_address(project, base, [one])
         )
-        return Found(tuple(_at(project, base, addresses)), "extra_hosts", host=outside, strangers=strangers)
+        return Found(at_address(project, base, addresses), "extra_hosts", host=outside, strangers=strangers)
     if parse_address(host):
-        return Found(tuple(_at(project, base, (host,))), "address")
+        return Found(at_address(project, base, [host]), "address")
     if host in base.links and (linked := project.services.get(base.links[host])):
         return Found((linked,), "links")
     here = [one for one in project.services.values() if any(name == host for _, name in one.names())]
@@ -72,17 +72,15 @@ def resolve(project: Project, service: Service, host: str) -> Found:
     return Found(shared, "alias", elsewhere=() if shared else tuple(here))
 
 
-def at_address(project: Project, service: Service, addresses: Sequence[str]) -> tuple[Service, ...]:
-    """The services that have one of these addresses in a network of this one's."""
-    return tuple(_at(project, networked(project, service), addresses))
+def at_address(project: Project, base: Service, addresses: Sequence[str]) -> tuple[Service, ...]:
+    """The services that have one of these addresses in a network of `base`, which has networks of its own."""
+    wanted = {*map(_canonical, addresses)}
 
+    def has_one(service: Service) -> bool:
+        shared = (there for network, there in service.networks.items() if network in base.networks)
+        return any(wanted.intersection(map(_canonical, there.addresses)) for there in shared)
 
-def _at(project: Project, base: Service, addresses: Sequence[str]) -> Iterator[Service]:
-    wanted = {_canonical(one) for one in addresses}
-    for one in project.services.values():
-        own = {_canonical(a) for net, there in one.networks.items() if net in base.networks for a in there.addresses}
-        if own & wanted:
-            yield one
+    return tuple(filter(has_one, project.services.values()))
 
 
 def _canonical(address: str) -> str:

@@ -9,7 +9,7 @@ from cpproxy.core.runs import Mode
 from cpproxy.core.steering import plane_names
 from cpproxy.core.wiring import words
 from cpproxy.core.wiring.fronts import Front, Trap
-from cpproxy.core.wiring.project import Place, Service
+from cpproxy.core.wiring.project import Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import at_address, networked, networks_of, resolve
 from cpproxy.core.wiring.variables import Scene
@@ -97,9 +97,8 @@ def _look_up(scene: Scene, client: Service, host: str) -> _Way:
         front = _front_of(scene, found.services)
         where = found.services[0].name if found.services else "the machine that runs it" if found.host else ""
         return _Way(found.how, front, where or " and ".join(found.strangers), 0, found.strangers, leaves)
-    servers = [
-        (address, at_address(scene.project, client, [address])) for address in networked(scene.project, client).dns
-    ]
+    base = networked(scene.project, client)
+    servers = [(address, at_address(scene.project, base, [address])) for address in base.dns]
     services = [service for _, there in servers for service in there]
     if not services:
         return _Way(leaves=leaves)
@@ -126,33 +125,33 @@ def _follow(scene: Scene, client: Service, variable: str) -> _Way:
 
 
 def _judge_way(scene: Scene, client: Service, way: _Way, hosts: list[str]) -> Remark:
-    place = _place_of(client, way)
+    level, text = _weigh(scene, client, way, hosts)
+    setting = client.environment.get(way.how)
+    return remark(level, About.NAMES, text, client.name, setting.place if setting else client.place)
+
+
+def _weigh(scene: Scene, client: Service, way: _Way, hosts: list[str]) -> tuple[Level, str]:
+    """What is to be said of a way; the lines that mend it are added."""
     if not way.how:
         _alias(scene, client, hosts)
         front = scene.fronts[0].service.name if scene.fronts else "the service that runs cpproxy"
-        text = words.uncaught(hosts, front, leaves=way.leaves)
-        return remark(Level.FINDING, About.NAMES, text, client.name, place)
+        return Level.FINDING, words.uncaught(hosts, front, leaves=way.leaves)
     if way.leaves and way.strangers:
-        return remark(Level.FINDING, About.NAMES, _judge_leak(scene, client, way, hosts), client.name, place)
-    if way.front is None:
-        text = words.misled(hosts, way.where, way.how)
-        # Another service may well be a trap of its own; that it is none is not certain.
-        return remark(Level.NOTE, About.NAMES, text, client.name, place)
-    trap = way.front.service.name
-    if way.front.trap is None and way.front.mode is None:
-        text = words.unknown_trap(hosts, trap, way.how)
-        return remark(Level.NOTE, About.NAMES, text, client.name, place)
-    missing = _find_missing(way, way.front.trap)
-    if missing:
+        return Level.FINDING, _judge_leak(scene, client, way, hosts)
+    if way.front is None:  # another service may well be a trap of its own; that it is none is not certain
+        return Level.NOTE, words.misled(hosts, way.where, way.how)
+    name, trap = way.front.service.name, way.front.trap
+    if trap is None and way.front.mode is None:
+        return Level.NOTE, words.unknown_trap(hosts, name, way.how)
+    if missing := _find_missing(way, trap):
         _add_trap(scene, way.front, missing)
-        has = way.front.trap is not None
-        text = words.missing_trap(hosts, trap, way.how, [" ".join(one) for one in missing], has=has)
-        return remark(Level.FINDING, About.NAMES, text, client.name, place)
-    return remark(Level.RIGHT, About.NAMES, words.caught(hosts, way.how, trap), client.name, place)
+        flags = [" ".join(one) for one in missing]
+        return Level.FINDING, words.missing_trap(hosts, name, way.how, flags, has=trap is not None)
+    return Level.RIGHT, words.caught(hosts, way.how, name)
 
 
 def _judge_leak(scene: Scene, client: Service, way: _Way, hosts: list[str]) -> str:
-    """What is to be said of a way that may lead to the real control plane; the lines that mend it are added."""
+    """The same of a way that may lead to the real control plane."""
     if way.port:
         _spare(scene, client, hosts)
         unled = [host for host in hosts if not _look_up(scene, client, host).how]
@@ -191,11 +190,6 @@ def _find_missing(way: _Way, trap: Trap | None) -> list[tuple[str, str]]:
         wanted += [("sink", port) for port in _SINKS]
     there = {"forward": trap.forward, "dns": trap.dns, "sink": trap.sinks} if trap else {}
     return [(f"--trap-{kind}", f"0.0.0.0:{port}") for kind, port in wanted if port not in there.get(kind, ())]
-
-
-def _place_of(client: Service, way: _Way) -> Place:
-    setting = client.environment.get(way.how)
-    return setting.place if setting else client.place
 
 
 def _alias(scene: Scene, client: Service, hosts: list[str]) -> None:
