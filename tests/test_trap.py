@@ -176,6 +176,11 @@ LONG = b"Cookie: a=" + b"b" * 300_000
         (Way.SINK, b"GET /cp/config two words HTTP/1.1\r\n" + HOST, ("GET", "/cp/config", "line is malformed")),
         (Way.FORWARD, b"CONNECT api.example.com HTTP/1.1\r\n\r\n", ("CONNECT", "api.example.com", "malformed")),
         (
+            Way.SINK,
+            b"CONNECT api.example.com:443 HTTP/1.0\r\n\r\n",
+            ("CONNECT", "api.example.com:443", "it takes the sink for a forward proxy"),
+        ),
+        (
             Way.FORWARD,
             b"GET http://u:pw@api.example.com/cp/config HTTP/1.1\r\n\r\n",
             ("GET", "/cp/config", "malformed"),
@@ -273,6 +278,26 @@ def test_dns_leads_every_name_to_the_sink_but_those_of_one_word(caught: Snare) -
     assert ask("Api.Example.com", 28, where) == (0, [])
     (row,) = caught.caught()  # who asks for both kinds of address, or asks again, asks for one name
     assert what(row) == (Way.DNS, Seen.QUERY, Outcome.MISROUTE, "", "api.example.com", 0, "", "")
+
+
+def test_a_connection_without_a_name_is_that_of_the_control_planes_name_that_its_client_asked_for(
+    tmp_path: Path,
+) -> None:
+    with snare(tmp_path) as one:
+        assert ask("api.example.com", 1, one.dns)[1]
+        with socket.create_connection(one.sink) as connection:
+            connection.sendall(b"SSH-2.0-Go\r\n")
+            assert raw.read_all(connection) == b""
+        _, row = one.caught(2)
+        assert (row.seen, row.host, row.outcome) == (Seen.BYTES, "api.example.com", Outcome.MISROUTE)
+        assert row.reason.endswith("; its client had asked for api.example.com")
+        (finding,) = (one for one in one.verdict()["findings"] if one["kind"] == "misroute")
+        assert "reached for api.example.com:" in finding["text"]
+        assert "(what it sent is neither TLS nor HTTP)" in finding["text"]
+        assert curl("https://{}:{}/".format(*one.sink))[0] == 60  # TLS without a name: the address was meant
+        (row,) = one.caught()
+        assert (row.seen, row.host, row.outcome) == (Seen.NAME, one.sink[0], Outcome.FOREIGN)
+        assert row.reason.endswith("; its client had asked for api.example.com")
 
 
 def test_a_call_to_the_front_through_the_trap_is_told_apart(caught: Snare) -> None:

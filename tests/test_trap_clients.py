@@ -186,8 +186,8 @@ def test_ssh_is_known_by_what_it_says(caught: Snare, room: Namespace, host: str)
         pytest.skip("NOT RUN: ssh is missing")
     call(room, ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "-4", "-p", "443", f"git@{host}"])
     _, row = caught.caught(2)
-    assert (row.seen, row.port) == (Seen.BYTES, 443)
-    assert row.reason.startswith("neither TLS nor HTTP: it begins with SSH-2.0-")
+    assert (row.seen, row.host, row.port, row.outcome) == (Seen.BYTES, host, 443, Outcome.MISROUTE)
+    assert "; neither TLS nor HTTP: it begins with SSH-2.0-" in row.reason
     assert row.reason.endswith(f"; its client had asked for {host}")
     assert room.left() == []
 

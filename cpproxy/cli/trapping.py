@@ -55,7 +55,8 @@ _STOP_SECONDS = 4.0
 _REFUSED = 421
 _SAME_QUESTION = 5.0  # seconds within which a name that is asked for again is asked for once
 _MOST_ASKED = 4096
-_NAMELESS = frozenset({Seen.UNREAD, Seen.CONNECTION, Seen.BYTES})  # what says nothing of the host that it was meant for
+_NAMELESS = frozenset({Seen.UNREAD, Seen.CONNECTION, Seen.BYTES})
+"""What cannot say which host it was meant for; TLS without a name rather comes of a URL that names an address."""
 _CONNECTS_WITHIN = 60.0  # seconds; a connection that says nothing is told of at its end
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Report).decode
@@ -289,8 +290,8 @@ class Trap(asyncio.Protocol):
         config = self._settings.config
         redactor = self._settings.redactor
         redactor.learn_headers(sighting.headers)
-        asked = self._find_asked(sighting) if sighting.way is Way.SINK and sighting.seen in _NAMELESS else ""
-        if sighting.seen is Seen.UNREAD and is_among(asked, 0, self._hosts):  # the best that is known of it
+        asked = self._find_asked(sighting)
+        if sighting.seen in _NAMELESS and is_among(asked, 0, self._hosts):  # the best that is known of it
             sighting = msgspec.structs.replace(sighting, host=asked)
         caught = find_caught(sighting, self._front, config, self._routes, self._hosts)
         if caught is None:
@@ -325,7 +326,9 @@ class Trap(asyncio.Protocol):
         return self._asked[key] == last
 
     def _find_asked(self, sighting: Sighting) -> str:
-        """The name that a client asked for last, shortly before it connected without a name; or nothing."""
+        """The name that a client asked for last, shortly before it connected to a sink without a name; or nothing."""
+        if sighting.way is not Way.SINK or sighting.seen.shows_request or sighting.host != sighting.local:
+            return ""
         for (client, name), at in reversed(self._asked.items()):
             if client == sighting.client:
                 return name if sighting.at - at < _CONNECTS_WITHIN else ""

@@ -315,6 +315,12 @@ class Handler(LiveConnectionHandler):
     async def _tell_flow(self, flow: http.HTTPFlow, note: str) -> Told:
         flow.metadata["told"] = True
         request = flow.request
+        if request.method == "CONNECT":  # whom it names may stand nowhere else
+            host, port = split_authority(request.authority or request.host_header or "")
+            note = "it takes the sink for a forward proxy"
+            return await self._tell(
+                Seen.TUNNEL, host or self._host, port, note, method="CONNECT", target=request.authority
+            )
         body = request.raw_content or b""
         if upgrade := request.headers.get("upgrade", ""):
             note = note or f"it asks for an upgrade to {upgrade[:_WORD]}"
