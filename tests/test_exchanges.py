@@ -97,7 +97,7 @@ def test_a_password_that_basic_showed_is_the_same_secret_beside_a_user() -> None
     shown = base64.b64encode(f"svc:{TOKEN}".encode()).decode()
     body = {"clone": f"https://svc:{TOKEN}@git.example/x", "password": TOKEN, "hint": f"curl -u svc:{TOKEN} x"}
     _, told = redact(interaction(headers=[("Authorization", f"Basic {shown}")]), interaction(told=body, name="x-2"))
-    marker = "{{cpproxy:userinfo:1}}"
+    marker = "{{cpproxy:authorization:1}}"
     assert read(told.response.body) == {
         "clone": f"https://svc:{marker}@git.example/x",
         "password": marker,
@@ -218,7 +218,37 @@ def test_what_stands_in_base64_or_hex_is_a_placeholder_of_its_own() -> None:
             told={"a": TOKEN.encode().hex(), "b": "QSBsaW5lOiBaazMtc2VjcmV0LVF4ODEsIGVuZA=="},
         )
     )
-    assert read(one.response.body) == {"a": "{{cpproxy:x-api-key:2:hex}}", "b": "{{cpproxy:x-api-key:3}}"}
+    assert read(one.response.body) == {"a": "{{cpproxy:x-api-key:2:hex}}", "b": "{{cpproxy:x-api-key:3:base64}}"}
+
+
+def test_a_secret_and_its_base64_have_one_number() -> None:
+    code, other = (base64.b64encode(one.encode()).decode() for one in (TOKEN, f"bot:{TOKEN}"))
+    first, second = redact(
+        interaction(told={"data": {"password": code}, "auths": {"auth": other}}),
+        interaction(
+            headers=[("Authorization", f"Bearer {TOKEN}")],
+            told={"password": base64.b64encode(b"x:" + TOKEN.encode()).decode()},
+            name="x-2",
+        ),
+    )
+    assert read(first.response.body) == {
+        "data": {"password": "{{cpproxy:password:1:base64}}"},
+        "auths": {"auth": "{{cpproxy:password:1:login}}"},
+    }
+    assert second.request.headers == (("Authorization", "Bearer {{cpproxy:password:1}}"),)
+    assert read(second.response.body) == {"password": "{{cpproxy:password:2:login}}"}  # another user's
+
+
+def test_base64_keeps_the_shape_of_what_it_says() -> None:
+    key = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c"
+    (one,) = redact(interaction(headers=[("X-Api-Key", key)], told={"key": base64.b64encode(key.encode()).decode()}))
+    assert read(one.response.body) == {"key": "{{cpproxy:x-api-key:1:hex-base64}}"}
+
+
+def test_what_looks_drawn_by_chance_in_base64_is_named_by_the_secret_in_it() -> None:
+    code = base64.b64encode(base64.b64encode(f"ab{TOKEN}c".encode())).decode()
+    one = redact(interaction(headers=[("X-Api-Key", TOKEN)]), interaction(told={"state": code}, name="x-2"))[1]
+    assert read(one.response.body) == {"state": "{{cpproxy:x-api-key:2:base64}}"}
 
 
 def test_a_body_that_is_no_text_and_holds_a_secret_is_left_out() -> None:

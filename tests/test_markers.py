@@ -18,6 +18,13 @@ from cpproxy.core.redaction.markers import PLACEHOLDER, find_shape, make_role, r
         ("no.real.jwt", "jwt"),
         ("two.parts", ""),
         ("sham-token", ""),
+        (base64.b64encode(b"Maple-42-x-Birch").decode(), "base64"),
+        (base64.urlsafe_b64encode(b"Maple-42-x-Birch?>").decode().rstrip("="), "base64"),
+        (base64.b64encode(bytes(range(200, 216))).decode(), "base64"),
+        (base64.b64encode(b"bot:Maple-42-x").decode(), "login"),
+        (base64.b64encode(b"https://e.example/").decode(), "base64"),
+        (base64.b64encode(b"Maple").decode(), ""),
+        ("Maple42BirchOak7", ""),
         ("", ""),
     ],
 )
@@ -31,17 +38,30 @@ def test_on_the_wire_a_placeholder_says_what_it_is() -> None:
 
 def test_what_was_hex_is_hex_on_the_wire() -> None:
     text = wire_form(spell("key", 2, "hex"))
-    assert bytes.fromhex(text).decode() == "cpproxy-key-2"
+    assert bytes.fromhex(text).decode() == "cpproxy-key-002"
 
 
 def test_what_had_three_parts_has_three_on_the_wire() -> None:
     head, body, signature = wire_form(spell("jwt", 1, "jwt")).split(".")
     assert json.loads(base64.urlsafe_b64decode(head + "==")) == {"alg": "none", "typ": "JWT"}
-    assert json.loads(base64.urlsafe_b64decode(body + "=="))["sub"] == "cpproxy-jwt-1"
-    assert signature == "cpproxy-jwt-1"
+    assert json.loads(base64.urlsafe_b64decode(body + "=="))["sub"] == "cpproxy-jwt-001"
+    assert signature.startswith("cpproxy-jwt-")
+    assert int(signature.rpartition("-")[2]) == 1
 
 
-@pytest.mark.parametrize("shape", ["", "hex", "jwt"])
+@pytest.mark.parametrize("kind", ["", "hex", "jwt"])
+@pytest.mark.parametrize("role", ["a", "ab", "abc"])
+@pytest.mark.parametrize("number", [1, 10, 999, 1000])
+def test_what_was_base64_is_the_base64_of_the_rest_and_needs_no_padding(kind: str, role: str, number: int) -> None:
+    plain = wire_form(spell(role, number, kind))
+    code, login = (wire_form(spell(role, number, f"{kind}-{one}".strip("-"))) for one in ("base64", "login"))
+    assert code.isalnum()
+    assert login.isalnum()
+    assert base64.b64decode(code, validate=True).decode() == plain
+    assert base64.b64decode(login, validate=True).decode() == f"cpproxy-client:{plain}"
+
+
+@pytest.mark.parametrize("shape", ["", "hex", "jwt", "base64", "login", "hex-base64", "jwt-login"])
 @pytest.mark.parametrize("name", ["X-Admin-Token", "a:b{c}", "päss", "", "x" * 500])
 def test_a_role_is_fit_for_files_headers_and_urls(name: str, shape: str) -> None:
     marker = spell(make_role(name), 1, shape)
@@ -53,6 +73,6 @@ def test_a_role_is_fit_for_files_headers_and_urls(name: str, shape: str) -> None
 def test_a_text_is_revealed_wherever_placeholders_stand_and_nowhere_else() -> None:
     text = 'a={{cpproxy:token:1}}&b={{cpproxy:key:1:hex}} "{{cpproxy:upstream:http}}" {{cpproxy:=3:x}}'
     assert reveal(text) == (
-        f'a=cpproxy-token-1&b={b"cpproxy-key-1".hex()} "{{{{cpproxy:upstream:http}}}}" {{{{cpproxy:=3:x}}}}'
+        f'a=cpproxy-token-1&b={b"cpproxy-key-001".hex()} "{{{{cpproxy:upstream:http}}}}" {{{{cpproxy:=3:x}}}}'
     )
     assert wire_form("no placeholder") == "no placeholder"

@@ -1,5 +1,6 @@
 """The rules by which a call is matched (1 to 10 of replay), each sentence that no case shows alone."""
 
+import base64
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -271,6 +272,35 @@ def test_04_a_secret_links_nothing() -> None:
     assert [player.state("GET /whoami?token=live") for _ in range(2)] == ["a", "b"]
     assert player.ask("PUT /settings", body={"token": "live", "colour": "a"}).status == 200
     assert player.state("GET /whoami?token=live") == "b"
+
+
+@pytest.mark.parametrize("brought", ["as it was served", "decoded"])
+def test_04_what_nothing_names_links_if_it_was_handed_out_in_base64(brought: str) -> None:
+    tape = Tape()
+    for number in (1, 2):
+        code, plain = f"{{{{cpproxy:random:{number}:base64}}}}", f"{{{{cpproxy:random:{number}}}}}"
+        tape.add("POST /orders", {"order": code}, 201)
+        tape.add(f"GET /orders?ref={code if brought == 'as it was served' else plain}", {"number": number})
+    player = play(tape)
+    codes = [player.ask("POST /orders").json["order"] for _ in range(2)]
+    refs = codes if brought == "as it was served" else [base64.b64decode(code).decode() for code in codes]
+    assert [player.ask(f"GET /orders?ref={ref}").json["number"] for ref in reversed(refs)] == [2, 1]
+    assert player.ask("GET /orders?ref=another").outcome == "miss"
+
+
+def test_06_a_secret_that_was_served_in_base64_comes_back_decoded_or_as_it_was() -> None:
+    tape = Tape()
+    token = "{{cpproxy:password:1}}"
+    tape.add("GET /secret", {"data": {"password": "{{cpproxy:password:1:base64}}"}})
+    tape.add("GET /use", {"ok": 1}, headers=(("X-Api-Key", token),))
+    tape.add("GET /code", {"ok": 2}, headers=(("X-Api-Key", "{{cpproxy:password:1:base64}}"),))
+    player = play(tape)
+    code = player.ask("GET /secret").json["data"]["password"]
+    plain = base64.b64decode(code, validate=True).decode()
+    assert player.ask("GET /use", headers=(("X-Api-Key", plain),)).json == {"ok": 1}
+    assert player.ask("GET /code", headers=(("X-Api-Key", code),)).json == {"ok": 2}
+    assert player.ask("GET /use", headers=(("X-Api-Key", "another"),)).outcome == "unauthorized"
+    assert player.ask("GET /code", headers=(("X-Api-Key", plain),)).outcome == "unauthorized"
 
 
 def test_05_a_contradiction_is_named_in_the_miss() -> None:

@@ -302,6 +302,8 @@ CLEAN: dict[str, dict[str, Any]] = {
             ["Authorization", "Bearer {{cpproxy:authorization:1}}"],
             ["Proxy-Authorization", "AWS4-HMAC-SHA256 {{cpproxy:proxy-authorization:1}}"],
             ["X-Admin-Token", "{{cpproxy:x-admin-token:1:hex}}"],
+            ["X-Other-Token", "{{cpproxy:x-other-token:1:hex-base64}}"],
+            ["Authorization", "Basic {{cpproxy:authorization:1:login}}"],
             ["Cookie", "session={{cpproxy:session:1}}; jwt={{cpproxy:jwt:2:jwt}}; theme=dark"],
         ],
         "answered": [["Set-Cookie", "sid={{cpproxy:sid:3}}; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Path=/abc1"]],

@@ -20,7 +20,17 @@ from cpproxy.core.redaction.edits import Edit, apply, fit_json
 from cpproxy.core.redaction.encodings import PIECE
 from cpproxy.core.redaction.finding import Find, Finder, Reason
 from cpproxy.core.redaction.known import BETWEEN, Known, Late, Standing, Words, choose
-from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, PROVISIONAL, find_shape, provisional, spell
+from cpproxy.core.redaction.markers import (
+    BASE64,
+    LOGIN,
+    MARKER,
+    PLACEHOLDER,
+    PROVISIONAL,
+    find_shape,
+    provisional,
+    spell,
+    split_code,
+)
 from cpproxy.core.redaction.pieces import find_pieces, join_pieces, may_stream
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
@@ -69,8 +79,21 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
     parts = list_parts(interaction)
     learnt = [redactor.learn(_find(part, redactor.finder)) for part in parts]
     known = redactor.known.find_each([part.text for part in parts])
-    found = [[*ours, *theirs] for ours, theirs in zip(learnt, known, strict=True)]
+    found = [_join(ours, theirs, redactor) for ours, theirs in zip(learnt, known, strict=True)]
     return _leave_out(_put_pieces(_put(interaction, found, redactor), redactor), redactor)
+
+
+def _join(learnt: list[Standing], known: list[Standing], redactor: Redactor) -> list[Standing]:
+    """Both, without what only looks drawn by chance where it is the code of a secret: not each code looks so."""
+    coded = {(one.start, one.end) for one in known if one.run}
+    if coded:
+        secrets = redactor.known.secrets
+        learnt = [
+            one
+            for one in learnt
+            if (one.start, one.end) not in coded or secrets[one.secret].reason is not Reason.RANDOM
+        ]
+    return [*learnt, *known]
 
 
 def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
@@ -361,8 +384,9 @@ class Written:
 class Numbering:
     """Gives placeholders their numbers, for each role in the order in which they come.
 
-    Those that are `taken` belong to secrets that nobody knows any more: their numbers are not given again. `written` is
-    what was written the last time, by the ids of interactions.
+    A secret and its base64, where both stand somewhere, have one. Those that are `taken` belong to secrets that nobody
+    knows any more: their numbers are not given again. `written` is what was written the last time, by the ids of
+    interactions.
     """
 
     def __init__(
@@ -372,6 +396,7 @@ class Numbering:
         self._written = {} if written is None else written
         self._placeholders = list(taken)
         self._given: dict[int, str] = {}
+        self._numbers: dict[int, tuple[str, int]] = {}
         self._last: dict[str, int] = {}
         for placeholder in self._placeholders:
             if found := PLACEHOLDER.fullmatch(placeholder.marker):
@@ -390,9 +415,12 @@ class Numbering:
         """
         written = [self._recall(one) for one in interactions]
         roles = {index: role for one in reversed(written) for index, role in reversed(one.found) if role}
-        named = self._find_named({index for one in written for index, _ in one.found}, interactions)
+        secrets = self._known.secrets
+        found = dict.fromkeys(index for one in written for index, _ in one.found)
+        named = self._find_named(set(found), interactions)
+        codes = self._find_codes({index: secrets[index].value for index in found if index not in named})
         for one in written:
-            given = {index: named.get(index) or self._give(index, roles) for index, _ in one.found}
+            given = {index: named.get(index) or self._give(index, roles, codes) for index, _ in one.found}
             if given != one.given:
                 one.numbered = edit(one.marked, functools.partial(_write, texts=given))
                 one.given = given
@@ -418,13 +446,27 @@ class Numbering:
         finder = Words((value[:PIECE], index) for index, value in values.items())
         return {index: values[index] for text in texts for index in finder.find(text) if values[index] in text}
 
-    def _give(self, index: int, roles: dict[int, str]) -> str:
+    def _find_codes(self, values: dict[int, str]) -> dict[int, tuple[int, str]]:
+        """Those that are the base64 of another one: of which, and of what shape. Of one secret no two are."""
+        codes: dict[tuple[int, str], int] = {}
+        for index, value in values.items():
+            coding, text = split_code(value)
+            inner = self._known.index_of(text) if text else None
+            if inner in values and (shape := find_shape(text)) not in {BASE64, LOGIN}:
+                codes.setdefault((inner, f"{shape}-{coding}".removeprefix("-")), index)
+        return {index: code for code, index in codes.items()}
+
+    def _give(self, index: int, roles: dict[int, str], codes: dict[int, tuple[int, str]]) -> str:
         marker = self._given.get(index)
         if marker is None:
             secret = self._known.secrets[index]
-            role = roles.get(index, secret.role)
-            number = self._last[role] = self._last.get(role, 0) + 1
-            marker = self._given[index] = spell(role, number, find_shape(secret.value))
+            thing, shape = codes.get(index) or (index, find_shape(secret.value))
+            if thing not in self._numbers:
+                role = roles.get(index, secret.role)
+                self._last[role] = self._last.get(role, 0) + 1
+                self._numbers[thing] = role, self._last[role]
+            role, number = self._numbers[thing]
+            marker = self._given[index] = spell(role, number, shape)
             self._placeholders.append(Placeholder(marker, role))
         return marker
 

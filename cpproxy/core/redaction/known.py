@@ -126,6 +126,10 @@ class Known:
             self.version += 1  # last: a thread that has seen it finds the value, too
         return index
 
+    def index_of(self, value: str) -> int | None:
+        """The index of a value, if it is a secret that was met."""
+        return self._index.get(value)
+
     def may_hide(self, escaped: set[str]) -> bool:
         """Whether a part of what is looked for, or of another escape, may stand under escapes for these characters."""
         return not self._characters.isdisjoint(escaped)

@@ -60,9 +60,11 @@ class Sent:
 
     def receive(self, entry: Entry, markers: tuple[str, ...], session: Session) -> None:
         """Remembers which secrets this caller is given; what a client has made itself is given to nobody."""
-        handed_out = entry.line.world.secrets_handed_out if entry.line else frozenset()
-        for marker in handed_out.intersection(markers) if markers else ():
-            caller = self.linked or frozenset({("", self.client)})
+        if not markers or entry.line is None:
+            return
+        handed_out = entry.line.world.secrets_handed_out
+        caller = self.linked or frozenset({("", self.client)})
+        for marker in dict.fromkeys(one for told in markers for one in handed_out.get(told, ())):
             if session.secrets.serve((entry.cassette, marker), wire_form(marker), caller):
                 session.settled.clear()
 

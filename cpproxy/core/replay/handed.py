@@ -6,23 +6,32 @@ tell the two apart. One of those that was handed out and brought back is an iden
 out. Without that a call about one thing would answer for another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
 from cpproxy.core.cassette import Interaction
-from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, UNNAMED, reveal, wire_form
+from cpproxy.core.redaction.markers import MARKER, PLACEHOLDER, UNNAMED, reveal, thing_of, wire_form
 
 _MARKER = MARKER.encode()
 _UNNAMED = f"{MARKER}{UNNAMED}:"
 
 
-class HandedOut(NamedTuple):
-    """The placeholders that answers held before any request did; of these, the unnamed that came back in a request."""
+type Thing = tuple[str, str]
+"""Role and number of placeholders."""
 
-    secrets: frozenset[str] = frozenset()
+
+class HandedOut(NamedTuple):
+    """The placeholders that answers held before any request did; of these, the unnamed that came back in a request.
+
+    Who is given one is given what has its role and number, too, since the base64 of a secret tells the secret: each of
+    `secrets` has all of them behind it.
+    """
+
+    secrets: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     drawn: frozenset[str] = frozenset()
 
 
@@ -39,21 +48,23 @@ _INTERACTION = msgspec.json.Decoder(Interaction)
 
 def find_handed_out(interactions: Iterable[Raw]) -> HandedOut:
     """What was handed out, by interactions as they stand in a file."""
-    asked: set[str] = set()
-    told: set[str] = set()
-    drawn: set[str] = set()
+    asked: set[Thing] = set()
+    told: set[Thing] = set()
+    drawn: set[Thing] = set()
+    markers: dict[Thing, dict[str, None]] = {}
     for raw in interactions:
         if _MARKER not in bytes(raw):
             continue  # it is not read for nothing at the start
         try:
             sides = _SIDES.decode(raw)
-            request, response = (_find(bytes(side).decode()) for side in (sides.request, sides.response))
+            request, response = (_find(bytes(side).decode(), markers) for side in (sides.request, sides.response))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue  # who reads all of it says what is wrong
-        drawn |= {one for one in request & told if one.startswith(_UNNAMED)}
+        drawn |= {one for one in request & told if one[0] == UNNAMED}
         asked |= request - told
         told |= response - asked
-    return HandedOut(frozenset(told), frozenset(drawn))
+    secrets = {marker: tuple(markers[thing]) for thing in told for marker in markers[thing]}
+    return HandedOut(secrets, frozenset(marker for thing in drawn for marker in markers[thing]))
 
 
 def put_out(raw: Raw, interaction: Interaction, drawn: frozenset[str]) -> tuple[Raw, Interaction]:
@@ -70,5 +81,9 @@ def name_drawn(drawn: frozenset[str]) -> list[str]:
     return sorted(map(reveal, drawn))
 
 
-def _find(text: str) -> set[str]:
-    return {found[0] for found in PLACEHOLDER.finditer(text)} if MARKER in text else set()
+def _find(text: str, markers: dict[Thing, dict[str, None]]) -> set[Thing]:
+    """What stands in a text; the placeholders for it come to the others in `markers`."""
+    found = {one[0] for one in PLACEHOLDER.finditer(text)} if MARKER in text else ()
+    for marker in found:
+        markers.setdefault(thing_of(marker), {})[marker] = None
+    return set(map(thing_of, found))

@@ -6,6 +6,7 @@ Rules 1 to 4 and 10 of replay, all of them before the first call.
 import datetime
 import itertools
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -109,7 +110,7 @@ def load(sources: Iterable[Source], routes: RouteTable, settings: ReplaySettings
     catalogue = infer([one.tokens for one in found], reader.named, frozenset(reader.excluded))
     library = Library(routes, settings, catalogue, Index(), worlds, tuple(map(jsonpath.parse, settings.volatile)))
     library.heads = reader.heads
-    _fill(library, found)
+    _fill(library, found, reader.named.keys())
     tokens.forget()
     return library
 
@@ -224,8 +225,8 @@ def _window(recorded: Recorded, seconds: float) -> tuple[float, float]:
     return (began - _SLACK, began + seconds + _SLACK)
 
 
-def _fill(library: Library, found: list[_Read]) -> None:
-    """Makes templates and lines of what was read, then learns what concerns what."""
+def _fill(library: Library, found: list[_Read], named: AbstractSet[str]) -> None:
+    """Makes templates and lines of what was read, then learns what concerns what; what is `named` is no nonce."""
     catalogue = library.catalogue
     counts: dict[str, int] = {}
     sets: dict[frozenset[str], frozenset[str]] = {}
@@ -235,7 +236,7 @@ def _fill(library: Library, found: list[_Read]) -> None:
         one.tokens = _NO_TOKENS
         for identity in one.entry.asked | one.entry.told:
             counts[identity] = counts.get(identity, 0) + 1
-    lone = frozenset(identity for identity, count in counts.items() if count == 1)
+    lone = frozenset(identity for identity, count in counts.items() if count == 1 and identity not in named)
     for one in found:
         line = _place(library, one, lone)
         one.form = one.fixed = None

@@ -6,7 +6,7 @@ what else the write's request names; an identity that writes of one kind hand on
 and introduced by none.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -106,8 +106,8 @@ class World:
     introducing: set[int] = field(default_factory=set)
     handed_out: frozenset[Identity] = frozenset()
     """Those that the control plane made: an answer showed them before any request did."""
-    secrets_handed_out: frozenset[str] = frozenset()
-    """Likewise, the placeholders of secrets."""
+    secrets_handed_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Likewise, the placeholders of secrets, each with those that are told with it."""
     lone: frozenset[Identity] = frozenset()
     """Identities that stand in one interaction alone."""
     relations: Relations = field(default_factory=Relations)

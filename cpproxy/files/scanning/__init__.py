@@ -41,7 +41,7 @@ _SLICE, _OVERLAP = 2 * 1024 * 1024, 64 * 1024  # bytes of a larger piece; base64
 # with capitals or many digits in it could be a secret itself, and is looked at.
 _NUMBER = re.compile(rb"-?[0-9]")
 _PLACEHOLDER = re.compile(
-    rb"\{\{cpproxy:(?:upstream:[a-z0-9-]{1,60}|(?!(?:[^:0-9]*+[0-9]){5})[a-z0-9_.-]{1,64}:[0-9]{1,9}(?::[a-z]{1,9})?)\}\}"
+    rb"\{\{cpproxy:(?:upstream:[a-z0-9-]{1,60}|(?!(?:[^:0-9]*+[0-9]){5})[a-z0-9_.-]{1,64}:[0-9]{1,9}(?::(?:[a-z]{1,9}-)?(?:[a-z]{1,9}|base64))?)\}\}"
 )
 
 
