@@ -32,15 +32,15 @@ def render(verdict: Verdict, form: Form, *, colour: bool = False, quiet: bool = 
     """
     match form:
         case Form.TEXT:
-            return as_text(verdict, Paint(colour=colour), quiet=quiet, width=width)
+            return _as_text(verdict, Paint(colour=colour), quiet=quiet, width=width)
         case Form.JSON:
             return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode() + "\n"
         case Form.GITHUB:
-            return as_github(verdict)
+            return _as_github(verdict)
         case Form.JUNIT:
-            return as_junit(verdict)
+            return _as_junit(verdict)
         case Form.MARKDOWN:
-            return as_markdown(verdict)
+            return _as_markdown(verdict)
         case _:
             assert_never(form)
 
@@ -62,7 +62,7 @@ def summarise(verdict: Verdict) -> str:
     return f"{end}{warned}{tolerated}; {what}; misroutes: {verdict.misroutes}"
 
 
-def as_text(verdict: Verdict, paint: Paint, *, quiet: bool = False, width: int = 0) -> str:
+def _as_text(verdict: Verdict, paint: Paint, *, quiet: bool = False, width: int = 0) -> str:
     """A paragraph a finding, then one with the counts; of a `quiet` one, only findings that fail the run.
 
     A paragraph is one line, or with a `width` as many as it takes, broken between words.
@@ -98,7 +98,7 @@ def _known(one: Finding) -> str:
     return f"{one.text} (known as {one.exempt})" if one.exempt else one.text
 
 
-def as_github(verdict: Verdict) -> str:
+def _as_github(verdict: Verdict) -> str:
     """Workflow commands that GitHub shows as annotations, and one plain line."""
     lines = [
         f"::{command} title={github_property(f'cpproxy {one.kind}')}::{github_data(_known(one))}"
@@ -115,7 +115,7 @@ def as_github(verdict: Verdict) -> str:
 _WHOLE_RUN = "the whole run"
 
 
-def as_junit(verdict: Verdict) -> str:
+def _as_junit(verdict: Verdict) -> str:
     """One test case a scenario, and one for what concerns the run as a whole."""
     names = dict.fromkeys([*verdict.scenarios, *(one.scenario for one in (*verdict.findings, *verdict.exempted))])
     cases = [_WHOLE_RUN, *(name for name in names if name)]
@@ -157,7 +157,7 @@ def _paragraphs(findings: Sequence[Finding]) -> str:
     return "\n\n".join(f"{one.kind}: {escape(one.text)}" for one in findings)
 
 
-def as_markdown(verdict: Verdict) -> str:
+def _as_markdown(verdict: Verdict) -> str:
     """A heading, a list of findings each, for a job's summary or a comment."""
     parts = [f"### cpproxy: {markdown(summarise(verdict))}", ""]
     for title, findings in (
