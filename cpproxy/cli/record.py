@@ -32,6 +32,7 @@ from cpproxy.cli.wiring import compose_option, read_wiring
 from cpproxy.core.calls import Outcome
 from cpproxy.core.runs import DEFAULT_SESSION
 from cpproxy.errors import CpproxyError, Exit, SecretError, UpstreamError, UsageError
+from cpproxy.report.texts import count
 
 if TYPE_CHECKING:
     from cpproxy.cli.proxy import Proxy
@@ -335,8 +336,8 @@ class _Session:
     def find_astray(self) -> str:
         """Why the trap says that the recording lacks something, or nothing."""
         counts = self._desk.tally.session(DEFAULT_SESSION)
-        if count := counts.outcomes.get(Outcome.MISROUTE, 0):
-            return f"{count} call{'' if count == 1 else 's'} went past the proxy (`cpproxy calls --outcome misroute`)"
+        if misroutes := counts.outcomes.get(Outcome.MISROUTE, 0):
+            return f"{count(misroutes, 'call')} went past the proxy (`cpproxy calls --outcome misroute`)"
         return self._trap.death if self._trap else ""
 
     def save(self) -> Path:
