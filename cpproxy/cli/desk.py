@@ -54,6 +54,7 @@ from cpproxy.files.cassettes import combine_digests
 from cpproxy.ledger.journal import Journal, holds_runs
 
 if TYPE_CHECKING:
+    from cpproxy.cli.trapping import Trap
     from cpproxy.core.replay.loading import Tape
     from cpproxy.core.verdict import Verdict
     from cpproxy.core.wiring.wired import Wiring
@@ -76,20 +77,6 @@ class Player(Protocol):
 
     def close(self, name: str) -> None:
         """Forgets a session."""
-
-
-class Trap(Protocol):
-    """What catches calls that go past the front."""
-
-    @property
-    def certificate(self) -> str:
-        """That of its authority, as PEM; empty before there is one."""
-
-    def addresses(self) -> tuple[str, ...]:
-        """Where it listens."""
-
-    def why_not_ready(self) -> str:
-        """Why it does not catch, or nothing."""
 
 
 class Desk:

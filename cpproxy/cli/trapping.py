@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, assert_never, override
+from typing import TYPE_CHECKING, assert_never, override
 
 import msgspec
 from msgspec import UNSET
@@ -28,7 +28,7 @@ from msgspec import UNSET
 from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error
 from cpproxy.cli.ways import Bound, Ways, bind
-from cpproxy.core.calls import Call, Outcome, Seen, Way
+from cpproxy.core.calls import Outcome, Seen, Way
 from cpproxy.core.hosts import fold, is_among, no_proxy_covers, split_port
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import DEFAULT_SESSION, TrapDied
@@ -49,6 +49,11 @@ from cpproxy.core.sightings import (
 )
 from cpproxy.core.steering import plane_hosts
 from cpproxy.errors import CpproxyError, TrapError
+
+if TYPE_CHECKING:
+    from cpproxy.cli.desk import Desk
+    from cpproxy.front.peers import Peers
+    from cpproxy.front.server import Front as Server
 
 _START_SECONDS = 15.0
 _STOP_SECONDS = 4.0
@@ -77,45 +82,6 @@ _ADDS = "NODE_EXTRA_CA_CERTS"
 """The one variable that adds to the authorities that are known, and does not stand in their place."""
 
 
-class Ledger(Protocol):
-    """What writes rows: the front's server."""
-
-    def number(self) -> int:
-        """The next row's number."""
-
-    def log(self, call: Call) -> None:
-        """Buffers a row, redacted."""
-
-    def flush(self) -> None:
-        """Writes what was buffered. LedgerError when it cannot."""
-
-    def fail(self, error: CpproxyError) -> None:
-        """Stops answering."""
-
-
-class Desk(Protocol):
-    """What knows the run."""
-
-    def note(self, event: TrapDied) -> None:
-        """Puts an event on the ledger. LedgerError when it cannot."""
-
-    def scenario(self, session: str) -> str:
-        """The scenario that a session is in, or nothing."""
-
-
-class Peers(Protocol):
-    """What knows the names of those who call."""
-
-    def is_met(self, address: str) -> bool:
-        """Whether there is nothing to ask about an address, for now."""
-
-    def show(self, address: str) -> str:
-        """An address as it stands on a row."""
-
-    async def meet(self, address: str) -> None:
-        """Asks who has an address."""
-
-
 class Trap(asyncio.Protocol):
     """The trap beside one front. First `bind` finds the addresses, then `start` begins to catch.
 
@@ -124,7 +90,7 @@ class Trap(asyncio.Protocol):
     """
 
     def __init__(
-        self, settings: Settings, ways: Ways, peers: Peers, public_url: str | None, upstreams: Iterable[str]
+        self, settings: Settings, ways: Ways, peers: "Peers", public_url: str | None, upstreams: Iterable[str]
     ) -> None:
         self.certificate = ""
         self._settings = settings
@@ -158,9 +124,9 @@ class Trap(asyncio.Protocol):
 
     # ------------------------------------------------------------------ its process
 
-    async def start(self, ledger: Ledger, desk: Desk, url: str) -> None:
-        """Begins to catch what goes past the front, which is at `url`."""
-        self._ledger, self._desk = ledger, desk
+    async def start(self, server: "Server", desk: "Desk", url: str) -> None:
+        """Begins to catch what goes past the front, `server`, which is at `url` and writes the rows."""
+        self._server, self._desk = server, desk
         self._front = Front(url, self._names)
         loop = asyncio.get_running_loop()
         self._settled: asyncio.Future[None] = loop.create_future()
@@ -254,9 +220,9 @@ class Trap(asyncio.Protocol):
     def _deliver(self, answers: Sequence[Told]) -> None:
         """Writes the rows, then tells their answers."""
         try:
-            self._ledger.flush()
+            self._server.flush()
         except CpproxyError as error:
-            self._ledger.fail(error)  # nobody is told what is not written
+            self._server.fail(error)  # nobody is told what is not written
             return
         for answer in answers:
             self._send(answer)
@@ -306,14 +272,14 @@ class Trap(asyncio.Protocol):
         call = make_call(
             sighting,
             caught,
-            seq=self._ledger.number(),
+            seq=self._server.number(),
             client=self._peers.show(sighting.client),
             scenario=self._desk.scenario(DEFAULT_SESSION),
             status=status,
             body=redactor.document(sighting.body) if whole else UNSET,
         )
         answer = bytes(redactor.json(_ENCODE(explain(sighting, caught, config)))) + b"\n" if whole else b""
-        self._ledger.log(call)
+        self._server.log(call)
         return Told(sighting.id, status, caught.outcome, answer)
 
     def _is_repeated(self, query: Sighting) -> bool:
@@ -356,7 +322,7 @@ class Trap(asyncio.Protocol):
         try:
             self._desk.note(TrapDied(time.time(), reason))
         except CpproxyError as error:
-            self._ledger.fail(error)
+            self._server.fail(error)
 
     # ------------------------------------------------------------------ for a command
 
