@@ -417,6 +417,23 @@ def test_a_trap_that_dies_takes_the_runs_readiness_and_its_verdict(tmp_path: Pat
             pass
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGKILL, "signal 9 (SIGKILL) ended it"),
+        (signal.SIGSTOP, "it did not answer for 4 s when it was to tell what it still knew"),
+    ],
+)
+def test_a_trap_that_is_gone_when_the_run_ends_fails_it(tmp_path: Path, number: signal.Signals, said: str) -> None:
+    with snare(tmp_path, "--strict-exit") as one:
+        raw.get(one.url, "/health")
+        os.kill(one.pid, number)
+        assert one.proxy.stop() == 1
+        told = one.proxy.stderr
+    assert f"trap_died: the trap died: {said}. " in told
+    assert "misroutes: unproven" in told
+
+
 def test_a_trap_ends_with_its_front_whatever_ends_that(tmp_path: Path) -> None:
     with snare(tmp_path) as one:
         trap = one.pid

@@ -108,7 +108,8 @@ class Trap(asyncio.Protocol):
         self._problem = "the trap does not listen yet"
         self.death = ""
         """Why it is no more, or nothing."""
-        self._stopping = False
+        self._stopping: asyncio.Future[None] | None = None
+        self._dying: asyncio.Future[None] | None = None
         self._asked: dict[tuple[str, str], float] = {}
         self._folder: Path | None = None
 
@@ -170,36 +171,51 @@ class Trap(asyncio.Protocol):
             raise TrapError(f"the trap cannot start: {self._problem}")
 
     async def stop(self) -> None:
-        """Has it tell what it still knows, and ends it."""
-        if self._process is None or self._stopping:
+        """Has it tell what it still knows, and ends it. May be called again."""
+        if self._process is None:
             self._let_go()
             return
-        self._stopping = True
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._send(Stop())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await asyncio.shield(self._ended)
+        late = not self._ended.done()
         await asyncio.gather(*self._meetings)
         if self._transport is not None:
             self._transport.close()
-        await asyncio.to_thread(self._reap)
+        if self._dying is not None:
+            await self._dying
+        else:
+            reason = await asyncio.to_thread(self._reap)
+            if late:
+                reason = f"it did not answer for {_STOP_SECONDS:g} s when it was to tell what it still knew"
+            if reason:
+                self._note_death(reason)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _reap(self) -> tuple[int, str]:
-        """Its exit code, and its last words."""
+    def _reap(self) -> str:
+        """Sees it end, or ends it: why it died, with its last words, or nothing where it ended well."""
         if self._process is None:
-            return 0, ""
+            return ""
         try:
-            self._process.wait(1)
-        except subprocess.TimeoutExpired:
+            code = self._process.wait(1)
+        except subprocess.TimeoutExpired:  # it has closed the channel, and so told all that it knew
             self._process.kill()
             self._process.wait()
-        if self._last_words.closed:
-            return self._process.returncode, ""
-        with self._last_words as words:
-            return self._process.returncode, words.read()
+            code = 0
+        with self._last_words as pipe:
+            words = pipe.read()
+        if not code:
+            return ""
+        reason = f"signal {-code} ({signal.Signals(-code).name}) ended it" if code < 0 else f"it ended with code {code}"
+        return f"{reason}: {self._settings.redactor.text(words)}" if words else reason
 
     # ------------------------------------------------------------------ what it tells
 
@@ -308,13 +324,13 @@ class Trap(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._ended.done():
             self._ended.set_result(None)
-        if not self._stopping:
-            self._dying = asyncio.ensure_future(self._note_death())
+        if self._stopping is None:
+            self._dying = asyncio.ensure_future(self._die())
 
-    async def _note_death(self) -> None:
-        code, words = await asyncio.to_thread(self._reap)
-        reason = f"signal {-code} ({signal.Signals(-code).name}) ended it" if code < 0 else f"it ended with code {code}"
-        reason += words and f": {self._settings.redactor.text(words)}"
+    async def _die(self) -> None:
+        self._note_death(await asyncio.to_thread(self._reap) or "it closed its channel")
+
+    def _note_death(self, reason: str) -> None:
         self._problem = self.death = f"the trap died: {reason}"
         if not self._settled.done():
             self._settled.set_result(None)
