@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +33,14 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of this run without what would change a program's behaviour, and with ``extra``."""
     kept = {name: value for name, value in os.environ.items() if not _UNWANTED.fullmatch(name)}
     return kept | dict(extra or {})
+
+
+def until(is_so: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+    """Returns once something is so; AssertionError if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Running:

@@ -2,8 +2,7 @@
 
 import contextlib
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from cpproxy.core.cassette import VERSION, CassetteOf, Interaction, Recorded
 from cpproxy.files import cassettes
 from cpproxy.ledger.database import Ledger
 from tests import raw, vouch
-from tests.processes import CPPROXY, Running, running_program
+from tests.processes import CPPROXY, Running, running_program, until
 from tests.standing import interaction
 
 CONFIG = """
@@ -93,14 +92,6 @@ class Snare:
     def verdict(self) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.json.decode(raw.get(self.url, "/__cpproxy/verdict")[1])
         return found
-
-
-def until(is_so: Callable[[], bool], seconds: float = 20) -> None:
-    """Returns once something is so."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def ready(url: str) -> bool:

@@ -11,7 +11,6 @@ import re
 import secrets
 import subprocess
 import sys
-import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from cpproxy.errors import Exit, ScanError, UsageError
 from cpproxy.files import cassettes
 from cpproxy.files.scanning import Eye, Hit, Scanner, exemptions, rulebook, scan
 from tests.leaks import SEEN, UNSEEN, Leak, Source, cassette, in_header, in_json, in_text, interaction
+from tests.processes import until
 
 PROJECT = Path(__file__).parents[1]
 HARNESS = PROJECT / "cassettes"
@@ -546,16 +546,9 @@ def test_nothing_outlives_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{PROJECT}")
     program = "from cpproxy.files.scanning import scan\nscan(b'{}')"
     with subprocess.Popen([sys.executable, "-c", program]) as asking:
-        wait_until(lambda: out.exists() and out.read_text().endswith("\n"))
+        until(lambda: out.exists() and out.read_text().endswith("\n"))
         asking.kill()
-    wait_until(lambda: not is_running(int(out.read_text())))
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not is_running(int(out.read_text())))
 
 
 def test_a_module_of_the_working_folder_is_not_the_scanner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

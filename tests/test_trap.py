@@ -18,8 +18,8 @@ from aiohttp import web
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from tests import raw
 from tests.origin import http_origin
-from tests.processes import CPPROXY, clean_environment, finish, running
-from tests.snare import CONFIG, Snare, lay, ready, run, snare, until
+from tests.processes import CPPROXY, clean_environment, finish, running, until
+from tests.snare import CONFIG, Snare, lay, ready, run, snare
 
 
 @pytest.fixture(scope="module")
