@@ -2,7 +2,7 @@
 
 import pytest
 
-from cpproxy.core.hosts import is_among, is_loopback, no_proxy_covers, spell_origin, split_port
+from cpproxy.core.hosts import is_among, is_loopback, is_public, no_proxy_covers, spell_origin, split_port
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,17 @@ def test_no_proxy_names_hosts_domains_addresses_and_networks(listed: str, host: 
 @pytest.mark.parametrize("listed", ["", " , ", "pi.example", "api.example.net", "10.0.0.0/8", "api/8"])
 def test_no_proxy_does_not_name_others(listed: str) -> None:
     assert not no_proxy_covers(listed, "api.example")
+
+
+def test_a_public_name_is_one_that_somebody_may_own() -> None:
+    assert all(map(is_public, ("evil.example.com", "a.b", "nas.local", "127.0.0.1.nip.io")))
+    own = (
+        "",
+        "cp",
+        "localhost",
+        "a.localhost",
+        "host.docker.internal",
+        "cp.ns.svc.cluster.local",
+        "cp.project_default",
+    )
+    assert not any(map(is_public, (*own, "10.0.0.1", "::1", "fe80::1", "127.1", "0x7f.0.0.1", "0x7f000001")))

@@ -55,8 +55,8 @@ def upstream() -> Iterator[str]:
         server.shutdown()
 
 
-def ask(url: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    request = urllib.request.Request(f"{url}{path}", headers=headers or {})
+def ask(url: str, path: str, headers: dict[str, str] | None = None, data: bytes | None = None) -> tuple[int, bytes]:
+    request = urllib.request.Request(f"{url}{path}", data, headers or {})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, response.read()
@@ -119,6 +119,42 @@ def test_the_admin_paths_of_a_recorder_ask_for_the_token(upstream: str, tmp_path
         assert TOKEN not in proxy.stdout + proxy.stderr
     calls = finish(["calls", "--format", "json"], cwd=tmp_path)
     assert [call["target"] for call in json.loads(calls.stdout)] == ["/anything"]
+
+
+def test_the_admin_paths_are_for_no_name_that_a_web_page_could_have(upstream: str, tmp_path: Path) -> None:
+    (tmp_path / "cpproxy.toml").write_text('[cp]\nfront_url = "http://cp.front.example:9090"\n')
+    where = ["--public-url", "http://public.example"]
+    with running(record(upstream, *where), cwd=tmp_path) as proxy:
+        own = ("localhost", "cp:9090", "127.0.0.1:1", "[::1]:9090", "host.docker.internal", "PUBLIC.example:80")
+        for host in (*own, "cp.front.example."):
+            assert ask(proxy.url, "/__cpproxy/calls", {"Host": host})[0] == 200, host
+        for path in ("/__cpproxy/calls", "/s/one/__cpproxy/state", "/__cpproxy/nothing"):
+            status, body = ask(proxy.url, path, {"Host": "rebound.example:9090"})
+            assert status == 403
+            assert "the admin paths are not for 'rebound.example'" in json.loads(body)["error"]
+            assert "CPPROXY_ADMIN_TOKEN" in json.loads(body)["error"]
+        assert [ask(proxy.url, f"/__cpproxy/{one}", {"Host": "a.example"})[0] for one in ("health", "ready")] == [
+            200
+        ] * 2
+        assert ask(proxy.url, "/anything", {"Host": "rebound.example"})[0] == 200
+        assert proxy.stop() == 0
+    with running(record(upstream), cwd=tmp_path, env={"CPPROXY_ADMIN_TOKEN": TOKEN}) as proxy:
+        headers = {"Host": "rebound.example", "X-Cpproxy-Token": TOKEN}
+        assert ask(proxy.url, "/__cpproxy/calls", headers)[0] == 200  # whoever shows it is no page
+        assert proxy.stop() == 0
+
+
+def test_a_web_page_of_another_origin_changes_nothing(tmp_path: Path) -> None:
+    where = ["--cassettes", str(ROOT / "cassettes"), "--listen", "127.0.0.1:0"]
+    with running(["replay", *where], cwd=tmp_path) as proxy:
+        other = ({"Origin": "http://rebound.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"})
+        for headers in other:
+            status, body = ask(proxy.url, "/__cpproxy/reset", headers, b"{}")
+            assert status == 403, headers
+            assert "a web page of another origin" in json.loads(body)["error"]
+        for headers in ({}, {"Origin": proxy.url}, {"Sec-Fetch-Site": "same-origin", "Origin": "http://front:8080"}):
+            assert ask(proxy.url, "/__cpproxy/reset", headers, b"{}")[0] == 200, headers
+        assert proxy.stop() == 0
 
 
 def test_a_command_is_told_the_token_of_its_proxy(tmp_path: Path) -> None:

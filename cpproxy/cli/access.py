@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from cpproxy.cli.listening import Address, look_up
-from cpproxy.core.hosts import is_loopback
+from cpproxy.core.hosts import fold, is_loopback, parse_base
 from cpproxy.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from cpproxy.cli.options import Settings
+    from cpproxy.core.addresses import Public
 
 TOKEN = "CPPROXY_ADMIN_TOKEN"  # noqa: S105 (a variable's name)
 TOKEN_FILE = "CPPROXY_ADMIN_TOKEN_FILE"  # noqa: S105 (as above)
@@ -57,6 +60,13 @@ def read_token(token_file: str | None = None) -> str:
     if is_common(token):
         raise UsageError(f"{source}: expected a token that was made at random, not a common word or name")
     return token
+
+
+def list_names(settings: "Settings", address: Address, public: "Public | None") -> frozenset[str]:
+    """The names by which the front is known: that which it listens on, the public one, and the config's."""
+    configured = parse_base(settings.config.cp.front_url)
+    names = (address.host, public and public.name, configured and configured.hostname)
+    return frozenset(fold(name) for name in names if name)
 
 
 def require_token(address: Address, token: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from cpproxy.cli.access import read_token, refuse_ci, require_token, token_file_option
+from cpproxy.cli.access import list_names, read_token, refuse_ci, require_token, token_file_option
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import serve
 from cpproxy.cli.listening import Address, find_address, look_up, takes
@@ -142,6 +142,7 @@ def record(
             stall=stall,
             public=public,
             token=token,
+            names=list_names(settings, address, public),
             trap=catcher,
             wiring=wiring,
             peers=peers,
@@ -270,6 +271,7 @@ class _Session:
         stall: float,
         public: "Public | None",
         token: str,
+        names: frozenset[str],
         trap: Trap | None,
         wiring: "Wiring",
         peers: "Peers",
@@ -291,6 +293,7 @@ class _Session:
         self._stall = stall
         self._public = public
         self._token = token
+        self._names = names
         self._trap = trap
         self._peers = peers
         self.recording = Recording(
@@ -320,7 +323,7 @@ class _Session:
         upstream = Upstream(self._origin, stall=self._stall)
         limit, public = config.record.body_limit, self._public
         self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=public)
-        admin = Admin(self._desk, public=public, token=self._token)
+        admin = Admin(self._desk, public=public, token=self._token, names=self._names)
         front = Front(
             self.recorder,
             self._desk.tally,

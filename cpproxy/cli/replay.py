@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cpproxy.cli.access import read_token, token_file_option
+from cpproxy.cli.access import list_names, read_token, token_file_option
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import serve
 from cpproxy.cli.listening import find_address
@@ -71,6 +71,7 @@ def replay(
     address = find_address(listen, settings, command)
     public = read_public(public_url)
     token = read_token(token_file)
+    names = list_names(settings, address, public)
     ways = find_ways(trap, settings)
     wiring = read_wiring(settings, compose)
     cassettes, served, upstreams = _load(settings, chosen)
@@ -98,7 +99,7 @@ def replay(
     mode = Replayer(served, latency=latency == "recorded", limit=limit, public=public)
 
     def make() -> Proxy:
-        admin = Admin(desk, public=public, token=token)
+        admin = Admin(desk, public=public, token=token, names=names)
         state = settings.config.state.path
         front = Front(mode, desk.tally, admin, settings.redactor, state_path=state, token=token, peers=peers)
         return Proxy(front, desk, catcher)

@@ -11,6 +11,10 @@ ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 """What listens on one of these listens on every address of its machine."""
 
 
+_NOT_PUBLIC = ("localhost", "internal", "home.arpa", "cluster.local")
+"""Domains that no public name server knows (RFC 6761, 8375), and Kubernetes' own. Others of `local` a neighbour has."""
+
+
 def fold(host: str) -> str:
     """A host's name in one spelling: in lower case, without the root's dot and without brackets."""
     return host.lower().rstrip(".").strip("[]")
@@ -73,6 +77,15 @@ def is_loopback(host: str) -> bool:
     host = fold(host)
     address = parse_address(host)
     return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
+
+
+def is_public(host: str) -> bool:
+    """Whether a host may be a name that somebody owns, and lets lead where he likes; `host` as `fold` spells it."""
+    last = host.rpartition(".")[2]
+    # A domain's last part is no number, and has no underscore, as a network of Docker (RFC 1123, 3696).
+    if "." not in host or ":" in host or not last.replace("-", "").isalnum() or last[0].isdigit():
+        return False
+    return not any(host.endswith(f".{domain}") for domain in _NOT_PUBLIC)
 
 
 def no_proxy_covers(listed: str, host: str) -> bool:

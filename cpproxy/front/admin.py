@@ -33,6 +33,7 @@ from cpproxy.errors import CpproxyError, GoneError, TakenError, UnknownError, Us
 from cpproxy.front.exchange import Exchange, write_document
 from cpproxy.front.heads import STATE
 from cpproxy.front.reach import find_public
+from cpproxy.front.strangers import find_stranger
 from cpproxy.front.token import Token
 
 _LOG = logging.getLogger("cpproxy.front")
@@ -99,14 +100,18 @@ class Admin:
     """Answers the admin paths with what `desk` knows, as JSON; errors as `{"error": "cpproxy: …"}`.
 
     `public` is where all clients reach the front, where their `Host` does not say so. With a `token` only those are
-    answered who show it, but for what probes and scripts ask that know of none: health, readiness, the counters and the
-    certificate of the trap, which is no secret.
+    answered who show it, and without one no web page that came by another name than one of `names`; but for what probes
+    and scripts ask that know of none: health, readiness, the counters and the certificate of the trap, which is no
+    secret.
     """
 
-    def __init__(self, desk: Desk, *, public: Public | None = None, token: str = "") -> None:
+    def __init__(
+        self, desk: Desk, *, public: Public | None = None, token: str = "", names: frozenset[str] = frozenset()
+    ) -> None:
         self._desk = desk
         self._public = public
         self._token = Token(token)
+        self._names = names
         self._paths: dict[str, dict[str, _Handler]] = {
             STATE: {"GET": self._counters},
             "/health": {"GET": self._health},
@@ -136,6 +141,8 @@ class Admin:
             response = _refuse(exchange.redactor, 401, reason)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
+        if not self._token and path not in _OPEN and (problem := find_stranger(exchange, self._names)):
+            return _refuse(exchange.redactor, 403, problem)
         kind = next((one for one in self._named if path.startswith(one)), "")
         methods = self._named[kind] if kind else self._paths.get(path)
         if methods is None:
