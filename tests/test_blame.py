@@ -72,6 +72,12 @@ def only(verdict: Verdict) -> Finding:
     return finding
 
 
+def foreign(verdict: Verdict) -> Finding:
+    """The only warning of a call to somebody else."""
+    (warning,) = (one for one in verdict.warnings if one.kind is Kind.FOREIGN)
+    return warning
+
+
 def test_a_call_that_was_seen_whole_is_answered() -> None:
     finding = only(judged([row(1), caught()]))
     assert finding.text == (
@@ -181,7 +187,7 @@ def test_a_foreign_name_that_was_asked_for_and_then_called_is_one_call() -> None
     there: dict[str, Any] = {"outcome": Outcome.FOREIGN, "host": "pypi.example"}
     asked = named(2, **there, seen=Seen.QUERY, way=Way.DNS, port=0)
     called = caught(3, **there, route="", method="GET", target="/", scheme="http", port=80)
-    (warning,) = judged([row(1), asked, called]).warnings
+    warning = foreign(judged([row(1), asked, called]))
     assert warning.text.startswith("tenant-alpha called GET http://pypi.example/, which is none")
     assert warning.count == 1
     provision = caught(3, host="pypi.example")
@@ -193,10 +199,10 @@ def test_foreign_calls_that_differ_are_not_all_called_by_the_first() -> None:
     there: dict[str, Any] = {"outcome": Outcome.FOREIGN, "host": "pypi.example", "route": "", "method": "GET"}
     alike = [caught(seq, **there, target="/a") for seq in (2, 3)]
     other = [caught(4, **(there | {"method": "POST"}), target="/a"), named(4, **(there | {"method": ""}))]
-    assert "called GET https://pypi.example/a, 2 times," in judged([row(1), *alike]).warnings[0].text
+    assert "called GET https://pypi.example/a, 2 times," in foreign(judged([row(1), *alike])).text
     for one in other:
         for some in ([*alike, one], [one, *alike], [*alike, structs.replace(one, client="172.18.0.5")]):
-            (warning,) = judged([row(1), *some]).warnings
+            warning = foreign(judged([row(1), *some]))
             assert warning.count == 3
             assert "tenant-alpha made 3 calls to pypi.example, " in warning.text
             assert "://pypi.example/a among them, which is none of" in warning.text
@@ -309,7 +315,7 @@ def test_foreign_calls_are_warnings_and_expected_ones_are_silent() -> None:
     quiet = {"trap": {"expected_hosts": ["quiet.example.com:443"]}}
     verdict = judged([row(1), *calls], config=quiet)
     assert verdict.findings == ()
-    (warning,) = verdict.warnings
+    warning = foreign(verdict)
     assert warning.text == (
         "tenant-alpha made 2 calls to Telemetry.example.com, GET https://Telemetry.example.com/a among them, which is "
         'none of the control plane\'s, and was refused. If it is to be expected, add "Telemetry.example.com" to '
@@ -377,9 +383,9 @@ def test_what_was_refused_unread_leaves_misroutes_unproven_whatever_is_expected(
     assert judged([*calls[:2], calls[3]], config=expected).misroutes is Misroutes.PROVEN
     verdict = judged(calls, config=expected)
     assert verdict.misroutes is Misroutes.UNPROVEN
-    (warning,) = verdict.warnings
-    assert warning.kind is Kind.FOREIGN
-    assert warning.text == (
+    (unproven,) = (one for one in verdict.warnings if one.kind is Kind.UNPROVEN)
+    assert "a connection was refused unread by the trap" in unproven.text
+    assert foreign(verdict).text == (
         f"tenant-alpha connected to 172.18.0.2:443 and was refused unread: {reason}. What it was meant for is unknown: "
         "have fewer connections open at once, and run again. See `cpproxy call run:3`."
     )

@@ -419,10 +419,14 @@ def test_misroutes_are_proven_by_a_canary_of_each_client_under_a_trap() -> None:
     canaries = [canary(4, "alpha"), canary(5, "beta")]
     assert judged([*calls, *canaries], trap=True).misroutes == "proven"
     assert judged([*calls, *canaries]).misroutes == "unproven"
+    warned = judged([*calls, *canaries[:1]], trap=True)
+    assert (warned.misroutes, warned.exit) == ("unproven", 0)
+    (warning,) = (one for one in warned.warnings if one.kind is Kind.UNPROVEN)
+    assert "beta has not shown that a call past the front is caught. Run `cpproxy canary` where" in warning.text
     lacking = judged([*calls, *canaries[:1]], trap=True, fail_on=frozenset({Kind.UNPROVEN}))
     assert (lacking.misroutes, lacking.exit) == ("unproven", 1)
-    (finding,) = (one for one in lacking.findings if one.kind is Kind.UNPROVEN)
-    assert "beta has not shown that a call past the front is caught. Run `cpproxy canary` where" in finding.text
+    assert [one.text for one in lacking.findings if one.kind is Kind.UNPROVEN] == [warning.text]
+    assert not [one for one in judged(calls).warnings if one.kind is Kind.UNPROVEN]
 
 
 def test_a_canary_whose_name_was_only_asked_for_proves_nothing() -> None:

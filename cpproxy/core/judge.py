@@ -138,6 +138,9 @@ def judge(facts: Facts) -> Verdict:
     ]
     found.sort(key=lambda finding: _RANK[finding.kind])
     failing = [one for one in found if _fails(one, facts)]
+    misroutes = _judge_misroutes(found)
+    # Whoever runs without a trap knows that nothing is proven; with one, it is to be told who has yet to prove it.
+    told = WARNINGS if facts.run.trap and misroutes is Misroutes.UNPROVEN else WARNINGS - {Kind.UNPROVEN}
     exempted = tuple(exempt for one in failing if (exempt := _exempt(one, facts)))
     standing = tuple(_remind(one, facts) for one in failing if not _exempt(one, facts))
     return Verdict(
@@ -149,9 +152,9 @@ def judge(facts: Facts) -> Verdict:
         played=sum((name, one.id) in seen.played for name, planned in facts.plan.items() for one in planned),
         recorded=sum(map(len, facts.plan.values())),
         scenarios=_scenarios(facts, seen),
-        misroutes=_judge_misroutes(found),
+        misroutes=misroutes,
         findings=standing,
-        warnings=tuple(one for one in found if not _fails(one, facts) and one.kind is not Kind.UNPROVEN),
+        warnings=tuple(one for one in found if one.kind in told and not _fails(one, facts)),
         exempted=exempted,
     )
 
