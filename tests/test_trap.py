@@ -208,6 +208,16 @@ def test_a_request_that_cannot_be_parsed_is_told_by_what_stands_in_it(
     assert "pw" not in f"{row}"
 
 
+def test_a_call_that_names_no_host_is_told_by_where_it_arrived(caught: Snare) -> None:
+    for sent in (b"GET /other HTTP/1.0\r\n\r\n", b"GET /other HTTP/1.0\r\nX"):
+        with raw.connected("http://{}:{}".format(*caught.sink)) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            raw.read_all(connection)
+    told = [(row.seen, row.host, row.port) for row in caught.caught(2)]
+    assert told == [(Seen.WHOLE, *caught.sink), (Seen.HEAD, *caught.sink)]
+
+
 def test_a_route_of_the_control_plane_is_known_in_a_head_without_a_host_and_after_another_call(caught: Snare) -> None:
     with raw.connected("http://{}:{}".format(*caught.sink)) as connection:
         connection.sendall(b"GET /first HTTP/1.1\r\nHost: other.example\r\n\r\n")

@@ -60,9 +60,9 @@ class Ready(Struct, frozen=True, tag="ready"):
 class Sighting(Struct, frozen=True, omit_defaults=True, tag="sighting"):
     """One thing that arrived. `id` is that of its answer, `at` Unix time, `client` the peer's address.
 
-    `host` and `port` are what it was meant for as far as that shows, else where it arrived; `local` is the address at
-    which it arrived. `note` says in a few words
-    why no more was seen. A body is cut off, and `size` tells how many bytes of it came.
+    `host` and `port` are what it was meant for as far as that shows, else where it arrived; `local` is the address
+    at which it arrived. `note` says in a few words why no more was seen. A body is cut off, and `size` tells how
+    many bytes of it came.
     """
 
     id: int

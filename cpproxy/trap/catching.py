@@ -328,7 +328,7 @@ class Handler(LiveConnectionHandler):
             scheme, host, port = request.scheme, request.host, request.port
         else:
             scheme = "https" if self.client.tls else "http"
-            host, port = self._find_host(request.host_header or "", PORTS[scheme])
+            host, port = self._find_host(*split_authority(request.host_header or ""), scheme)
         return await self._tell(
             Seen.WHOLE,
             host,
@@ -342,12 +342,13 @@ class Handler(LiveConnectionHandler):
             size=len(body) + int(flow.metadata.get("dropped", 0)),
         )
 
-    def _find_host(self, header: str, port: int) -> tuple[str, int]:
-        """What a request within a tunnel, or without one, was meant for: the most telling name that was given."""
+    def _find_host(self, host: str, port: int, scheme: str) -> tuple[str, int]:
+        """What a request was meant for that names a host or none, and a port or 0: the most telling that was given."""
         if self._tunnel and not parse_address(self._host):
             return self._host, self._port
-        name, number = split_authority(header)
-        return name or self.client.sni or self._host, number or (self._port if self._tunnel else port)
+        if not host:
+            return self.client.sni or self._host, self._port
+        return host, port or (self._port if self._tunnel else PORTS[scheme])
 
     async def tell_unread(self, note: str) -> None:
         """Tells of the connection that it is refused, whatever it would have been."""
@@ -391,15 +392,9 @@ class Handler(LiveConnectionHandler):
             await self._tell(Seen.TUNNEL, head.host, head.port, note or fault, method="CONNECT", target=target)
             return True
         scheme = head.scheme or ("https" if self.client.tls else "http")
-        host, port = head.host, head.port or PORTS[scheme]
-        if self._tunnel and not parse_address(self._host):
-            host, port = self._host, self._port
-        elif not host:
-            host, port = self.client.sni or self._host, self._port
         await self._tell(
             Seen.HEAD,
-            host,
-            port,
+            *self._find_host(head.host, head.port, scheme),
             note or fault,
             scheme=scheme,
             method=head.method,
