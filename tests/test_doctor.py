@@ -182,6 +182,10 @@ WIRINGS = {
     .replace("    networks: [inside]\n", "    networks: [inside]\n    dns: 10.9.0.2\n"),
     "a sink missing": GOOD.replace(" --trap-sink 0.0.0.0:443", ""),
     "production": GOOD.replace("MOLECULE_CP_URL: http://cp-stub:9090", "CP_PROVISION_URL: https://api.moleculesai.app"),
+    "no common network": GOOD.replace("    networks: [inside]\n", ""),
+    "no network of the front's own": GOOD.replace(
+        "    networks:\n      inside: {ipv4_address", "    x-was: {ipv4_address"
+    ),
     "no order": GOOD.replace("    depends_on: {cp-stub: {condition: service_healthy}}\n", ""),
     "weak order": GOOD.replace("{cp-stub: {condition: service_healthy}}", "[cp-stub]"),
     "no health": GOOD.replace("{test: [CMD, cpproxy, wait, --url, ", "{disable: true, test: [CMD, "),
@@ -200,6 +204,14 @@ def test_the_lines_to_add_mend_it(capsys: pytest.CaptureFixture[str], name: str)
         assert [one.about for one in mended.findings] == [About.NAMES]
     else:
         assert left == []
+
+
+def test_a_client_that_is_in_no_network_with_the_front_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = doctor(capsys, WIRINGS["no common network"], code=Exit.FINDINGS)
+    assert [one.text for one in findings(diagnosis, About.NETWORK)] == [
+        "cp-stub is in no network with it: what its variables lead there fails; put cp-stub into default, too."
+    ]
+    assert findings(diagnosis, About.VARIABLE) == []
 
 
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
@@ -246,6 +258,8 @@ VALUES = {
     "itself": ("http://localhost:9090", False, "the container itself"),
     "another service": ("http://other:9090", False, "that is other, which is not the front"),
     "in no common network": ("http://far:9090", False, "far is in no network with it"),
+    "a blank": (" http://cp-stub:9090", False, "no http:// or https:// URL"),
+    "a line break": ("http://cp-stub:9090\n", False, "no http:// or https:// URL"),
     "no URL": ("cp-stub:9090", False, "no http:// or https:// URL"),
     "no host": ("http://:9090", False, "no http:// or https:// URL"),
     "a bad port": ("http://cp-stub:port", False, "no http:// or https:// URL"),

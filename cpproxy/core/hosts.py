@@ -40,7 +40,9 @@ def parse_address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def parse_base(value: str) -> SplitResult | None:
-    """The parts of a base URL; None for what is none."""
+    """The parts of a base URL; None for what is none, as for one with a blank: this parser drops it, others do not."""
+    if any(one.isspace() or not one.isprintable() for one in value):
+        return None
     try:
         url = urlsplit(value)
         port = url.port

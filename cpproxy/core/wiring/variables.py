@@ -1,7 +1,7 @@
 """Where a client's variables lead: to the front, elsewhere, or nowhere since they are not set."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cpproxy.core.config import Config
@@ -117,6 +117,8 @@ def _compare(scene: Scene, client: Service, url: "SplitResult") -> tuple[bool, s
     host = (url.hostname or "").lower()
     port = port_of(url)
     found = resolve(scene.project, client, host)
+    # That both are in one network is looked at for the client as a whole, and not for each of its variables.
+    found = replace(found, services=found.services or found.elsewhere)
     front = next((one for one in scene.fronts if _is_at(one, found, port)), None)
     if front is not None:
         return _compare_with(front, found, url, port)

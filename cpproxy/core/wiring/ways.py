@@ -43,6 +43,7 @@ def check_ways(scene: Scene, client: Service) -> Iterator[Remark]:
     if base.network_mode == "none":
         yield remark(Level.FINDING, About.NETWORK, words.no_network(), client.name, client.place)
         return
+    yield from _check_meeting(scene, client, base)
     hosts = plane_names(scene.config)
     ways: dict[_Way, list[str]] = {}
     for host in hosts:
@@ -53,6 +54,27 @@ def check_ways(scene: Scene, client: Service) -> Iterator[Remark]:
     yield _judge_network(scene, client, base, caught=caught)
     yield from remarks
     yield from _check_proxied_front(scene, client)
+
+
+def _check_meeting(scene: Scene, client: Service, base: Service) -> Iterator[Remark]:
+    """Whether the client and a front are in one network; the lines that put the front there are added."""
+    placed = [one.service for one in scene.fronts if one.service.networks]
+    if not placed or len(placed) < len(scene.fronts) or not base.networks:
+        return  # where one of them uses the network of something else, this does not tell
+    if any(name in base.networks for one in placed for name in one.networks):
+        return
+    front = placed[0]
+    network = _choose_network(scene, base)
+    for name in (*front.networks, network):  # one that is named takes away the one that compose gives by itself
+        scene.override.set(front.name, "networks", name, value={})
+    text = words.no_meeting(front.name, network)
+    place = next(one.place for one in base.networks.values())
+    yield remark(Level.FINDING, About.NETWORK, text, client.name, place)
+
+
+def _choose_network(scene: Scene, base: Service) -> str:
+    """The client's network that a front is to be in: one that lets nothing out, if there is one."""
+    return min(base.networks, key=lambda name: not scene.project.networks[name].internal)
 
 
 def _leaves(scene: Scene, client: Service) -> bool:
@@ -196,8 +218,11 @@ def _alias(scene: Scene, client: Service, hosts: list[str]) -> None:
     """The lines that let hosts lead to the front, and its trap, in a network that both are in."""
     base = networked(scene.project, client)
     front = next((one for one in scene.fronts if one.mode is Mode.REPLAY), None)
-    shared = [name for name in front.service.networks if name in base.networks] if front else []
-    if front is None or not shared:
+    if front is None or not base.networks:
+        return
+    own = (*front.service.networks, *(scene.override.get(front.service.name, "networks") or ()))
+    shared = [name for name in own if name in base.networks]
+    if not shared:
         return
     scene.override.set(front.service.name, "networks", shared[0], "aliases", value=hosts)
     if missing := _find_missing(_Way("alias", front), front.trap):

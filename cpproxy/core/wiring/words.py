@@ -153,6 +153,11 @@ def host_network(mode: str) -> str:
     return f"network_mode {mode}: it gets out wherever that does."
 
 
+def no_meeting(front: str, network: str) -> str:
+    """A client that no network brings together with the front."""
+    return f"{front} is in no network with it: what its variables lead there fails; put {front} into {network}, too."
+
+
 def no_network() -> str:
     """A service that has no network."""
     return "network_mode none: it reaches nobody, the front neither."
