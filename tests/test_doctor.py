@@ -411,7 +411,9 @@ def test_a_trap_may_be_named_by_variables_and_by_the_config(capsys: pytest.Captu
     assert findings(doctor(capsys, bare), About.NAMES)
     variables = 'environment: {CPPROXY_TRAP: 1, CPPROXY_TRAP_SINK: "0.0.0.0:80 0.0.0.0:443"}'
     assert doctor(capsys, bare.replace("    image: cpproxy\n", f"    image: cpproxy\n    {variables}\n"), code=0).fronts
-    assert findings(doctor(capsys, GOOD.replace(TRAP, f"{TRAP} --no-trap")), About.NAMES)
+    off = bare.replace("    image: cpproxy\n", f"    image: cpproxy\n    {variables.replace('TRAP: 1', 'TRAP: 0')}\n")
+    for without in (GOOD.replace(TRAP, f"{TRAP} --no-trap"), off):
+        assert findings(doctor(capsys, without), About.NAMES)
     config = Path("cpproxy.toml")
     config.write_text(f'{config.read_text()}\n[trap]\nsinks = ["0.0.0.0:443", "0.0.0.0:80"]\n')
     assert doctor(capsys, bare, code=0).fronts

@@ -61,7 +61,7 @@ def find_fronts(project: Project, config: Config, named: Sequence[str]) -> tuple
     one that clients are to be told comes first. UsageError for a name that is no service's.
     """
     check_names(project, named, "--front")
-    found = [_make(one, config, name in named) for name, one in project.services.items()]
+    found = [_make(one, config, named=name in named) for name, one in project.services.items()]
     if named:
         return tuple(front for front in found if front.service.name in named)
     fronts = [one for one in found if one.mode or is_named(one.service, config)]
@@ -86,7 +86,7 @@ def _find_stand_ins(project: Project, config: Config) -> Iterator[Front]:
     found: dict[Service, set[int]] = {}
     for client in project.services.values():
         for name in variables_of(config):
-            url = parse_base(client.environment[name].value or "") if client.is_set(name) else None
+            url = parse_base(client.value(name))
             met = resolve(project, client, url.hostname or "") if url else Found()
             for service in () if met.own else met.services:
                 found.setdefault(service, set()).update({port_of(url)} if url else ())
@@ -117,12 +117,12 @@ def front_address(config: Config) -> tuple[str, int]:
     return (url.hostname or "", port_of(url)) if url else ("", 0)
 
 
-def _make(service: Service, config: Config, named: bool) -> Front:  # noqa: FBT001 - a fact, not a flag
+def _make(service: Service, config: Config, *, named: bool) -> Front:
     words = _words(service)
     command = _command(words)
     mode = Mode(command) if command in set(Mode) else None
-    listen = next(iter(_values(words, "--listen")), "") if mode else ""
-    listen = listen or (service.environment["CPPROXY_LISTEN"].value or "" if service.is_set("CPPROXY_LISTEN") else "")
+    flag = next(iter(_values(words, "--listen")), "") if mode else ""
+    listen = flag or service.value("CPPROXY_LISTEN")
     own = listen.rpartition(":")[2]
     if own.isdecimal() and int(own):
         ports = frozenset({int(own)})
@@ -137,20 +137,16 @@ def _find_trap(service: Service, words: Sequence[str], config: Config) -> Trap |
     """The trap that a command starts: by its flags, else by its variables, else by the config."""
 
     def find(flag: str, configured: Sequence[str]) -> tuple[str, ...]:
-        variable = service.environment.get(f"CPPROXY_TRAP_{flag.upper()}")
-        return (
-            tuple(_values(words, f"--trap-{flag}"))
-            or tuple(((variable and variable.value) or "").split())
-            or (*configured,)
-        )
+        flags, variable = tuple(_values(words, f"--trap-{flag}")), service.value(f"CPPROXY_TRAP_{flag.upper()}")
+        return flags or (*variable.split(),) or (*configured,)
 
     settings = config.trap
     sinks = find("sink", addresses(settings.sinks))
     forward = find("forward", addresses(settings.forward))
     dns = find("dns", addresses(settings.dns))
-    variable = service.environment.get("CPPROXY_TRAP")
-    wanted = bool(variable and (variable.value or "").lower() in _TRUE) or settings.enabled
-    if "--no-trap" in words or not ("--trap" in words or sinks or forward or dns or wanted):
+    variable = service.value("CPPROXY_TRAP").lower()
+    enabled = variable in _TRUE if variable else settings.enabled or bool(sinks or forward or dns)
+    if "--no-trap" in words or not ("--trap" in words or enabled):
         return None
     return Trap(_reachable(sinks), _reachable(forward), _reachable(dns))
 

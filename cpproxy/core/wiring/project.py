@@ -93,10 +93,15 @@ class Service:
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
 
-    def is_set(self, variable: str) -> bool:
-        """Whether a variable holds anything: an empty one routes a client as little as none."""
+    def value(self, variable: str) -> str:
+        """What a variable holds; empty where it holds nothing: an empty one routes a client as little as none."""
         setting = self.environment.get(variable)
-        return setting is not None and bool(setting.value)
+        return (setting and setting.value) or ""
+
+    def place_of(self, variable: str) -> Place:
+        """Where a variable is named; else the service."""
+        setting = self.environment.get(variable)
+        return setting.place if setting else self.place
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Each network with each name that this service has there."""

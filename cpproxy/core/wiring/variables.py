@@ -56,7 +56,7 @@ def check_variables(scene: Scene, client: Service) -> Iterator[Remark]:
     used: dict[str, list[Steered]] = {}
     unset: list[Steered] = []
     for one in groups:
-        variable = next((name for name in one.variables if client.is_set(name)), "")
+        variable = next((name for name in one.variables if client.value(name)), "")
         if variable:
             used.setdefault(variable, []).append(one)
         else:
@@ -84,9 +84,7 @@ def _judge_unset(scene: Scene, client: Service, one: Steered, right: Mapping[str
         return remark(Level.FINDING if required else Level.NOTE, About.VARIABLE, text, client.name, place)
     if not any(scene.override.get(client.name, "environment", name) for name in one.variables):
         scene.lead(client, one.variables[0])
-    other = "".join(
-        words.other_variable(name, client.environment[name].place, groups) for name, groups in right.items()
-    )
+    other = "".join(words.other_variable(name, client.place_of(name), groups) for name, groups in right.items())
     text = words.unset_variable(one, states, other, scene.url)
     return remark(Level.FINDING, About.VARIABLE, text, client.name, place)
 
@@ -97,19 +95,19 @@ def _requires(route: Route, client: str) -> bool:
 
 
 def _judge(scene: Scene, client: Service, variable: str, led: Sequence[Steered]) -> Remark:
-    setting = client.environment[variable]
-    url = parse_base(setting.value or "")
+    value = client.value(variable)
+    url = parse_base(value)
     if url is None:
         wrong, text = True, words.no_url(variable, led, scene.url)
     else:
-        shown = show_url(setting.value or "", scene.show)
+        shown = show_url(value, scene.show)
         wrong, why = _compare(scene, client, url)
         said = words.wrong_variable(variable, shown, led, why, scene.url)
         text = said if wrong else words.right_variable(variable, shown, led, why)
     if wrong:
         scene.lead(client, variable)
     level = Level.FINDING if wrong else Level.RIGHT if scene.is_known else Level.NOTE
-    return remark(level, About.VARIABLE, text, client.name, setting.place)
+    return remark(level, About.VARIABLE, text, client.name, client.place_of(variable))
 
 
 def _compare(scene: Scene, client: Service, url: "SplitResult") -> tuple[bool, str]:
@@ -181,17 +179,16 @@ def _check_credentials(scene: Scene, client: Service) -> Iterator[Remark]:
     for route in RouteTable(scene.config.routes).routes:
         for variable in route.settings.credentials:
             wanted.setdefault(variable, []).append(route)
-    shows = any(client.is_set(variable) for variable in wanted)
+    shows = any(client.value(variable) for variable in wanted)
     for variable, routes in wanted.items():
-        if client.is_set(variable):
+        if client.value(variable):
             continue
-        setting = client.environment.get(variable)
-        place = setting.place if setting else client.place
+        place = client.place_of(variable)
         if source := scene.supplied.get(variable):
             yield remark(Level.RIGHT, About.CREDENTIAL, words.supplied(variable, source), client.name, place)
             continue
         named = any(isinstance(one.settings.required, tuple) and _requires(one, client.name) for one in routes)
-        certain = shows or setting is not None or named
+        certain = shows or variable in client.environment or named
         if certain:
             scene.override.set(client.name, "environment", variable, value="dummy")
         text = words.missing_credential(variable, routes)

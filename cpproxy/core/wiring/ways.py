@@ -99,7 +99,7 @@ def _judge_network(scene: Scene, client: Service, base: Service, *, caught: bool
 
 def _find_ways(scene: Scene, client: Service, host: str) -> Iterator[_Way]:
     """Each way that the client's calls to a host may take: by its forward proxies, else by the name."""
-    proxies = [name for name in _PROXIES if client.is_set(name)]
+    proxies = [name for name in _PROXIES if client.value(name)]
     if proxies and no_proxy_covers(_exempt(scene, client), host):
         proxies = []
     followed: dict[_Way, _Way] = {}
@@ -136,7 +136,7 @@ def _front_of(scene: Scene, services: Sequence[Service]) -> Front | None:
 
 def _follow(scene: Scene, client: Service, variable: str) -> _Way:
     """The way by a forward proxy, which may be named without a scheme."""
-    value = client.environment[variable].value or ""
+    value = client.value(variable)
     url = parse_base(value if "://" in value else f"http://{value}")
     host = (url and url.hostname) or ""
     found = resolve(scene.project, client, host)
@@ -148,8 +148,7 @@ def _follow(scene: Scene, client: Service, variable: str) -> _Way:
 
 def _judge_way(scene: Scene, client: Service, way: _Way, hosts: list[str]) -> Remark:
     level, text = _weigh(scene, client, way, hosts)
-    setting = client.environment.get(way.how)
-    return remark(level, About.NAMES, text, client.name, setting.place if setting else client.place)
+    return remark(level, About.NAMES, text, client.name, client.place_of(way.how))
 
 
 def _weigh(scene: Scene, client: Service, way: _Way, hosts: list[str]) -> tuple[Level, str]:
@@ -191,7 +190,7 @@ def _exempt(scene: Scene, client: Service) -> str:
     added = scene.override.get(client.name, "environment", _EXEMPT[0])
     if added:
         return str(added)
-    listed = (client.environment[name].value or "" for name in _EXEMPT if client.is_set(name))
+    listed = map(client.value, _EXEMPT)
     return ",".join(dict.fromkeys(part for one in listed for part in one.split(",") if part))
 
 
@@ -240,10 +239,10 @@ def _check_proxied_front(scene: Scene, client: Service) -> Iterator[Remark]:
     """A client with a forward proxy has to call the front past it."""
     host = urlsplit(scene.url).hostname if scene.is_known else None
     for variable in ("HTTP_PROXY", "http_proxy"):
-        if host and client.is_set(variable) and not no_proxy_covers(_exempt(scene, client), host):
+        if host and client.value(variable) and not no_proxy_covers(_exempt(scene, client), host):
             _spare(scene, client, [host])
-            place = client.environment[variable].place
-            yield remark(Level.FINDING, About.NAMES, words.proxied_front(variable, host), client.name, place)
+            text = words.proxied_front(variable, host)
+            yield remark(Level.FINDING, About.NAMES, text, client.name, client.place_of(variable))
             return
 
 
