@@ -236,6 +236,16 @@ def test_calls_as_json_are_an_array_and_followed_ones_are_lines() -> None:
     assert json.loads("".join(call_report.as_json([]))) == []
 
 
+def test_json_steers_no_terminal_and_says_the_same() -> None:
+    sly = named(1, target="/\x9b31m\u202e", body=Raw(b'["\xc2\x9b"]'))
+    listed, one = "".join(call_report.as_json([sly])), call_report.show_json(sly)
+    assert json.loads(listed) == [json.loads(one)]
+    assert (json.loads(one)["target"], json.loads(one)["body"]) == (sly.call.target, ["\x9b"])
+    whole = render(verdict(Finding(kind=Kind.MISS, text="\x9b31m")), Form.JSON)
+    assert all(line.isprintable() for shown in (listed, one, whole) for line in shown.split("\n"))
+    assert json.loads(whole)["findings"][0]["text"] == "\x9b31m"
+
+
 def test_one_call_is_shown_with_its_body_and_without_what_is_empty() -> None:
     shown = call_report.show(named(1, body=Raw(b'{"a":["\xc2\x9b"]}')), Paint(colour=False))
     assert "id: r:1\n" in shown

@@ -1,7 +1,6 @@
 """`cpproxy status`: what a running proxy serves and has seen, or how the last run ended."""
 
 import click
-import msgspec
 
 from cpproxy.cli.options import Settings, common_options, format_option, session_option, url_option
 from cpproxy.cli.output import write
@@ -9,6 +8,7 @@ from cpproxy.cli.remote import AbsentError, find
 from cpproxy.core.answers import State, Version
 from cpproxy.core.runs import DEFAULT_SESSION, Mode
 from cpproxy.report.terminal import escape
+from cpproxy.report.texts import indented
 
 
 @click.command()
@@ -27,7 +27,7 @@ def status(settings: Settings, /, *, session: str, url: str | None, format: str)
         write(_describe_last(settings, format))
         return
     if format == "json":
-        write(_as_json({"running": True, "version": version, "state": state}))
+        write(indented({"running": True, "version": version, "state": state}))
     else:
         write(_describe(version, state))
 
@@ -58,7 +58,7 @@ def _describe_last(settings: Settings, form: str) -> str:
         count = ledger.count(known.run.id)
     if form == "json":
         ended = {"ended": known.ended, "reason": known.end_reason, "killed": known.killed}
-        return _as_json({"running": False, "run": known.run, "calls": count, **ended})
+        return indented({"running": False, "run": known.run, "calls": count, **ended})
     if known.killed:
         end = "was killed"
     elif known.ended is None:
@@ -66,7 +66,3 @@ def _describe_last(settings: Settings, form: str) -> str:
     else:
         end = f"ended ({known.end_reason or 'in order'})"
     return f"no proxy runs here; run {known.run.id} ({known.run.mode}) {end}, calls: {count} (`cpproxy verify`)\n"
-
-
-def _as_json(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"

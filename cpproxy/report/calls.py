@@ -10,7 +10,9 @@ from msgspec import Raw
 from cpproxy.core.answers import NamedCall
 from cpproxy.core.calls import Call, Outcome, Seen
 from cpproxy.core.hosts import spell_origin
+from cpproxy.core.runs import DEFAULT_SESSION
 from cpproxy.report.terminal import Paint, escape
+from cpproxy.report.texts import escape_json, indented
 
 _STYLES = {
     Outcome.RECORDED: "green",
@@ -37,7 +39,7 @@ def as_text(calls: Iterable[NamedCall], paint: Paint) -> Iterator[str]:
     for named in calls:
         call = named.call
         outcome = paint(f"{call.outcome:<{_WIDTH}}", _STYLES.get(call.outcome, "red"))
-        where = [call.client, call.session if call.session != "default" else "", call.scenario]
+        where = [call.client, call.session if call.session != DEFAULT_SESSION else "", call.scenario]
         served = f"{call.cassette}#{call.interaction}" if call.cassette else ""
         rest = "  ".join(escape(text) for text in (*where, served) if text)
         line = f"{call.seq:>5}  {_time(call.at)}  {outcome}  {call.status or '-':>3}  {escape(_address(call))}"
@@ -118,16 +120,20 @@ def _spell(value: str | None) -> str:
 
 def show_json(named: NamedCall) -> str:
     """One call as a JSON object."""
-    return msgspec.json.format(_object(named), indent=2) + "\n"
+    return indented(_members(named))
 
 
 def _object(named: NamedCall) -> str:
+    return escape_json(msgspec.json.encode(_members(named)).decode())
+
+
+def _members(named: NamedCall) -> dict[str, Any]:
     """The call with its id, all members there, so that a program can rely on them."""
     values = msgspec.structs.asdict(named.call)
     for name in _DOCUMENTS:
         if not isinstance(values[name], Raw):
             values[name] = None
-    return msgspec.json.encode({"id": named.id, **values}).decode()
+    return {"id": named.id, **values}
 
 
 def _address(call: Call) -> str:

@@ -3,7 +3,6 @@
 A cassette holds what others sent, so whatever could steer a terminal is escaped on its way out.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from cpproxy.core.review.learning import Lesson
 from cpproxy.core.review.lint import Level
 from cpproxy.core.review.variations import Variation
 from cpproxy.report.terminal import escape
-from cpproxy.report.texts import count
+from cpproxy.report.texts import count, indented
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
 _LISTED = 5  # interactions in which a value stands at one place
@@ -63,7 +62,7 @@ _ANSWERED = _Side("<", "green")
 def list_cassettes(summaries: Iterable[Summary], form: str) -> str:
     """The table of `cassette ls`, or its JSON."""
     if form == "json":
-        return _as_json(list(summaries))
+        return indented(list(summaries))
     rows = [("NAME", "INTERACTIONS", "RECORDED", "UPSTREAM", "BYTES", "SHA256", "")]
     rows += [
         (
@@ -91,7 +90,7 @@ def list_cassettes(summaries: Iterable[Summary], form: str) -> str:
 def list_comments(comments: Iterable[Comment], form: str) -> str:
     """What `cassette lint` found: a line each, warnings marked as such, or JSON."""
     if form == "json":
-        return _as_json(list(comments))
+        return indented(list(comments))
     marks = {Level.WARNING: "warning: "}
     return "".join(f"{one.file}: {one.path}: {marks.get(one.level, '')}{one.message}\n" for one in comments)
 
@@ -99,7 +98,7 @@ def list_comments(comments: Iterable[Comment], form: str) -> str:
 def list_identities(identities: Iterable[Identified], form: str) -> str:
     """What `cassette show --identities` prints: a paragraph for each identity, or JSON."""
     if form == "json":
-        return _as_json(list(identities))
+        return indented(list(identities))
     return "\n".join("".join(f"{line}\n" for line in _show_identity(one)) for one in identities)
 
 
@@ -125,7 +124,7 @@ def _show_maker(one: Identified) -> str:
 def show_lesson(lesson: Lesson, one: str, other: str, form: str) -> str:
     """What `cassette learn` found: a line for each place that varies, then the lines that the config lacks; or JSON."""
     if form == "json":
-        return _as_json(lesson)
+        return indented(lesson)
     text = f"{one} and {other}: {count(lesson.pairs, 'pair')} of interactions\n"
     text += "".join(f"{_show_variation(variation)}\n" for variation in lesson.variations)
     if lesson.toml:
@@ -152,7 +151,7 @@ def _show_variation(one: Variation) -> str:
 
 def show_json(value: Cassette | Interaction) -> str:
     """A cassette or one of its interactions as it stands in the file."""
-    return _as_json(value)
+    return indented(value)
 
 
 def show_head(name: str, cassette: Cassette) -> Text:
@@ -230,15 +229,3 @@ def _show_body(body: Body | UnsetType) -> Iterator[Text]:
         data = bodies.restore(body)
         more = " ..." if len(data) > _BYTES else ""
         yield Text(f"[{len(data)} bytes that are no text: {data[:_BYTES].hex(' ')}{more}]", "dim")
-
-
-def _as_json(value: object) -> str:
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    # Between strings there is nothing but printable text and line feeds, so these escapes stand in strings.
-    return "\n".join(_escape_json(line) for line in text.split("\n")) + "\n"
-
-
-def _escape_json(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)

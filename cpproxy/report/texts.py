@@ -1,5 +1,9 @@
 """Text as a format takes it: nothing in it is read as a sign of that format."""
 
+import json
+
+import msgspec
+
 from cpproxy.report.terminal import escape
 
 _SIGNS = frozenset("\\*_[]<>|#~!&")
@@ -29,3 +33,16 @@ def markdown(text: str) -> str:
         f"`{piece}`" if index % 2 else "".join(f"\\{char}" if char in _SIGNS else char for char in piece)
         for index, piece in enumerate(pieces)
     )
+
+
+def indented(value: object) -> str:
+    """A value as indented JSON, ended by a line break."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return "\n".join(escape_json(line) for line in text.split("\n")) + "\n"
+
+
+def escape_json(line: str) -> str:
+    """A line of JSON with what does not print escaped: between strings there is nothing of that."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)

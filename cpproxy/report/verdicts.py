@@ -7,12 +7,10 @@ from itertools import groupby
 from typing import TextIO, assert_never
 from xml.etree import ElementTree as ET
 
-import msgspec
-
 from cpproxy.core.runs import Mode
 from cpproxy.core.verdict import Finding, Verdict
 from cpproxy.report.terminal import Paint, columns, escape, shows_colour
-from cpproxy.report.texts import count, github_data, github_property, markdown
+from cpproxy.report.texts import count, github_data, github_property, indented, markdown
 
 
 class Form(StrEnum):
@@ -34,7 +32,7 @@ def render(verdict: Verdict, form: Form, *, colour: bool = False, quiet: bool = 
         case Form.TEXT:
             return _as_text(verdict, Paint(colour=colour), quiet=quiet, width=width)
         case Form.JSON:
-            return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode() + "\n"
+            return indented(verdict)
         case Form.GITHUB:
             return _as_github(verdict)
         case Form.JUNIT:

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import assert_never
 
-import msgspec
-
 from cpproxy.core.wiring.project import STDIN, Place
 from cpproxy.core.wiring.remarks import Diagnosis, Level, Remark
 from cpproxy.report.terminal import Paint, escape
-from cpproxy.report.texts import count, github_data, github_property, markdown
+from cpproxy.report.texts import count, github_data, github_property, indented, markdown
 
 _STYLES = {Level.FINDING: ("bold", "red"), Level.NOTE: ("yellow",), Level.RIGHT: ("green",)}
 _COMMANDS = {Level.FINDING: "error", Level.NOTE: "notice"}
@@ -30,7 +28,7 @@ def render(diagnosis: Diagnosis, form: Form, *, colour: bool = False, quiet: boo
         case Form.TEXT:
             return _as_text(diagnosis, Paint(colour=colour), quiet=quiet)
         case Form.JSON:
-            return msgspec.json.format(msgspec.json.encode(diagnosis), indent=2).decode() + "\n"
+            return indented(diagnosis)
         case Form.GITHUB:
             return "".join(f"{line}\n" for line in _as_github(diagnosis))
         case Form.MARKDOWN:
