@@ -103,6 +103,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "base64 of JSON": lambda value: b64(json.dumps({"a": value}).encode()),
     "base64 twice": lambda value: b64(b64(value.encode()).encode()),
     "base64 of every character escaped": lambda value: b64("".join(f"\\u{ord(one):04x}" for one in value).encode()),
+    "base64 of UTF-16": lambda value: b64(value.encode("utf-16-le")),
     "base64 of gzip": lambda value: b64(gzip.compress(value.encode())),
     "base64 of zlib": lambda value: b64(zlib.compress(value.encode())),
     "base64 of zstd": lambda value: b64(zstandard.compress(value.encode())),
@@ -121,6 +122,8 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
     "brotli": brotli.compress,
     "no text": lambda data: bytes(range(256)) + data + bytes(range(256)),
     "latin-1": lambda data: b"\xe4\xf6" + data,
+    "UTF-16": lambda data: data.decode().encode("utf-16"),
+    "UTF-16 within": lambda data: b"\xff" + data.decode().encode("utf-16-be"),
 }
 
 
@@ -150,6 +153,14 @@ def test_a_known_value_is_found_in_a_body_of_bytes(scanner: Scanner, pack: Calla
     body = {"base64": base64.b64encode(pack(text.encode())).decode()}
     hits = scanner.scan(cassette(interaction(body=body)), [PLAIN])
     assert hits == (Hit("$.interactions[0].response.body.base64", "a value that is known to be secret", Eye.KNOWN),)
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("value", ["Pässwörd-é-42-x", "Пароль-42-тайна", "秘密のパスワード四二"])
+def test_a_known_value_beyond_ascii_is_found_in_utf_16(scanner: Scanner, value: str, coding: str) -> None:
+    raw = f"see {value} there".encode(coding)
+    hits = scanner.scan(cassette(interaction(body={"base64": base64.b64encode(raw).decode()})), [value])
+    assert {hit.eye for hit in hits} == {Eye.KNOWN}
 
 
 KNOWN_PLACES: dict[str, tuple[dict[str, Any], str]] = {

@@ -62,6 +62,8 @@ def spell(value: str) -> frozenset[bytes]:
     if not value.isascii():
         # Headers are read as latin-1 (RFC 9110 section 5.5): what was UTF-8 there stands one byte a character.
         found.add(plain.decode("latin-1").encode())
+        # In UTF-16 they are bytes that tell nothing of it; letters of Latin-1 alone are read there as they are.
+        found.update(value.encode(coding, "surrogatepass") for coding in ("utf-16-le", "utf-16-be"))
     return frozenset(one for one in found if len(one) >= _WINDOW)
 
 

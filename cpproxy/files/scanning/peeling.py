@@ -23,6 +23,8 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}+(?:\r?\n[A-Za-z0-9+/_-]{4,}+)*+")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){12,}+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Letters of UTF-16, the low byte first or last: what is beyond Latin-1 hides no more than itself.
+_WIDE = re.compile(rb"(?:[\t\n\r -~\xa0-\xff]\x00){8,}+|(?:\x00[\t\n\r -~\xa0-\xff]){8,}+")
 _LOOK = 256  # bytes that tell whether data may be compressed
 _GUESSED = 32  # bytes; shorter ones are more often chance than compressed
 _STEP = 64 * 1024
@@ -40,6 +42,8 @@ def peel(text: bytes, limit: int) -> Iterator[bytes | None]:
             found.append(data)
         else:
             yield from unpack(data, limit)
+            found += _narrow(data)
+    found += _narrow(text)
     if found:
         yield b"\n".join(found)
     yield from unpack(text, limit)
@@ -82,6 +86,13 @@ def _unescape(found: re.Match[bytes]) -> bytes:
             return units.decode("utf-16-be", "surrogatepass").encode(errors="surrogatepass")
         case _:
             return _SIMPLE.get(escape[1:], escape[1:])
+
+
+def _narrow(data: bytes) -> Iterator[bytes]:
+    """The texts in UTF-16 that data hold, in UTF-8."""
+    if b"\x00" in data:
+        for found in _WIDE.finditer(data):
+            yield found[0].replace(b"\x00", b"").decode("latin-1").encode()
 
 
 def _decode_runs(text: bytes) -> Iterator[bytes]:
