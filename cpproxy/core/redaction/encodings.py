@@ -5,7 +5,7 @@ import contextlib
 import re
 import zlib
 from binascii import b2a_base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cpproxy.core.redaction.words import is_sought
@@ -17,6 +17,7 @@ PIECE = 1024
 _MOST_PIECES = 64
 _LONGEST_INNER = 1 << 20  # bytes
 _STANDARD = str.maketrans("-_", "+/")
+_NUL = "\0"
 _HEX = re.compile(r"[0-9A-Fa-f-]+")
 SHORTEST_READ = 14
 """Characters of the shortest value that is found in base64 or hex by reading that; a shorter one has forms for it."""
@@ -63,9 +64,11 @@ def list_forms(value: str) -> list[Form]:
     plain = {piece: False for form in spelt for piece in _cut(form)}
     coded = {}
     if not value.isascii():  # nobody knows in which of its spellings it was encoded
-        coded = {code: True for form in spelt for piece in _cut(form) for code in _encode(piece)}
+        wide = _widen(spelt)
+        plain |= {data.decode("latin-1"): False for data in wide}
+        coded = {code: True for data in [*_list_bytes(spelt), *wide] for code in _encode(data)}
     elif len(value) < SHORTEST_READ:
-        coded = dict.fromkeys(_encode(value), True)
+        coded = dict.fromkeys(_encode(value.encode()), True)
     return [Form(text, text.encode("utf-8", "surrogatepass"), is_coded) for text, is_coded in (coded | plain).items()]
 
 
@@ -98,9 +101,19 @@ def _cut(value: str) -> list[str]:
     return [*(value[at : at + PIECE] for at in range(0, len(value) - PIECE, PIECE)), value[-PIECE:]]
 
 
-def _encode(value: str) -> set[str]:
+def _list_bytes(spelt: Iterable[str]) -> list[bytes]:
+    """What is encoded of a value: each piece of its spellings in UTF-8."""
+    return [piece.encode("utf-8", "surrogateescape") for form in spelt for piece in _cut(form)]
+
+
+def _widen(spelt: Iterable[str]) -> list[bytes]:
+    """The pieces of a value in UTF-16; of one that is ASCII every other byte is zero, and it is read without those."""
+    pieces = [piece for form in spelt for piece in _cut(form)]
+    return [piece.encode(coding, "surrogatepass") for piece in pieces for coding in ("utf-16-le", "utf-16-be")]
+
+
+def _encode(data: bytes) -> set[str]:
     """The encodings of a value in which another text may hold it: hex, and base64 at each offset (RFC 4648)."""
-    data = value.encode("utf-8", "surrogateescape")
     found = data.hex()
     forms = {found, found.upper()}
     for offset in range(3):
@@ -177,7 +190,7 @@ def read_inside(text: str) -> Iterator[Inside]:
     """What stands in a text in base64 or hex, and is ASCII for some while, and what stands there in gzip or zlib."""
     for lines in _LINES.finditer(text):
         run = _cut_lines(lines[0])
-        yield Inside(decode_base64(_LINE_END.sub("", run)).decode("latin-1"), lines.start(), len(run), 0)
+        yield from _narrow(Inside(decode_base64(_LINE_END.sub("", run)).decode("latin-1"), lines.start(), len(run), 0))
     for found in _RUN.finditer(text):
         run, at = found[0], found.start()
         bare = run.rstrip("=")
@@ -189,9 +202,18 @@ def read_inside(text: str) -> Iterator[Inside]:
                 inner = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(packed, _LONGEST_INNER)
                 yield Inside(inner.decode("latin-1"), at, len(run), 0)
         for start, end in _find_spelt(bare):
-            yield Inside(decode_base64(bare[start:end]).decode("latin-1"), at + start, 4, 3)
+            yield from _narrow(Inside(decode_base64(bare[start:end]).decode("latin-1"), at + start, 4, 3))
         for digits in _HEX_RUN.finditer(bare):
             for first in (digits.start(), digits.start() + 1):  # nobody says which digit is the first of a byte
                 for written in _EACH_HEX.finditer(bare, first, digits.end()):
                     if written[1]:
-                        yield Inside(bytes.fromhex(written[1]).decode("latin-1"), at + written.start(), 2, 1)
+                        said = bytes.fromhex(written[1]).decode("latin-1")
+                        yield from _narrow(Inside(said, at + written.start(), 2, 1))
+
+
+def _narrow(inside: Inside) -> Iterator[Inside]:
+    """What stands in another text, and the same as UTF-16 is read: without the zeros."""
+    yield inside
+    if _NUL in inside.text:
+        start, end = inside.place(0, len(inside.text))
+        yield Inside(inside.text.replace(_NUL, ""), start, end - start, 0)
