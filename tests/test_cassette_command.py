@@ -314,7 +314,10 @@ REMARKS: dict[str, tuple[tuple[Interaction, ...], list[str]]] = {
         (replace_request(STREAM, body=OMITTED), replace_response(IMAGE, body=OMITTED)),
         [
             "$.interactions[0].request.body: warning: was over the cap: only the very same bytes match it",
-            "$.interactions[1].response.body: was over the cap: this answer cannot be replayed",
+            (
+                "$.interactions[1].response.body: this answer cannot be replayed, its body was over the limit; raise "
+                "body_limit of [record] and record it again"
+            ),
         ],
     ),
     "the upstream in a header and in bodies": (

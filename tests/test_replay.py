@@ -313,6 +313,18 @@ def test_an_answer_that_was_too_large_to_be_recorded_is_refused_with_its_size() 
     assert "body_limit" in refuse.reason
 
 
+@pytest.mark.parametrize("coding", ["", "identity", "zip"])
+def test_an_answer_that_could_not_be_recorded_is_refused_with_the_reason(coding: str) -> None:
+    document = recorded("secret", "POST /secret")
+    document["response"]["body"] = {"omitted": 40}
+    document["response"]["headers"] = [["Content-Encoding", coding]] if coding else []
+    refuse = refusal(replay_of(document), call("POST /secret"))
+    assert refuse.outcome is Outcome.MISS
+    assert "without its body of 40 bytes: it held a secret and is no text" in refuse.reason
+    assert ("nobody could look into it" in refuse.reason) == (coding == "zip")
+    assert "over the limit" not in refuse.reason
+
+
 def test_a_compared_header_keeps_two_tenants_apart() -> None:
     def config(name: str) -> dict[str, Any]:
         document = recorded(name, "GET /cp/tenants/config")

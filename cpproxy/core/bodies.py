@@ -16,7 +16,7 @@ import msgspec
 import zstandard
 from msgspec import UNSET, Raw, UnsetType
 
-from cpproxy.core.cassette import COMPACT, Body, Layout
+from cpproxy.core.cassette import COMPACT, Body, Layout, RecordedResponse
 
 CODINGS = frozenset({"gzip", "deflate", "br", "zstd"})
 """The content codings that are taken off and put on again (RFC 9110 section 8.4.1, RFC 7932, RFC 9659)."""
@@ -70,6 +70,20 @@ def store_understood(raw: bytes, content_encoding: str = "", *, content_type: st
 def omitted(size: int, sha256: str) -> Body:
     """What stands for a body of `size` bytes that is not in the cassette; `sha256` is its digest in hex."""
     return Body(omitted=size, sha256=sha256)
+
+
+def why_omitted(response: RecordedResponse) -> str:
+    """Why the body of a recorded answer is not in the cassette, and how it comes in: what follows `its body`."""
+    if isinstance(response.body, Body) and response.body.sha256:
+        return "was over the limit; raise body_limit of [record] and record it again"
+    held = "held a secret and is no text, in which a placeholder could stand"
+    coding = next((value for name, value in response.headers if name.lower() == "content-encoding"), "")
+    if codings(coding):
+        return (
+            f"{held}, or nobody could look into it: it is not coded as its Content-Encoding says, or is over "
+            "body_limit once it is decoded; record it without that"
+        )
+    return f"{held}; record it without that, or take what is none out by not_secrets or not_patterns of [redact]"
 
 
 def restore(body: Body | UnsetType) -> bytes:

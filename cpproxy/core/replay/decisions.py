@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from msgspec import Struct, structs
 
+from cpproxy.core import bodies
 from cpproxy.core.addresses import Public, addresses, unify
 from cpproxy.core.calls import Outcome
 from cpproxy.core.cassette import Credential
@@ -202,7 +203,7 @@ class Replay:
         session, entries = asking.session, candidate.entries
         entry = next((one for one in entries if one not in session.taken), entries[-1])
         if entry.omitted:
-            return _too_large(entry)
+            return _lacks_body(entry)
         final = entry in session.taken
         guess = "" if final else self._guesses.judge_write(entry, candidate, asking)
         note = "" if final else self._guesses.note_world(candidate, candidates, asking)
@@ -235,7 +236,7 @@ class Replay:
     def _tell(self, asking: Asking, candidate: Candidate, reading: Reading, candidates: list[Candidate]) -> Decision:
         session, entry = asking.session, reading.entry
         if entry.omitted:
-            return _too_large(entry)
+            return _lacks_body(entry)
         guess = self._guesses.judge_read(entry, candidate, candidates, asking)
         loose = find_loose(candidate, missing=entry.status in MISSING)
         if session.bindings.bind(candidate.added, loose=loose):
@@ -361,9 +362,7 @@ def _with_token_in_headers(request: Request, public: Public) -> Request:
     return Request(request.method, request.target, headers, request.body, request.client, request.omitted)
 
 
-def _too_large(entry: Entry) -> Refuse:
-    reason = (
-        f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes, "
-        "which is over the limit; raise body_limit of [record] and record it again"
-    )
+def _lacks_body(entry: Entry) -> Refuse:
+    why = bodies.why_omitted(entry.interaction().response)
+    reason = f"{entry.id} of cassette {entry.cassette} was recorded without its body of {entry.omitted} bytes: it {why}"
     return Refuse(Outcome.MISS, 421, reason, entry.route)

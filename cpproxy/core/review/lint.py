@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET, UnsetType
 
+from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction
 from cpproxy.core.matching import normalise
 from cpproxy.core.redaction.exchanges import find_secrets
@@ -106,14 +107,15 @@ def _lint_interaction(interaction: Interaction, address: str, finder: Finder) ->
     if isinstance(request.body, Body) and request.body.omitted is not UNSET:
         known, unread = (
             "was over the cap: only the very same bytes match it",
-            "was answered unread: any body matches it",
+            "was answered unread, or could not be kept for a secret in it: any body matches it",
         )
         yield Remark(".request.body", known if request.body.sha256 else unread)
     for index, (_, value) in enumerate(response.headers):
         if address in value:
             yield Remark(f".response.headers[{index}][1]", _OLD)
-    if _is_omitted(response.body):
-        yield Remark(".response.body", "was over the cap: this answer cannot be replayed", Level.FINDING)
+    if isinstance(response.body, Body) and response.body.omitted is not UNSET:
+        text = f"this answer cannot be replayed, its body {bodies.why_omitted(response)}"
+        yield Remark(".response.body", text, Level.FINDING)
     elif _holds(response.body, address):
         yield Remark(".response.body", _OLD)
 
@@ -141,10 +143,6 @@ def _differ(one: Interaction, other: Interaction) -> bool:
 
 def _secrets(interaction: Interaction) -> tuple[str, ...]:
     return tuple(value for name, value in interaction.request.headers if names_secret(name))
-
-
-def _is_omitted(body: Body | UnsetType) -> bool:
-    return body is not UNSET and body.omitted is not UNSET
 
 
 def _holds(body: Body | UnsetType, address: str) -> bool:
