@@ -35,9 +35,9 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | dict(extra or {})
 
 
-def until(is_so: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+def until(is_so: Callable[[], bool]) -> None:
     """Returns once something is so; AssertionError if it is not in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + START_SECONDS
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -83,14 +83,14 @@ class Running:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
-    def expect(self, pattern: str, *, stream: str = "stdout", timeout: float = START_SECONDS) -> re.Match[str]:
+    def expect(self, pattern: str, *, stream: str = "stdout") -> re.Match[str]:
         """The first match of a pattern in what it writes, waited for. AssertionError if it ends or is late first."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + START_SECONDS
         with self._changed:
             while not (match := re.search(pattern, self._text(stream), re.MULTILINE)):
                 ended = not any(reader.is_alive() for reader in self._readers)
                 if ended or time.monotonic() > deadline:
-                    state = f"ended with {self._process.poll()}" if ended else f"nothing after {timeout:g} s"
+                    state = f"ended with {self._process.poll()}" if ended else f"nothing after {START_SECONDS:g} s"
                     raise AssertionError(f"waited for {pattern!r} on {stream}: {state}\n{self.describe()}")
                 self._changed.wait(0.05)
         return match

@@ -9,8 +9,8 @@ from pathlib import Path
 from aiohttp import web
 
 from cpproxy.core.calls import Call
-from cpproxy.core.cassette import Cassette, CassetteOf, Recorded
-from cpproxy.core.config import DEFAULT, Redact, RouteSettings
+from cpproxy.core.cassette import CassetteOf, Recorded
+from cpproxy.core.config import DEFAULT, RouteSettings
 from cpproxy.core.recording import Recording
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import Redactor
@@ -90,19 +90,17 @@ async def recorder(
     routes: tuple[RouteSettings, ...] = (),
     limit: int = DEFAULT.record.body_limit,
     stall: float = 20.0,
-    previous: Cassette | None = None,
     edit: Callable[[Upstream], None] | None = None,
-    redact: Redact = DEFAULT.redact,
     token: str = "",
 ) -> AsyncIterator[RunningRecorder]:
     """A recorder of `upstream` on a free port; its ledger lies in `folder`."""
     run = Run(f"run-{next(_NUMBERS)}", Mode.RECORD, time.time())
-    redactor = Redactor(redact)
+    redactor = Redactor()
     journal = Journal.create(folder / "ledger.db", redactor.run(run))
     client = Upstream(Origin.parse(upstream), stall=stall)
     if edit is not None:
         edit(client)
-    recording = Recording(Recorded("2026-01-01T00:00:00Z", upstream), RouteTable(routes), redactor, previous)
+    recording = Recording(Recorded("2026-01-01T00:00:00Z", upstream), RouteTable(routes), redactor)
     mode = Recorder(client, recording, limit=limit, cassette="tests/recorded")
     front = Front(mode, _Sessions(), _NoAdmin(), redactor, token=token)
     running = RunningRecorder(mode, recording, journal, front, client)

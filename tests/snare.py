@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from cpproxy.core.calls import Call
-from cpproxy.core.cassette import VERSION, CassetteOf, Interaction, Recorded
+from cpproxy.core.cassette import VERSION, CassetteOf, Recorded
 from cpproxy.files import cassettes
 from cpproxy.ledger.database import Ledger
 from tests import raw, vouch
@@ -98,13 +98,11 @@ def ready(url: str) -> bool:
     return raw.get(url, "/__cpproxy/ready")[0].startswith(b"HTTP/1.1 200")
 
 
-HEALTH = (interaction("0001", "GET", "/health"),)
-
-
-def lay(folder: Path, config: str = CONFIG, interactions: Sequence[Interaction] = HEALTH) -> None:
+def lay(folder: Path, config: str = CONFIG) -> None:
     """A config and a cassette, as a proxy finds them in its working directory."""
     recorded = Recorded("2026-11-23T04:20:54Z", "https://api.example.com")
-    cassettes.write(folder / "cassettes", "boot", vouch.cassette(CassetteOf(VERSION, recorded, tuple(interactions))))
+    cassette = CassetteOf(VERSION, recorded, (interaction("0001", "GET", "/health"),))
+    cassettes.write(folder / "cassettes", "boot", vouch.cassette(cassette))
     (folder / "cpproxy.toml").write_text(config)
 
 

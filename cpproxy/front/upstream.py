@@ -265,11 +265,11 @@ class Upstream:
     `avoid` is the front's own address, once it listens: an upstream that turns out to be it is refused.
     """
 
-    def __init__(self, origin: Origin, *, stall: float, connect: float = CONNECT_SECONDS) -> None:
+    def __init__(self, origin: Origin, *, stall: float) -> None:
         self.origin = origin
         self.stall = stall
         self.avoid: tuple[str, int] | None = None
-        self._connect = connect
+        self._connect = CONNECT_SECONDS
         self._tls = ssl.create_default_context() if origin.secure else None
         self._idle: list[_Link] = []
 
