@@ -11,7 +11,8 @@ from cpproxy.core.wiring.order import check_health, check_order
 from cpproxy.core.wiring.override import Override
 from cpproxy.core.wiring.project import Project
 from cpproxy.core.wiring.remarks import About, Diagnosis, Level, Remark, remark
-from cpproxy.core.wiring.variables import Scene, check_variables
+from cpproxy.core.wiring.scene import Scene
+from cpproxy.core.wiring.variables import check_variables
 from cpproxy.core.wiring.ways import check_recorder, check_ways
 
 

@@ -9,7 +9,7 @@ from cpproxy.core.wiring.fronts import Front
 from cpproxy.core.wiring.project import Dependency, Project, Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import networked
-from cpproxy.core.wiring.variables import Scene
+from cpproxy.core.wiring.scene import Scene
 
 _HEALTHY = "service_healthy"
 _READY = f"{ADMIN_PREFIX}/ready"

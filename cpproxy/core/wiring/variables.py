@@ -1,53 +1,23 @@
 """Where a client's variables lead: to the front, elsewhere, or nowhere since they are not set."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cpproxy.core.config import Config
 from cpproxy.core.hosts import parse_base, port_of
 from cpproxy.core.routes import Route, RouteTable
 from cpproxy.core.runs import is_session
 from cpproxy.core.steering import Steered, group, plane_names
 from cpproxy.core.wiring import words
-from cpproxy.core.wiring.fronts import Front, front_address, is_named, is_nowhere
-from cpproxy.core.wiring.override import Override
-from cpproxy.core.wiring.project import Project, Service
+from cpproxy.core.wiring.fronts import Front, front_address, is_nowhere
+from cpproxy.core.wiring.project import Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import Found, resolve
+from cpproxy.core.wiring.scene import Scene
 from cpproxy.core.wiring.wired import show_url
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What all checks look at. `show` takes secrets out of a value; `supplied` are variables that answers hand out."""
-
-    project: Project
-    config: Config
-    fronts: tuple[Front, ...]
-    show: Callable[[str], str]
-    supplied: Mapping[str, str]
-    override: Override
-
-    @property
-    def url(self) -> str:
-        """Where clients should find the front; a shape of it where that is not known."""
-        if self.fronts and not is_named(self.fronts[0].service, self.config):
-            return f"http://{self.fronts[0].service.name}:{self.fronts[0].port}"
-        return self.config.cp.front_url if self.is_known else "the front's URL"
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there is a front that variables can be compared with."""
-        return bool(self.fronts) or bool(self.config.cp.front_url and not is_nowhere(self.project, self.config))
-
-    def lead(self, client: Service, variable: str) -> None:
-        """The line that leads a client's variable to the front, where that is known."""
-        if self.is_known:
-            self.override.set(client.name, "environment", variable, value=self.url)
 
 
 def check_variables(scene: Scene, client: Service) -> Iterator[Remark]:

@@ -12,7 +12,7 @@ from cpproxy.core.wiring.fronts import Front, Trap
 from cpproxy.core.wiring.project import Service
 from cpproxy.core.wiring.remarks import About, Level, Remark, remark
 from cpproxy.core.wiring.resolving import at_address, networked, networks_of, resolve
-from cpproxy.core.wiring.variables import Scene
+from cpproxy.core.wiring.scene import Scene
 
 _SECURE = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _PROXIES = (*_SECURE, "HTTP_PROXY", "http_proxy")
