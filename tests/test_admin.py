@@ -179,7 +179,13 @@ async def test_wait_ends_at_once_when_a_call_misses(proxy: Standing) -> None:
 
 async def test_wait_gives_up_in_time_and_when_the_proxy_stops(proxy: Standing) -> None:
     _, waited = await proxy.admin("POST", "wait", json={"calls": ["GET /config"], "timeout": 0.05})
-    assert waited == {"met": False, "counts": {"GET /config": 0}, "reason": "not there after 0.05 s", "late": True}
+    assert waited == {
+        "met": False,
+        "counts": {"GET /config": 0},
+        "reason": "not there after 0.05 s",
+        "late": True,
+        "astray": 0,
+    }
     waiting = asyncio.create_task(proxy.admin("POST", "wait", json={"calls": ["GET /config"], "timeout": 30}))
     await asyncio.sleep(0)
     proxy.desk.stop_waiting()

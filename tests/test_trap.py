@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -326,6 +327,11 @@ def test_who_waits_is_told_of_a_misroute_at_once(caught: Snare) -> None:
     done = finish(["wait", "--url", caught.url, "--for", "GET /never", "--timeout", "600"])
     assert done.returncode == 1
     assert "misroute: " in done.stderr
+    assert finish(["scenario", "begin", "boot", "--url", caught.url]).returncode == 0
+    late = finish(["wait", "--url", caught.url, "--for", "GET /never", "--timeout", "0.1"])
+    assert late.returncode == 1  # what went wrong before the scenario does not end it, but may be what was waited for
+    assert re.search(r"not there after 0.1 s; .* of this run went past the front \(`cpproxy calls", late.stderr)
+    assert finish(["scenario", "end", "--url", caught.url]).returncode == 0
     head, body = raw.get(caught.url, "/__cpproxy/misroutes")
     assert head.startswith(b"HTTP/1.1 200")
     assert b"/cp/awaited" in body

@@ -34,9 +34,11 @@ from cpproxy.core.answers import (
     Wait,
     Waited,
 )
+from cpproxy.core.calls import Outcome
 from cpproxy.core.requirements import Requirement, parse_waits
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import (
+    DEFAULT_SESSION,
     Event,
     Mode,
     Reset,
@@ -358,7 +360,8 @@ class Desk:
                 return Waited(met=False, counts=counts, reason="the proxy stops")
             if time.monotonic() >= deadline:
                 reason = f"not there after {wait.timeout:.3g} s"
-                return Waited(met=False, counts=counts, reason=reason, late=True)
+                astray = self.tally.session(DEFAULT_SESSION).outcomes.get(Outcome.MISROUTE, 0)
+                return Waited(met=False, counts=counts, reason=reason, late=True, astray=astray)
             await asyncio.sleep(_POLL)
 
 

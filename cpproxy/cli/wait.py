@@ -45,7 +45,13 @@ def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, sessi
     counts = ", ".join(f"{count} of `{text}`" for text, count in waited.counts.items())
     # The proxy was told what was left of the time, which is less than what the user had said.
     reason = f"not there after {timeout:g} s" if waited.late else waited.reason
-    print_error(f"wait: {reason}; arrived: {counts}")
+    calls_astray = f"{waited.astray} call{'' if waited.astray == 1 else 's'}"
+    hint = (
+        f"; {calls_astray} of this run went past the front (`cpproxy calls --outcome misroute`)"
+        if waited.astray
+        else ""
+    )
+    print_error(f"wait: {reason}; arrived: {counts}{hint}")
     return Exit.FINDINGS
 
 

@@ -114,10 +114,12 @@ class Wait(Struct, frozen=True, forbid_unknown_fields=True):
 class Waited(Struct, frozen=True):
     """What became of a `wait`: `counts` by what was waited for, and why it is over where it was in vain.
 
-    `late` says that nothing but the time was the reason.
+    `late` says that nothing but the time was the reason, and `astray` how many calls had gone past the front till then:
+    those of before the scenario, which are no fault of it, and may well be those that were waited for.
     """
 
     met: bool
     counts: dict[str, int]
     reason: str = ""
     late: bool = False
+    astray: int = 0
