@@ -25,18 +25,19 @@ SHORTEST_READ = 14
 # How base64 and hex of gzip (RFC 1952) and of zlib (RFC 1950) begin.
 _PACKED = re.compile(r"H4sI|e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])")
 _PACKED_HEX = re.compile(r"(?:1f8b08|78(?:01|5e|9c|da))(?:[0-9a-f]{2}){14,}", re.IGNORECASE)
-# The same at the beginning of a run; what looks back comes behind the letters, which are quicker to find.
-_ANY_PACKED = re.compile(
-    rb"(?:H4sI(?<![A-Za-z0-9+/_-]H4sI)|e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])(?<![A-Za-z0-9+/_-]e..))[A-Za-z0-9+/_-]{12}"
-)
-_ANY_PACKED_HEX = re.compile(
-    rb"(?:1[fF]8[bB]08(?<![A-Za-z0-9+/_-]1.....)|78(?:01|5[eE]|9[cC]|[dD][aA])(?<![A-Za-z0-9+/_-]78..))[0-9A-Fa-f]{28}"
-)
 # What has so many ASCII characters in it as base64, wherever they begin in it: four times four letters, in which the
 # bit that these characters do not have is one of a letter's six; and as hex.
 _QUAD = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
 _SPELT = _QUAD * 4
+# How a run is that `read_inside` reads: four such quads or so much hex somewhere, or packed from its beginning.
+_SHORTEST_RUN = 16
+_BETWEEN_RUNS = bytes(
+    one if chr(one).isascii() and (chr(one).isalnum() or one in b"+/_-") else 32 for one in range(256)
+)
 _ANY_SPELT = re.compile(_SPELT.encode())
+_BEGINS_PACKED = re.compile(
+    rb"H4sI|e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])|(?:1[fF]8[bB]08|78(?:01|5[eE]|9[cC]|[dD][aA]))[0-9A-Fa-f]{28}"
+)
 _ANY_HEX = re.compile(rb"[0-7][0-9A-Fa-f]" * SHORTEST_READ)
 _WHOLE_SPELT = re.compile(f"(?:{_QUAD})++")
 _SPELT_HERE = re.compile(_SPELT)
@@ -165,7 +166,11 @@ class Inside(NamedTuple):
 
 def may_hold(data: bytes) -> bool:
     """Whether in a text, given in UTF-8, there may be what `read_inside` reads."""
-    return any(any_.search(data) for any_ in (_ANY_SPELT, _ANY_HEX, _ANY_PACKED, _ANY_PACKED_HEX))
+    return any(
+        _ANY_SPELT.search(run) or _ANY_HEX.search(run) or _BEGINS_PACKED.match(run)
+        for run in set(data.translate(_BETWEEN_RUNS).split())
+        if len(run) >= _SHORTEST_RUN
+    )
 
 
 def _find_spelt(run: str) -> Iterator[tuple[int, int]]:
