@@ -35,7 +35,7 @@ from cpproxy.core.redaction.exchanges import (
     Written,
     holds_late,
     is_settled,
-    join_texts,
+    list_texts,
     mark,
     settle,
 )
@@ -236,8 +236,8 @@ class Recording:
         """Takes out of interactions what was learnt after they were marked."""
         for one in held:
             if one.plain is None:
-                text = join_texts(one.interaction)
-                one.plain = text is not None and self._surface.add(text)
+                texts = list_texts(one.interaction)
+                one.plain = texts is not None and all(map(self._surface.add, texts))
         free = self._surface.is_free(late)
         waiting = [one for one in held if one.version < late.version and not (free and one.plain)]
         for at in range(0, len(waiting), AT_ONCE):

@@ -140,10 +140,10 @@ def is_settled(interactions: Sequence[Interaction], redactor: Redactor, *, since
     """Whether `settle` would change none of many interactions, as nearly always: one look at all of them."""
     texts: list[str] = []
     for one in interactions:
-        text = join_texts(one)
-        if text is None:
+        own = list_texts(one)
+        if own is None:
             return False
-        texts.append(text)
+        texts += own
     return not redactor.known.find(BETWEEN.join(texts), since=since, late=late)
 
 
@@ -158,8 +158,8 @@ def holds_late(interactions: Sequence[Interaction], redactor: Redactor, late: La
     return False
 
 
-def join_texts(interaction: Interaction) -> str | None:
-    """All that `settle` looks at in an interaction, as one text; None where it looks at what is no text."""
+def list_texts(interaction: Interaction) -> list[str] | None:
+    """All that `settle` looks at in an interaction; None where it looks at what is no text."""
     asked, told = interaction.request, interaction.response
     for body in (asked.body, told.body):
         if isinstance(body, Body) and isinstance(body.base64, str):
@@ -168,7 +168,7 @@ def join_texts(interaction: Interaction) -> str | None:
     texts += (joined.text for stream in _list_streams(interaction) for joined in join_pieces(stream))
     texts += (name for name, _ in asked.headers + told.headers)
     texts += (credential.scheme for credential in interaction.credentials)
-    return BETWEEN.join(texts)
+    return texts
 
 
 def _put(interaction: Interaction, found: list[list[Standing]], redactor: Redactor) -> Interaction:

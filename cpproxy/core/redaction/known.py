@@ -18,7 +18,7 @@ import ahocorasick
 from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, may_hold, read_inside
 from cpproxy.core.redaction.finding import Reason
 from cpproxy.core.redaction.markers import make_role
-from cpproxy.core.redaction.windows import SHORTEST_CODED, Later, Windows, split_words
+from cpproxy.core.redaction.windows import Later, Windows, split_words
 from cpproxy.core.redaction.words import is_sought
 from cpproxy.core.spellings import ESCAPING, LEVELS, Plain, find_escaped, read_once
 from cpproxy.errors import UsageError
@@ -38,6 +38,7 @@ _DEEPEST = 3  # encodings one within another
 _LONGEST_RUN = 1 << 20  # characters of a base64 run around a known value, each way
 _REMEMBERED = 8 << 20  # characters of the texts of which it is remembered what is in them
 _LEAST_SIZE = 256  # what a text takes besides its characters
+_MOST_ADDED = 4096
 _MOST_LATE = 50_000
 """Of how many forms a machine is made for those that were learnt late; with more of them, all are looked for."""
 
@@ -248,15 +249,21 @@ class Surface:
         self._known = known
         self._words: set[bytes] = set()
         self._escaped: set[str] = set()
+        self._added: set[str] = set()
 
     def add(self, text: str) -> bool:
         """Adds a text; false if that cannot be, since there may be more in it than its words as they are."""
+        if text in self._added:  # answers come again and again
+            return True
         words = split_words(text.encode("utf-8", "surrogatepass")) - self._words
         escaped = find_escaped(text)
-        if self._known.may_hide(escaped) or any(may_hold(word) for word in words if len(word) >= SHORTEST_CODED):
+        if self._known.may_hide(escaped) or may_hold(b" ".join(words)):
             return False
         self._words |= words
         self._escaped |= escaped
+        if len(self._added) >= _MOST_ADDED:
+            self._added.clear()
+        self._added.add(text)
         return True
 
     def is_free(self, late: Late) -> bool:
