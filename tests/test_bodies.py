@@ -143,8 +143,13 @@ def test_what_json_cannot_restore_stands_as_text(raw: bytes) -> None:
 
 
 def test_brackets_in_strings_do_not_make_json_deep() -> None:
-    raw = json.dumps(["\x1b[31m" * bodies.DEPTH * 2, '\\"[' * bodies.DEPTH]).encode()
+    raw = json.dumps(["\x1b[31m" * bodies.DEPTH * 2, '\\"[' * bodies.DEPTH, '\\\\"', "[" * bodies.DEPTH]).encode()
     assert isinstance(store(raw).json, msgspec.Raw)
+
+
+def test_a_string_of_brackets_alone_is_json() -> None:
+    raw = json.dumps("[" * (bodies.DEPTH + 1)).encode()
+    assert isinstance(store(raw, "", "application/json").json, msgspec.Raw)
 
 
 def test_a_bare_scalar_is_json_only_where_the_media_type_says_so() -> None:

@@ -6,7 +6,6 @@ body that was compressed is kept decoded, and `recode` compresses it again: equa
 """
 
 import binascii
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import accumulate
@@ -37,7 +36,6 @@ _STEP = 64 * 1024  # bytes of brotli output at a time
 _SWELL = 16  # a JSON body may take this many times its size when it stands indented
 _UNPACKED = 16 * 1024 * 1024  # bytes
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78": "deflate"}
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _BRACKETS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS = bytes(set(range(256)) - _BRACKETS.keys())
 _BINARY = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r\x1b") | {0x7F}
@@ -149,8 +147,9 @@ def is_too_deep(raw: bytes) -> bool:
     """Whether a JSON value nests deeper than `DEPTH`."""
     if raw.count(b"[") + raw.count(b"{") <= DEPTH:
         return False
-    brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_BRACKETS.__getitem__, brackets))) > DEPTH
+    unescaped = raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
+    brackets = b"".join(unescaped.split(b'"')[::2]).translate(None, _NOT_BRACKETS)  # what is between the strings
+    return max(accumulate(map(_BRACKETS.__getitem__, brackets)), default=0) > DEPTH
 
 
 def _stored(data: bytes, content_type: str, coding: tuple[str, ...]) -> Body:
