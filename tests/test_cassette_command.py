@@ -465,6 +465,27 @@ def test_lint_looks_only_into_what_is_named(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("ending", [".recording", ".recording.2", ".recording.0a1b2c3d.tmp", ".0a1b2c3d.tmp"])
+def test_lint_looks_for_secrets_in_what_recorders_left(
+    ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, STREAM, name="clean")
+    leaky = write(tmp_path, STREAM, LEAKY, name="other/leaky")
+    draft = leaky.with_name(f"{'.' * (1 + ending.startswith('.recording.0'))}leaky.json{ending}")
+    whole = leaky.read_bytes()
+    leaky.unlink()
+    for data in (whole, whole[:-20]):  # as one that was killed while it wrote
+        draft.write_bytes(data)
+        assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.FINDINGS
+        assert capsys.readouterr().out == f"{draft}: {ADMIN_TOKEN}: {LEAK.format('a token, by its name')}\n"
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint", "clean"]) == Exit.CLEAN
+    write(tmp_path, STREAM, name="other/leaky")
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint", "other/leaky"]) == Exit.FINDINGS
+    draft.unlink()
+    draft.symlink_to(tmp_path / "nowhere")
+    assert run(["--cassettes", str(tmp_path), "cassette", "lint"]) == Exit.CLEAN
+
+
 def test_lint_tells_once_of_a_place_that_holds_a_secret_in_more_than_one_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

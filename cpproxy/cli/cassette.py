@@ -126,10 +126,12 @@ def lint(
 ) -> int:
     """Check the cassettes NAME, or all: whether they can be read, hold a secret, or cannot be trusted otherwise.
 
+    What a recorder left beside them, and is no cassette yet, is looked through for secrets alone.
+
     A warning tells what a recording leaves open, or what could be mended; it may well stay. Exits 3 if one cannot be
     read, else 1 if there is a finding about one.
     """
-    from cpproxy.files import scanning  # noqa: PLC0415 - no other command scans
+    from cpproxy.files import drafts, scanning  # noqa: PLC0415 - no other command scans
     from cpproxy.files.scanning.exemptions import read_exemptions  # noqa: PLC0415
     from cpproxy.report import cassettes as report  # noqa: PLC0415 - `--help` does without rich
 
@@ -140,6 +142,7 @@ def lint(
     with scanning.Scanner() as scanner:
         look = functools.partial(scanner.scan, known=known, allowed=allowed)
         remarks = [(str(cassettes.locate(settings.cassettes, name)), _lint(settings, name, look)) for name in chosen]
+        remarks += [(str(path), _find_leaks(look(data))) for path, data in drafts.find(settings.cassettes, names)]
         said = settings.redactor.message  # a remark may quote the file
         comments = [
             report.Comment(one.level, where, said(one.path), said(one.text))
@@ -236,18 +239,24 @@ def _lint(settings: Settings, name: str, look: "Callable[[bytes], tuple[Hit, ...
     except CassetteError as error:
         yield Remark(error.path, error.expected, Level.ERROR)
         return
-    leaks: dict[str, list[str]] = {}
-    for hit in look(text.encode()):
-        leaks.setdefault(hit.where, []).append(hit.rule)
-    for path, rules in leaks.items():
-        yield Remark(path, _LEAK.format("; ".join(rules)), Level.FINDING)
+    hits = look(text.encode())
+    yield from _find_leaks(hits)
     own = linting.lint(read, RouteTable(settings.config.routes), settings.redactor.finder)
     ground = survey(_load(settings, name), name)
     advice = find_advice(ground, settings.config.cp.hosts, time.time())
     yield from linting.find_repeated(text)
-    yield from (one for one in own if not (one.secret and any(path.startswith(one.path) for path in leaks)))
+    yield from (one for one in own if not (one.secret and any(hit.where.startswith(one.path) for hit in hits)))
     yield from find_ambiguities(ground)
     yield from advice
+
+
+def _find_leaks(hits: "Iterable[Hit]") -> "Iterator[Remark]":
+    """What the scan has seen, each place once."""
+    leaks: dict[str, list[str]] = {}
+    for hit in hits:
+        leaks.setdefault(hit.where, []).append(hit.rule)
+    for path, rules in leaks.items():
+        yield Remark(path, _LEAK.format("; ".join(rules)), Level.FINDING)
 
 
 def _print(text: "Text") -> None:

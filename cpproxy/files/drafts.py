@@ -12,7 +12,7 @@ import itertools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +28,9 @@ from cpproxy.files.fence import Spot
 
 UNDER_WAY = "the recording has not come to its end"
 _NUMBER = re.compile(r"\.[0-9]+")
+_DRAFT = re.compile(r"\.{1,2}(.+)\.json(?:(?:\.recording(?:\.[0-9]+)?)(?:\.[0-9a-f]{8}\.tmp)?|\.[0-9a-f]{8}\.tmp)")
+"""What a recorder writes beside a cassette of a name, and what it was about to write when it was killed."""
+
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp")
 
 
@@ -149,6 +152,36 @@ class Draft:
             identities=cassette.identities,
             placeholders=cassette.placeholders,
         )
+
+
+def find(folder: Path, chosen: Collection[str] = ()) -> Iterator[tuple[Path, bytes]]:
+    """What recorders have written in the folder and below, and was not made a cassette: each file, and its bytes.
+
+    With `chosen` only that of cassettes of these names. What is no file, or went meanwhile, is passed over;
+    CassetteError for what cannot be read.
+    """
+    for parent, _, files, descriptor in os.fwalk(folder):  # as cassettes.names: no link is followed
+        for file in sorted(files):
+            found = _DRAFT.fullmatch(file)
+            path = Path(parent, file)
+            if found and (not chosen or path.relative_to(folder).with_name(found[1]).as_posix() in chosen):
+                data = _read(Spot(descriptor, file), path)
+                if data is not None:
+                    yield path, data
+
+
+def _read(draft: Spot, path: Path) -> bytes | None:
+    """The bytes of a draft; None for one that is no file, or none any more."""
+    try:
+        status = draft.status()
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return None
+        with os.fdopen(draft.open(os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CassetteError(str(path), "$", f"expected a draft that can be read: {error.strerror}") from None
 
 
 @contextlib.contextmanager
