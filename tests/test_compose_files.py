@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cpproxy.core.config import DEFAULT
 from cpproxy.core.wiring.project import STDIN, Place, Project, Service
+from cpproxy.core.wiring.wired import find_service, wire
 from cpproxy.errors import UsageError
 from cpproxy.files.compose.project import Request, find_files, read_project
 from cpproxy.files.compose.variables import read_env_file, substitute
@@ -287,6 +289,12 @@ def test_json_is_read_as_compose_prints_it() -> None:
     project = read_project(Request((STDIN,), {}, stdin=text.encode()))
     assert values(project.services["s"]) == {"A": "$x", "B": None}
     assert project.services["s"].environment["A"].place == Place("-", 9)
+
+
+def test_an_address_is_that_of_its_service_however_the_file_spells_it() -> None:
+    text = b"services: {s: {networks: {n: {ipv6_address: 'FD00:0:0::5'}}}}\nnetworks: {n: {}}"
+    wiring = wire(read_project(Request((STDIN,), {}, stdin=text)), DEFAULT, str)
+    assert find_service(wiring, "fd00::5") == "s"
 
 
 REFUSED = {

@@ -51,10 +51,8 @@ class Stray:
 
     def merge(self, other: "Stray") -> None:
         """What is the same sender's."""
-        if self.calls and other.calls:
-            self.alike = self.alike and other.alike and _spelling(self.call) == _spelling(other.call)
-        elif other.calls:
-            self.alike = other.alike
+        both = self.calls and other.calls
+        self.alike = self.alike and other.alike and (not both or _spelling(self.call) == _spelling(other.call))
         self.calls += other.calls
         self.queries += other.queries
         self.ways |= other.ways

@@ -10,7 +10,6 @@ PORTS = {"http": 80, "https": 443}
 ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 """What listens on one of these listens on every address of its machine."""
 
-
 _NOT_PUBLIC = ("localhost", "internal", "home.arpa", "cluster.local")
 """Domains that no public name server knows (RFC 6761, 8375), and Kubernetes' own. Others of `local` a neighbour has."""
 
@@ -37,6 +36,11 @@ def parse_address(host: str) -> IPv4Address | IPv6Address | None:
         return ip_address(host.strip("[]"))
     except ValueError:
         return None
+
+
+def canonical(host: str) -> str:
+    """An address in the one spelling that each has, without brackets; a name as it is."""
+    return str(parse_address(host) or host)
 
 
 def parse_base(value: str) -> SplitResult | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cpproxy.core.hosts import is_loopback, parse_address
+from cpproxy.core.hosts import canonical, is_loopback, parse_address
 from cpproxy.core.wiring.project import Network, Project, Service
 
 HOST = "host.docker.internal"
@@ -74,14 +74,10 @@ def resolve(project: Project, service: Service, host: str) -> Found:
 
 def at_address(project: Project, base: Service, addresses: Sequence[str]) -> tuple[Service, ...]:
     """The services that have one of these addresses in a network of `base`, which has networks of its own."""
-    wanted = {*map(_canonical, addresses)}
+    wanted = {*map(canonical, addresses)}
 
     def has_one(service: Service) -> bool:
         shared = (there for network, there in service.networks.items() if network in base.networks)
-        return any(wanted.intersection(map(_canonical, there.addresses)) for there in shared)
+        return any(wanted.intersection(map(canonical, there.addresses)) for there in shared)
 
     return tuple(filter(has_one, project.services.values()))
-
-
-def _canonical(address: str) -> str:
-    return str(parse_address(address) or address)

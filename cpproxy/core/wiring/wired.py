@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from cpproxy.core.config import Config
-from cpproxy.core.hosts import bracket, parse_base
+from cpproxy.core.hosts import bracket, canonical, parse_base
 from cpproxy.core.steering import variables_of
 from cpproxy.core.wiring.project import Project
 from cpproxy.core.wording import be, join
@@ -46,7 +46,7 @@ def wire(project: Project, config: Config, show: Callable[[str], str]) -> Wiring
             if (setting := service.environment.get(name))
         }
         names = dict.fromkeys(name for _, name in service.names())
-        addresses = tuple(address for one in service.networks.values() for address in one.addresses)
+        addresses = tuple(canonical(address) for one in service.networks.values() for address in one.addresses)
         wiring[service.name] = Wired(str(service.place), tuple(names), addresses, variables)
     return wiring
 

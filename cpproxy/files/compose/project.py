@@ -158,7 +158,7 @@ class _Reader:
         made: dict[str, Node] = {name: self._extend(name, within) for name in wanted.members}
         return replace(table, members=table.members | {"services": replace(wanted, members=made)})
 
-    def _extend(self, name: str, within: "_Within") -> Node:
+    def _extend(self, name: str, within: _Within) -> Node:
         """A service with what it extends below it."""
         services, file, folder = within.services, within.file, within.folder
         node = services.members[name]
