@@ -301,6 +301,19 @@ def test_the_fronts_own_host_in_the_trap_is_a_finding_of_its_own() -> None:
     assert "route this call" not in finding.text
 
 
+def test_a_call_to_the_fronts_host_at_another_port_is_told_the_right_url() -> None:
+    finding = only(judged([row(1), caught(scheme="http", host="cp", port=80, reason="its host is the front's")]))
+    assert finding.text.startswith(
+        "tenant-alpha called POST http://cp/cp/workspaces/provision past the proxy. CP_PROVISION_URL, then "
+        "MOLECULE_CP_URL, route this call; set one of them to http://cp:9090. "
+    )
+    unseen = only(judged([row(1), named(host="cp", reason="its host is the front's")])).text
+    assert unseen.startswith(
+        "tenant-alpha reached for https://cp past the proxy (certificate not trusted, path unseen)"
+    )
+    assert "find what names it to the client, such as MOLECULE_CP_URL" in unseen
+
+
 def test_a_call_of_no_route_asks_for_one() -> None:
     text = only(judged([row(1), caught(target="/cp/unknown", route="")])).text
     assert "What routes calls to the front is MOLECULE_CP_URL, CP_PROVISION_URL or CP_UPSTREAM_URL" in text

@@ -67,6 +67,23 @@ def test_a_sighting_is_what_its_host_and_route_say(one: Sighting, outcome: Outco
     assert (caught.outcome if caught else None) is outcome
 
 
+@pytest.mark.parametrize(
+    ("one", "outcome"),
+    [
+        (sighting("cp:443", Seen.NAME, Way.SINK), Outcome.MISROUTE),
+        (sighting("CP:80/other", way=Way.SINK), Outcome.MISROUTE),
+        (sighting("cp.example.net:80/", way=Way.SINK), Outcome.MISROUTE),
+        (sighting("cp:80/other"), Outcome.FOREIGN),  # by the forward proxy it may be another service there
+        (sighting("127.0.0.1:80/other", way=Way.SINK), Outcome.FOREIGN),
+    ],
+)
+def test_the_fronts_host_at_a_port_that_is_not_its_own_is_a_misroute(one: Sighting, outcome: Outcome) -> None:
+    caught = find_caught(one, FRONT, CONFIG, RouteTable(CONFIG.routes), plane_hosts(CONFIG))
+    assert caught
+    assert caught.outcome is outcome
+    assert ("the front's, which does not listen at port" in caught.reason) is (outcome is Outcome.MISROUTE)
+
+
 def test_an_address_of_version_6_may_have_a_port() -> None:
     config = msgspec.convert({"cp": {"upstream": "http://[fd00::7]:8080"}}, Config)
     for port, outcome in ((8080, Outcome.MISROUTE), (0, Outcome.MISROUTE), (80, Outcome.FOREIGN)):

@@ -6,11 +6,10 @@ towards one target is one finding, over the whole run.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import Config
-from cpproxy.core.hosts import fold, spell_origin
+from cpproxy.core.hosts import fold, parse_base, port_of, spell_origin
 from cpproxy.core.routes import Route, RouteTable, fold_slashes
 from cpproxy.core.steering import Steered, group, spell, variables_of
 from cpproxy.core.wiring.wired import Wired, Wiring, find_service, spell_variables
@@ -212,8 +211,9 @@ def describe_misroute(sender: Sender, stray: Stray, config: Config, front: str, 
 
 
 def _is_front(call: Call, config: Config, front: str) -> bool:
-    own = {fold(urlsplit(url).hostname or "") for url in (config.cp.front_url, front) if url}
-    return fold(call.host) in own
+    """Whether a call was meant for the front, at a port of its own: else its URL is wrong, and not its way."""
+    own = {(fold(url.hostname or ""), port_of(url)) for url in map(parse_base, (config.cp.front_url, front)) if url}
+    return (fold(call.host), call.port) in own
 
 
 def _describe_uncalled(steered: list[Steered], config: Config) -> str:

@@ -124,6 +124,11 @@ class Front:
         here = (host == local and name in ALL_ADDRESSES) or (_is_here(host) and _is_here(name))
         return (here and port == own.port) or any(_is_at(url, host, port) for url in (self.url, *self.names))
 
+    def is_called(self, host: str) -> bool:
+        """Whether a host is a name by which clients know the front, at whatever port."""
+        known = (url.hostname or "" for url in map(parse_base, self.names) if url)
+        return not _is_here(host) and any(is_alike(host, name) for name in known)
+
 
 def _is_at(url: str, host: str, port: int) -> bool:
     base = parse_base(url)
@@ -152,7 +157,7 @@ def find_caught(
 
     `hosts` are the control plane's, as `plane_hosts` has them. A canary shows that its client is watched. What was
     meant for the control plane, by its host or by one of its routes, is a misroute, and so is what was meant for the
-    front and came by the trap. All else is foreign.
+    front and came by the trap, as by a URL that lacks its port. All else is foreign.
     """
     host, port = sighting.host, sighting.port
     request = Request(sighting.method, sighting.target, sighting.headers, sighting.body, sighting.client)
@@ -162,13 +167,23 @@ def find_caught(
     route = routes.find(sighting.method, path, request) if sighting.seen.shows_request else None
     if front.has(host, port, sighting.local):
         return None if sighting.seen is Seen.QUERY else Caught(Outcome.MISROUTE, route, _send_to_front(sighting))
-    if is_among(host, port, hosts):
-        return Caught(Outcome.MISROUTE, route, _join("its host is one of the control plane's", sighting.note))
+    if reason := _find_misrouted(sighting, front, config, route, hosts):
+        return Caught(Outcome.MISROUTE, route, _join(reason, sighting.note))
     if sighting.seen is Seen.QUERY and "." not in fold(host):
         return None
-    if route is not None and not is_among(host, port, config.trap.expected_hosts):
-        return Caught(Outcome.MISROUTE, route, _join(f"it is the control plane's route {route.name}", sighting.note))
     return Caught(Outcome.FOREIGN, None, sighting.note)
+
+
+def _find_misrouted(sighting: Sighting, front: Front, config: Config, route: Route | None, hosts: Iterable[str]) -> str:
+    """What shows that a sighting was meant for the control plane, or nothing."""
+    host, port = sighting.host, sighting.port
+    if is_among(host, port, hosts):
+        return "its host is one of the control plane's"
+    if sighting.way is Way.SINK and front.is_called(host):
+        return f"its host is the front's, which does not listen at port {port}"
+    if route is not None and not is_among(host, port, config.trap.expected_hosts):
+        return f"it is the control plane's route {route.name}"
+    return ""
 
 
 def _send_to_front(sighting: Sighting) -> str:
