@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cpproxy.cli.options import Settings
-from cpproxy.core.hosts import ALL_ADDRESSES
+from cpproxy.core.hosts import ALL_ADDRESSES, bracket
 from cpproxy.core.repeating import repeatable
 from cpproxy.errors import UsageError
 
@@ -20,6 +20,9 @@ class Address:
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        return f"{bracket(self.host)}:{self.port}"
 
 
 def find_address(listen: str | None, settings: Settings, command: Sequence[str]) -> Address:

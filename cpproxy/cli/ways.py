@@ -16,7 +16,6 @@ from cpproxy.cli.listening import Address, parse_address
 from cpproxy.cli.options import Settings
 from cpproxy.core.calls import Way
 from cpproxy.core.config import addresses
-from cpproxy.core.hosts import bracket
 from cpproxy.errors import UsageError
 
 _BACKLOG = 1024
@@ -116,10 +115,10 @@ def bind(ways: Ways) -> list[Bound]:
     bound: list[Bound] = []
     try:
         for address in ways.forward:
-            forward = _listen(address, "--trap-forward")
+            forward = _bind(address, socket.SOCK_STREAM, "--trap-forward")
             bound.append(Bound(Way.FORWARD, forward, f"forward http://{_spell(forward)}"))
         for address in ways.sinks:
-            sink = _listen(address, "--trap-sink")
+            sink = _bind(address, socket.SOCK_STREAM, "--trap-sink")
             bound.append(Bound(Way.SINK, sink, f"sink {_spell(sink)}"))
         for address in ways.dns:
             bound += _bind_names(address)
@@ -135,7 +134,8 @@ def _bind_names(address: Address) -> list[Bound]:
     for attempt in range(_ATTEMPTS):
         datagrams = _bind(address, socket.SOCK_DGRAM, "--trap-dns")
         try:
-            stream = _listen(Address(address.host, datagrams.getsockname()[1]), "--trap-dns")
+            same = Address(address.host, datagrams.getsockname()[1])
+            stream = _bind(same, socket.SOCK_STREAM, "--trap-dns")
         except UsageError:
             datagrams.close()
             if address.port or attempt == _ATTEMPTS - 1:
@@ -145,41 +145,30 @@ def _bind_names(address: Address) -> list[Bound]:
     raise AssertionError(_ATTEMPTS)
 
 
-def _listen(address: Address, flag: str) -> socket.socket:
-    listening = _bind(address, socket.SOCK_STREAM, flag)
-    try:
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise _unusable(address, error, flag) from error
-    return listening
-
-
 def _bind(address: Address, kind: socket.SocketKind, flag: str) -> socket.socket:
+    """A socket at an address; a stream's accepts already. UsageError that names its flag."""
     try:
         family, *_, place = socket.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, kind)
         try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if kind is socket.SOCK_STREAM else 0)
             if family == socket.AF_INET6:
                 bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind is socket.SOCK_STREAM:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(place)
+            if kind is socket.SOCK_STREAM:
+                bound.listen(_BACKLOG)
         except OSError:
             bound.close()
             raise
     except OSError as error:
-        raise _unusable(address, error, flag) from error
+        low = isinstance(error, PermissionError) and "ports below 1024 need root or CAP_NET_BIND_SERVICE"
+        raise UsageError(
+            f"the trap cannot listen on {address}: {error.strerror}; {low or 'choose another'} with {flag} HOST:PORT"
+        ) from error
     return bound
-
-
-def _unusable(address: Address, error: OSError, flag: str) -> UsageError:
-    low = isinstance(error, PermissionError) and "ports below 1024 need root or CAP_NET_BIND_SERVICE"
-    return UsageError(
-        f"the trap cannot listen on {address.host}:{address.port}: {error.strerror}; {low or 'choose another'} with "
-        f"{flag} HOST:PORT"
-    )
 
 
 def _spell(bound: socket.socket) -> str:
     host, port, *_ = bound.getsockname()
-    return f"{bracket(host)}:{port}"
+    return str(Address(host, port))

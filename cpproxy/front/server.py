@@ -244,7 +244,7 @@ class Front:
         try:
             self._listening = await loop.create_server(self._server, host, port, backlog=1024, start_serving=False)
         except (OSError, OverflowError) as error:
-            raise _unusable(f"{host}:{port}", error) from error
+            raise _unusable(f"{bracket(host)}:{port}", error) from error
         own, number, *_ = self._listening.sockets[0].getsockname()
         return f"http://{bracket(own)}:{number}"
 
@@ -257,7 +257,7 @@ class Front:
             await self._listening.start_serving()
         except OSError as error:  # another process took the address since it was bound
             address = self._listening.sockets[0].getsockname()
-            raise _unusable(f"{address[0]}:{address[1]}", error) from error
+            raise _unusable(f"{bracket(address[0])}:{address[1]}", error) from error
 
     async def stop(self, grace: float) -> None:
         """Finishes the answers under way within `grace` seconds, with 0 at once, and closes every connection."""
