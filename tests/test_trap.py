@@ -468,6 +468,20 @@ def test_what_is_open_when_the_run_ends_is_told(tmp_path: Path) -> None:
     assert [(row.seen, row.reason) for row in rows] == [(Seen.WHOLE, ""), (Seen.CONNECTION, "the run ended")]
 
 
+@pytest.mark.parametrize("way", [Way.SINK, Way.FORWARD])
+def test_a_request_whose_body_is_not_there_when_the_run_ends_is_one_row(tmp_path: Path, way: Way) -> None:
+    with snare(tmp_path) as one:
+        with raw.connected(one.forward if way is Way.FORWARD else "http://{}:{}".format(*one.sink)) as connection:
+            target = b"http://api.example.com/cp/provision" if way is Way.FORWARD else b"/cp/provision"
+            connection.sendall(b"POST " + target + b" HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc")
+            assert curl("-x", one.forward, "http://other.example/")[0] == 0
+            one.caught()
+            assert one.proxy.stop() == 0
+        (row,) = one.caught()
+    assert what(row) == (*(way, Seen.WHOLE, Outcome.MISROUTE, "http", "api.example.com", 80, "POST", "/cp/provision"),)
+    assert row.reason == "its host is one of the control plane's; the run ended"
+
+
 COMMAND = """
 import os, urllib.request, urllib.error
 for url in ("http://api.example.com/cp/a", "https://api.example.com/cp/b", os.environ["CPPROXY_URL"] + "/health"):

@@ -207,6 +207,7 @@ class Handler(LiveConnectionHandler):
         self._opening = b""
         self._requests: _Requests | None = None
         self._told = False
+        self._flows: list[http.HTTPFlow] = []
         self._head = 0
         self._bodies = 0
         self._moved = asyncio.Event()
@@ -260,15 +261,16 @@ class Handler(LiveConnectionHandler):
                 self._requests = None
                 self._tunnel = True
                 self._host, self._port = flow.request.host, flow.request.port
-            case HttpRequestHeadersHook():
+            case HttpRequestHeadersHook(flow=flow):
                 self._bodies += 1
+                self._flows.append(flow)
                 self._forget()
             case HttpRequestHook(flow=flow):
                 flow.response = http.Response.make(421)
-                self._begin_next()
+                self._begin_next(flow)
                 await self._refuse(flow)
             case HttpErrorHook(flow=flow):
-                self._begin_next()
+                self._begin_next(flow)
                 if not flow.metadata.get("told"):
                     await self._tell_flow(flow, "it broke off, or is malformed")
             case server_hooks.ClientDisconnectedHook():
@@ -282,8 +284,10 @@ class Handler(LiveConnectionHandler):
         if self._requests is not None:
             self._requests.begun.clear()
 
-    def _begin_next(self) -> None:
+    def _begin_next(self, flow: http.HTTPFlow) -> None:
         self._head, self._bodies = 0, max(0, self._bodies - 1)
+        if flow in self._flows:
+            self._flows.remove(flow)
 
     async def _choose(self, question: NextLayer) -> None:
         """Finds what a connection speaks by its first bytes, or waits for more of them."""
@@ -307,6 +311,8 @@ class Handler(LiveConnectionHandler):
     # ------------------------------------------------------------------ what is told
 
     async def _refuse(self, flow: http.HTTPFlow) -> None:
+        if flow.metadata.get("told"):  # its end came after that of the run
+            return
         told = await self._tell_flow(flow, "")
         headers = {"Content-Type": "application/json", "X-Cpproxy-Outcome": told.outcome}
         body = b"" if flow.request.method == "HEAD" else told.body  # nothing follows its head (RFC 9110 section 9.3.2)
@@ -355,7 +361,10 @@ class Handler(LiveConnectionHandler):
         await self._tell(Seen.UNREAD, self._host, self._port, note)
 
     async def tell_rest(self, note: str) -> None:
-        """Tells of a request that has begun and is none yet; else of the connection, if nothing was told of it."""
+        """Tells of requests that have begun and are none yet; else of the connection, if nothing was told of it."""
+        for flow in [*self._flows]:
+            if not flow.metadata.get("told"):
+                await self._tell_flow(flow, note or "its body was not finished")
         if await self._tell_begun(note) or self._told:
             return
         host, scheme, method, target = self._host, "", "", ""
