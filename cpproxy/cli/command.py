@@ -5,8 +5,9 @@ import contextlib
 import os
 import shutil
 import signal
+import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import override
 from urllib.parse import urlsplit
@@ -16,10 +17,17 @@ import click
 from cpproxy.cli.access import TOKEN
 from cpproxy.cli.dumps import limits_of
 from cpproxy.core.config import Config
+from cpproxy.core.hosts import no_proxy_covers
 from cpproxy.errors import CpproxyError
 
 NOT_EXECUTABLE = 126  # as shells say it
 NOT_FOUND = 127
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+_PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_ADDS = "NODE_EXTRA_CA_CERTS"
+"""The one variable that adds to the authorities that are known, and does not stand in their place."""
+
+_AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "GIT_SSL_CAINFO", _ADDS)
 
 
 class CommandError(CpproxyError):
@@ -75,11 +83,44 @@ def client_environment(config: Config, url: str, inherited: Mapping[str, str], t
     url = _reach(url)
     host = urlsplit(url).hostname or ""
     variables = {"CPPROXY_URL", *(name for route in config.routes for name in route.env)}
-    exempt = [inherited.get("NO_PROXY", ""), inherited.get("no_proxy", "")]
-    hosts = dict.fromkeys(part.strip() for part in ",".join([*exempt, host]).split(",") if part.strip())
-    no_proxy = ",".join(hosts)
-    own = {"NO_PROXY": no_proxy, "no_proxy": no_proxy} | ({TOKEN: token} if token else {})
+    exempt = [part for name in _NO_PROXY for part in _list(inherited.get(name, ""))]
+    own = dict.fromkeys(_NO_PROXY, ",".join(dict.fromkeys([*exempt, host]))) | ({TOKEN: token} if token else {})
     return dict(inherited) | dict.fromkeys(sorted(variables), url) | own
+
+
+def trap_environment(
+    inherited: Mapping[str, str], proxy: str, certificate: str, folder: Path, watched: Collection[str]
+) -> dict[str, str]:
+    """What sends a command's clients to the trap's `proxy`, and has them trust its `certificate`, which is PEM.
+
+    The files that hold it beside the authorities that are known go into `folder`. `NO_PROXY` loses what would let calls
+    to the `watched` hosts past the trap.
+    """
+    found = {spelled: proxy for name in _PROXY for spelled in (name, name.lower())}
+    found["NODE_USE_ENV_PROXY"] = "1"  # without it Node's own clients look at none of these
+    for name in _NO_PROXY:
+        parts = _list(inherited.get(name, ""))
+        found[name] = ",".join(part for part in parts if not any(no_proxy_covers(part, host) for host in watched))
+    default = ssl.get_default_verify_paths().cafile or ""
+    for name in _AUTHORITIES:
+        known = inherited.get(name) or inherited.get("SSL_CERT_FILE", default)
+        path = folder / f"{name.lower()}.pem"
+        path.write_text(f"{'' if name == _ADDS and name not in inherited else _read(known)}{certificate}")
+        found[name] = str(path)
+    return found
+
+
+def _list(no_proxy: str) -> list[str]:
+    return [part.strip() for part in no_proxy.split(",") if part.strip()]
+
+
+def _read(path: str) -> str:
+    """The authorities in a file, ended by a line break; none where there is none."""
+    try:
+        text = Path(path).read_text("utf-8", "replace") if path else ""
+    except OSError:
+        return ""
+    return f"{text.rstrip()}\n" if text.strip() else ""
 
 
 def _reach(url: str) -> str:

@@ -13,7 +13,6 @@ import re
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -25,11 +24,12 @@ from typing import TYPE_CHECKING, assert_never, override
 import msgspec
 from msgspec import UNSET
 
+from cpproxy.cli.command import trap_environment
 from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error
 from cpproxy.cli.ways import Bound, Ways, bind
 from cpproxy.core.calls import Outcome, Seen, Way
-from cpproxy.core.hosts import fold, is_among, no_proxy_covers, split_port
+from cpproxy.core.hosts import fold, is_among, split_port
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import DEFAULT_SESSION, TrapDied
 from cpproxy.core.sightings import (
@@ -66,20 +66,9 @@ _CONNECTS_WITHIN = 60.0  # seconds; a connection that says nothing is told of at
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Report).decode
 _LOG = logging.getLogger("cpproxy.trap")
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-_CA_VARIABLES = (
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "AWS_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "NODE_EXTRA_CA_CERTS",
-)
 _ENVIRONMENT = re.compile(  # what it needs to be found and to write; no secret of this process is among it
     r"PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|PYTHON(?:PATH|HOME|DONTWRITEBYTECODE|PYCACHEPREFIX)|LD_LIBRARY_PATH",
 )
-_ADDS = "NODE_EXTRA_CA_CERTS"
-"""The one variable that adds to the authorities that are known, and does not stand in their place."""
 
 
 class Trap(asyncio.Protocol):
@@ -343,35 +332,11 @@ class Trap(asyncio.Protocol):
     # ------------------------------------------------------------------ for a command
 
     def variables(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """What sends a command's clients to the trap, and has them trust its certificates.
-
-        `NO_PROXY` comes without what would let calls to the control plane past.
-        """
+        """What sends a command's clients to the trap, and has them trust it: see `trap_environment`."""
         proxy = next(one.shown.partition(" ")[2] for one in self._bound if one.way is Way.FORWARD)
-        found = {spelled: proxy for name in _PROXY_VARIABLES for spelled in (name, name.lower())}
-        found["NODE_USE_ENV_PROXY"] = "1"  # without it Node's own clients look at none of these
-        watched = [self._settings.config.trap.canary, *(split_port(host)[0] for host in self._hosts)]
-        for name in ("NO_PROXY", "no_proxy"):
-            parts = (part.strip() for part in inherited.get(name, "").split(","))
-            kept = (part for part in parts if not any(no_proxy_covers(part, host) for host in watched))
-            found[name] = ",".join(filter(None, kept))
         self._folder = Path(tempfile.mkdtemp(prefix="cpproxy-trap-", dir=_find_runtime_folder(inherited)))
-        default = ssl.get_default_verify_paths().cafile or ""
-        for name in _CA_VARIABLES:
-            known = inherited.get(name) or inherited.get("SSL_CERT_FILE", default)
-            path = self._folder / f"{name.lower()}.pem"
-            path.write_text(f"{'' if name == _ADDS and name not in inherited else _read(known)}{self.certificate}")
-            found[name] = str(path)
-        return found
-
-
-def _read(path: str) -> str:
-    """The authorities in a file, ended by a line break; none where there is none."""
-    try:
-        text = Path(path).read_text("utf-8", "replace") if path else ""
-    except OSError:
-        return ""
-    return f"{text.rstrip()}\n" if text.strip() else ""
+        watched = [self._settings.config.trap.canary, *(split_port(host)[0] for host in self._hosts)]
+        return trap_environment(inherited, proxy, self.certificate, self._folder, watched)
 
 
 def _find_runtime_folder(environment: Mapping[str, str]) -> str | None:
