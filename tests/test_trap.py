@@ -291,7 +291,7 @@ def test_dns_leads_every_name_to_the_sink_but_those_of_one_word(caught: Snare) -
     assert what(row) == (Way.DNS, Seen.QUERY, Outcome.MISROUTE, "", "api.example.com", 0, "", "")
 
 
-def test_a_connection_without_a_name_is_that_of_the_control_planes_name_that_its_client_asked_for(
+def test_a_connection_without_a_name_is_that_of_the_name_that_its_client_asked_for(
     tmp_path: Path,
 ) -> None:
     with snare(tmp_path) as one:
@@ -308,6 +308,15 @@ def test_a_connection_without_a_name_is_that_of_the_control_planes_name_that_its
         assert curl("https://{}:{}/".format(*one.sink))[0] == 60  # TLS without a name: the address was meant
         (row,) = one.caught()
         assert (row.seen, row.host, row.outcome) == (Seen.NAME, one.sink[0], Outcome.FOREIGN)
+        told = []
+        for name in ("other.example", "telemetry.example.com", "canary.cpproxy.invalid"):
+            assert ask(name, 1, one.dns)[1]
+            socket.create_connection(one.sink).close()
+            told += [call.host for call in one.caught(2)]
+        assert told[:2] == ["other.example", "other.example"]
+        assert told[2:] == ["telemetry.example.com", one.sink[0], "canary.cpproxy.invalid", one.sink[0]]
+        warned = [warning["text"] for warning in one.verdict()["warnings"] if warning["kind"] == "foreign"]
+        assert any("reached for other.example:" in text and "it connected, and said nothing" in text for text in warned)
         assert row.reason.endswith("; its client had asked for api.example.com")
 
 

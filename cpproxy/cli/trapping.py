@@ -262,7 +262,9 @@ class Trap(asyncio.Protocol):
         redactor = self._settings.redactor
         redactor.learn_headers(sighting.headers)
         asked = self._find_asked(sighting)
-        if sighting.seen in _NAMELESS and is_among(asked, 0, self._hosts):  # the best that is known of it
+        harmless = (*config.trap.expected_hosts, config.trap.canary)
+        if asked and sighting.seen in _NAMELESS and not is_among(asked, 0, harmless):
+            # It is the best that is known; but a guess must neither pass over a call nor prove anything.
             sighting = msgspec.structs.replace(sighting, host=asked)
         caught = find_caught(sighting, self._front, config, self._routes, self._hosts)
         if caught is None:
