@@ -68,7 +68,7 @@ _ORIGINAL = {socket.AF_INET: (socket.SOL_IP, 80), socket.AF_INET6: (socket.IPPRO
 _LOG = logging.getLogger("cpproxy.trap")
 
 
-def make_options() -> Options:
+def _make_options() -> Options:
     """The options of mitmproxy as its layers ask for them."""
     options = Options()
     for name, value in (
@@ -171,7 +171,7 @@ class Trap:
     def __init__(self, channel: Channel, authority: Authority) -> None:
         self.channel = channel
         self.authority = authority
-        self.options = make_options()
+        self.options = _make_options()
         self.handlers: set[Handler] = set()
 
     async def take(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -200,17 +200,15 @@ class Handler(LiveConnectionHandler):
         super().__init__(reader, writer, trap.options, ProxyMode.parse("regular"))
         self._trap = trap
         self._way = way
-        self._began = time.time()
         self._host, self._port = _find_destination(writer)
         self._local = str(writer.get_extra_info("sockname")[0])
-        self._tunnel = False
-        self._opening = b""
-        self._requests: _Requests | None = None
-        self._told = False
-        self._flows: list[http.HTTPFlow] = []
-        self._head = 0
-        self._bodies = 0
-        self._moved = asyncio.Event()
+        self._tunnel = False  # whether a CONNECT came, which has named host and port
+        self._opening = b""  # what has come, until it becomes a request
+        self._requests: _Requests | None = None  # its side of HTTP/1
+        self._told = False  # whether there is a row, of it or of one of its requests
+        self._flows: list[http.HTTPFlow] = []  # requests whose head has come, and not all of their body
+        self._head = 0  # bytes since the last request, where `_requests` does not count them
+        self._moved = asyncio.Event()  # something else than bytes came: there may be room again
         self.timeout_watchdog.timeout = SILENCE
         self.layer = HttpProxy(self.layer.context)
 
@@ -230,7 +228,7 @@ class Handler(LiveConnectionHandler):
         while self._requests is not None and self._requests.is_full:  # what is sent ahead of an answer waits for it
             self._moved.clear()
             await self._moved.wait()
-        if self._requests is None and not self._bodies:
+        if self._requests is None and not self._flows:
             self._head += len(event.data)
         if self._head <= _HEAD:
             await super().server_event(event)
@@ -262,7 +260,6 @@ class Handler(LiveConnectionHandler):
                 self._tunnel = True
                 self._host, self._port = flow.request.host, flow.request.port
             case HttpRequestHeadersHook(flow=flow):
-                self._bodies += 1
                 self._flows.append(flow)
                 self._forget()
             case HttpRequestHook(flow=flow):
@@ -285,7 +282,7 @@ class Handler(LiveConnectionHandler):
             self._requests.begun.clear()
 
     def _begin_next(self, flow: http.HTTPFlow) -> None:
-        self._head, self._bodies = 0, max(0, self._bodies - 1)
+        self._head = 0
         if flow in self._flows:
             self._flows.remove(flow)
 
