@@ -103,11 +103,11 @@ def _as_lua(exchange: Exchange) -> str:
     return f"wrk.format('{exchange.method}', '{exchange.target}', {headers}, [==[{exchange.body.decode()}]==])"
 
 
-def write_fresh_wrk_script(path: Path, target: str, tenants: int) -> None:
+def write_fresh_wrk_script(path: Path, target: str, tenant: str) -> None:
     """A Lua script for wrk as `write_wrk_script` makes it, but that no call comes twice: each has an id in its query.
 
-    Each has a bearer token and a session cookie, too: of its own, or of one of so many `tenants`, whose number is the
-    end of its path then. Half are POSTs with a small body.
+    Each has a bearer token and a session cookie, too: of its own, or of a `tenant`, an expression in `at`, the number
+    of the call from 1 on; the tenant is the end of its path then. Half are POSTs with a small body.
     """
     lines = [
         "local function chance(count)",
@@ -119,10 +119,9 @@ def write_fresh_wrk_script(path: Path, target: str, tenants: int) -> None:
         "local at, kept = 0, {}",
         "request = function()",
         "  at = at + 1",
-        f"  local target, tenants = '{target}', {tenants}",
+        f"  local target, tenant = '{target}', {tenant or 'nil'}",
         "  local bearer, session = chance(5), chance(4)",
-        "  if tenants > 0 then",
-        "    local tenant = math.random(0, tenants - 1)",
+        "  if tenant then",
         "    target = target .. '/' .. tenant",
         "    kept[tenant] = kept[tenant] or {bearer, session}",
         "    bearer, session = kept[tenant][1], kept[tenant][2]",
