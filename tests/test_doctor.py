@@ -116,7 +116,10 @@ def test_where_the_config_names_no_service_the_one_that_variables_lead_to_is_the
     diagnosis = doctor(capsys, text, code=Exit.FINDINGS)
     assert diagnosis.fronts == ("cp-stub",)
     assert "http://cp:9090, names no service here" in diagnosis.remarks[0].text
-    assert "cp-stub is taken for the front, at http://cp-stub:8080" in diagnosis.remarks[0].text
+    assert (
+        "write http://cp-stub:8080. Variables lead to cp-stub, so it is taken for the front"
+        in diagnosis.remarks[0].text
+    )
     right = only(diagnosis, About.VARIABLE, Level.RIGHT)
     assert right.text.startswith("CP_UPSTREAM_URL is http://cp-stub:8080, the front, for")
     assert diagnosis.lines == (
@@ -204,6 +207,17 @@ def test_the_lines_to_add_mend_it(capsys: pytest.CaptureFixture[str], name: str)
         assert [one.about for one in mended.findings] == [About.NAMES]
     else:
         assert left == []
+
+
+def test_a_config_that_names_another_front_than_there_is_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    take_the_shipped_config()
+    diagnosis = doctor(capsys, GOOD, code=Exit.CLEAN)
+    assert diagnosis.fronts == ("cp-stub",)
+    (text,) = (one.text for one in diagnosis.remarks if one.about is About.FRONT)
+    assert text == (
+        "cp.front_url of the config, http://cp:9090, names no service here, and what a verdict tells to set comes from "
+        "there: write http://cp-stub:9090."
+    )
 
 
 def test_a_client_that_is_in_no_network_with_the_front_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:

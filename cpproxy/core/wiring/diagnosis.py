@@ -51,9 +51,9 @@ def _judge_project(scene: Scene, callers: Mapping[str, str]) -> Iterator[Remark]
         yield remark(Level.FINDING, About.FRONT, words.no_front(rest))
     elif not scene.fronts:
         yield remark(Level.NOTE, About.FRONT, words.foreign_front(scene.config.cp.front_url))
-    elif is_nowhere(scene.project, scene.config) and all(one.mode is None and not one.certain for one in scene.fronts):
-        text = words.stand_in(scene.config.cp.front_url, [one.service.name for one in scene.fronts], scene.url)
-        yield remark(Level.NOTE, About.FRONT, text)
+    elif is_nowhere(scene.project, scene.config):
+        names = [one.service.name for one in scene.fronts if one.mode is None and not one.certain]
+        yield remark(Level.NOTE, About.FRONT, words.absent_front(scene.config.cp.front_url, names, scene.url))
     if not callers:
         yield remark(Level.FINDING, About.CLIENTS, words.no_clients(rest, variables_of(scene.config)))
     elif rest:

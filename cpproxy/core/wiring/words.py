@@ -86,12 +86,16 @@ def no_front(candidates: Sequence[str]) -> str:
     )
 
 
-def stand_in(url: str, names: Sequence[str], told: str) -> str:
-    """Services that are taken for the front, since the config names one that is not there."""
+def absent_front(url: str, names: Sequence[str], told: str) -> str:
+    """A config that names a front that is not there; `names` are services that are therefore taken for it, or none."""
+    taken = ""
+    if names:
+        which = "it" if len(names) == 1 else names[0]
+        led = " and ".join(names)
+        taken = f" Variables lead to {led}, so {which} is taken for the front, unless --front says otherwise."
     return (
-        f"cp.front_url of the config, {url}, names no service here; variables lead to {' and '.join(names)}, so "
-        f"{names[0]} is taken for the front, at {told}. --front NAME says that another is; what a verdict tells to set "
-        "comes from the config: write it there."
+        f"cp.front_url of the config, {url}, names no service here, and what a verdict tells to set comes from there: "
+        f"write {told}.{taken}"
     )
 
 
