@@ -95,6 +95,7 @@ CLEAN: Mapping[str, Callable[[Random], str]] = {
     "number": lambda random: str(random.randrange(10**12, 10**13)),
     "file": lambda random: f"/var/lib/{random.choice(_WORDS)}/{_name(random)}.{random.choice(['json', 'tar', 'log'])}",
     "short hex": lambda random: _hex(random, 4),
+    "trace": lambda random: f"00-{_hex(random, 16)}-{_hex(random, 8)}-01",
     "media type": lambda random: f"application/vnd.{_name(random)}+json",
 }
 SAID: Mapping[str, Callable[[Random], str]] = {
@@ -107,7 +108,6 @@ SAID: Mapping[str, Callable[[Random], str]] = {
     "token_type": lambda random: f"bearer v{random.randrange(10**6)}",
     "expires_in": lambda random: str(random.randrange(10**4, 10**8)),
     "session_count": lambda random: str(random.randrange(10**4, 10**8)),
-    "traceparent": lambda random: f"00-{_hex(random, 16)}-{_hex(random, 8)}-01",
     "idempotency_key": _uuid,
 }
 """What a name says is none, however random it looks."""

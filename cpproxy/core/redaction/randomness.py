@@ -55,6 +55,10 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-?)[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-
 _BARE_UUID = re.compile(r"[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}|[0-9A-F]{12}[47][0-9A-F]{3}[89AB][0-9A-F]{15}")
 
 
+# What a trace is called by who passes it on (W3C Trace Context section 3.2): version, trace, parent and flags.
+_TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-9a-f]")
+
+
 def find_evidence(text: str) -> tuple[float, int]:
     """The evidence in bits that a stretch of the text was drawn by chance, and how long that stretch is."""
     best = current = 0.0
@@ -116,7 +120,7 @@ def _is_random(token: str) -> bool:
         return False
     if characters <= _LOWER_HEX or characters <= _UPPER_HEX:
         return _is_random_hex(token)
-    if is_uuid(token):
+    if is_uuid(token) or _TRACE.fullmatch(token):
         return False
     if "-" in characters or "_" in characters or "." in characters:
         # `vol-0123456789abcdef0`, `2026-01-05-4f1c9d2e`: hex in a name is what tells one thing from the next.
