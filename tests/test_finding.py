@@ -401,6 +401,30 @@ def test_the_secrets_of_a_leaf(value: str, name: str, expected: list[str]) -> No
     assert [find.value for find in FINDER.find_in_value(value, name)] == expected
 
 
+SIGNED = "6LZOIHQHSUdNhGcjd3IP9WTy.YRvgIkft.BHJhjw2rFolZsC-NkPNgoqL-AIikZh_0OFpm"
+
+
+@pytest.mark.parametrize(
+    "around", ["{}.txt", "{}.tar.gz", "{}.e.example:443", "a.{}.json", "/files/{}.json", "www.{}.example"]
+)
+def test_a_token_of_three_parts_is_one_in_the_name_of_a_file_or_of_a_host(around: str) -> None:
+    check(f"see {around.format(SIGNED)} there", [SIGNED])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "static/js/vendors.4f2a91bc.chunk.3fJk29QmZx81LpWv7TnB.js.map",
+        "ip-10-0-0-1.eu-west-1.compute.internal.example.com",
+        "mydb-instance.c9akciq32xyz.us-east-1.rds.amazonaws.com",
+        "cluster-3fjk29qmzx81lpwv7tnb.eu.region.example.com",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ],
+)
+def test_the_name_of_a_file_of_a_host_or_of_a_trace_is_no_token(name: str) -> None:
+    check(f"see {name} there", [])
+
+
 def test_a_text_under_a_harmless_name_holds_nothing_by_chance() -> None:
     assert values(RANDOM) == [RANDOM]
     assert FINDER.find_in_text(RANDOM, name="etag") == []

@@ -98,11 +98,6 @@ def is_name(value: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9_.-]+", value))
 
 
-def is_label(value: str) -> bool:
-    """Whether a value could be a label of a host's name."""
-    return is_name(value) and "." not in value
-
-
 def latin(value: str) -> str:
     """A value as a header's text holds it: UTF-8, read as latin-1."""
     return value.encode().decode("latin-1")

@@ -21,7 +21,6 @@ from tests.secrecy.calls import (
     dump,
     events,
     is_bare,
-    is_label,
     is_line,
     is_name,
     is_quotable,
@@ -200,7 +199,7 @@ NAMED: dict[str, Place] = {
     "export": Place(lambda v: text(f'set -e\nexport API_KEY="{v}"\nrun\n'), is_quotable),
     "flag": Place(lambda v: text(f"+ deploy --user a --password {v} --verbose\n"), is_bare),
     "header in a log": Place(
-        lambda v: text(f"> GET / HTTP/1.1\n> Authorization: Bearer {v}\n> Accept: */*\n"), is_bare
+        lambda v: text(f"> GET / HTTP/1.1\n> Authorization: Bearer {v}\n> Accept: */*\n"), is_quotable
     ),
     "login of curl": Place(lambda v: text(f"+ curl -sS -u admin:{v} https://e.example/\n"), is_bare),
     "password of a URL in a text": Place(lambda v: text(f"cloning https://bot:{urlcoded(v)}@git.example/a.git\n")),
@@ -312,14 +311,15 @@ ANYWHERE: dict[str, Place] = {
     "query escaped twice": Place(lambda v: Call(target=f"/?u={urlcoded(urlcoded(v))}")),
     "query all escaped": Place(lambda v: Call(target=f"/?u={_percent_all(v)}")),
     "path": Place(lambda v: Call(target=f"/p/{urlcoded(v)}/x")),
+    "path with an ending": Place(lambda v: Call(target=f"/files/{urlcoded(v)}.json")),
     "path within a segment": Place(lambda v: Call(target=f"/files/of:{urlcoded(v)}:1")),
     "fragment": Place(lambda v: Call(target=f"/#{urlcoded(v)}")),
     "userinfo of the target": Place(lambda v: Call(before=f"http://{urlcoded(v)}@front")),
     "CONNECT": Place(
         lambda v: Call(
-            raw=f"CONNECT {v}.e.example:443 HTTP/1.1\r\nHost: e.example\r\nConnection: close\r\n\r\n", reaches=False
-        ),
-        is_label,
+            raw=f"CONNECT {urlcoded(v)}.e.example:443 HTTP/1.1\r\nHost: e.example\r\nConnection: close\r\n\r\n",
+            reaches=False,
+        )
     ),
     "target that is none": Place(
         lambda v: Call(
@@ -355,7 +355,7 @@ ANYWHERE: dict[str, Place] = {
         is_line,
     ),
     "Host": Place(
-        lambda v: Call(raw=f"GET {{path}}/ HTTP/1.1\r\nHost: {v}.e.example\r\nConnection: close\r\n\r\n"), is_label
+        lambda v: Call(raw=f"GET {{path}}/ HTTP/1.1\r\nHost: {v}.e.example\r\nConnection: close\r\n\r\n"), is_name
     ),
     # The answer's head.
     "header of an answer": Place(lambda v: Call(told=[("X-Info", f"see {latin(v)}")]), is_line),
@@ -366,6 +366,9 @@ ANYWHERE: dict[str, Place] = {
     ),
     "Warning": Place(lambda v: Call(told=[("Warning", f'199 - "no {_quoted(v)}"')]), is_line),
     "name of a header of an answer": Place(lambda v: Call(told=[(v, "1")]), is_name),
+    "Content-Disposition": Place(
+        lambda v: Call(told=[("Content-Disposition", f'attachment; filename="{latin(v)}.zip"')]), is_quotable
+    ),
     "reason": Place(lambda v: Call(status=403, reason=f"No {latin(v)}"), is_line),
     "trailer of an answer": Place(
         lambda v: Call(pieces=[b"a", b"b"], told_last=[("X-Note", f"see {latin(v)}")]), is_line
@@ -383,7 +386,7 @@ ANYWHERE: dict[str, Place] = {
     "lines of JSON": Place(lambda v: answer(dump({"a": 1}) + b"\n" + dump({"x": v}) + b"\n", "application/x-ndjson")),
     "form": Place(lambda v: post(f"note={quote_plus(v)}&x=1".encode(), FORM)),
     "multipart": Place(lambda v: multipart(('name="note"', "", v))),
-    "name of a file": Place(lambda v: multipart((f'name="f"; filename="{urlcoded(v)}"', "", "a"))),
+    "name of a file": Place(lambda v: multipart((f'name="f"; filename="{urlcoded(v)}.txt"', "", "a"))),
     "file of a multipart": Place(
         lambda v: multipart(('name="f"; filename="a.txt"', "Content-Type: text/plain\r\n", f"one\n{v}\nthree"))
     ),

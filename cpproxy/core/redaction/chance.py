@@ -197,6 +197,19 @@ def _is_signed(token: str) -> bool:
     return min(len(first), len(second)) >= 4 and is_random(last) and not is_wordlike(first + second)
 
 
+def _find_signed(parts: list[str], first: int, start: int) -> Chance | None:
+    """The token of three parts in the name of a file or of a host, around what starts at a place; None if it is none.
+
+    `first` is where the parts begin. What comes before a signature is longer than a name's words.
+    """
+    for at in range(len(parts) - _SIGNED + 1):
+        token = ".".join(parts[at : at + _SIGNED])
+        if first <= start < first + len(token) and len(parts[at]) >= SHORTEST and _is_signed(token):
+            return Chance(first, first + len(token), "", _SIGNED)
+        first += len(parts[at]) + 1
+    return None
+
+
 def _read_member(text: str, start: int) -> str | None:
     """The name of the JSON member whose string begins at a place, or None if that is no member's."""
     last = text.rfind('"', max(0, start - 20), start - 1)
@@ -265,6 +278,8 @@ def _read_dotted(text: str, back: str, start: int, end: int) -> Chance | None:
     parts = text[first:last].split(".")
     if not behind:
         return Chance(first, last, "", len(parts))
+    if len(parts) > _SIGNED and (signed := _find_signed(parts, first, start)):
+        return signed
     random = [part for part in parts if is_random(part)]
     if len(parts[-1]) < SHORTEST and (len(random) < 2 or is_wordlike(parts[-1])) and _ENDING.fullmatch(parts[-1]):
         return None
