@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from cpproxy.core.runs import DEFAULT_SESSION
+
 
 class Outcome(StrEnum):
     """What became of a call."""
@@ -63,7 +65,7 @@ class Call(Struct, frozen=True, omit_defaults=True):
     target: str
     status: int = 0
     way: Way = Way.FRONT
-    session: str = "default"
+    session: str = DEFAULT_SESSION
     scenario: str = ""
     client: str = ""
     host: str = ""

@@ -58,7 +58,7 @@ class ScenarioBegun(Struct, frozen=True, omit_defaults=True, tag_field="event", 
 
     at: float
     name: str
-    session: str = "default"
+    session: str = DEFAULT_SESSION
     xfail: str = ""
 
 
@@ -67,7 +67,7 @@ class ScenarioEnded(Struct, frozen=True, omit_defaults=True, tag_field="event", 
 
     at: float
     name: str
-    session: str = "default"
+    session: str = DEFAULT_SESSION
     exit: int | None = None
 
 
@@ -75,7 +75,7 @@ class Reset(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="res
     """A session began anew: its counters are zero again, its calls stay on the ledger."""
 
     at: float
-    session: str = "default"
+    session: str = DEFAULT_SESSION
 
 
 class SessionOpened(Struct, frozen=True, omit_defaults=True, tag_field="event", tag="session_opened"):
