@@ -13,22 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from cpproxy.cli.access import list_names, read_token, refuse_ci, require_token, token_file_option
+from cpproxy.cli.access import refuse_ci, require_token
 from cpproxy.cli.command import TakesCommand
 from cpproxy.cli.lifecycle import serve
-from cpproxy.cli.listening import Address, find_address, look_up, takes
-from cpproxy.cli.options import (
-    Settings,
-    common_options,
-    listen_option,
-    public_url_option,
-    read_public,
-    strict_exit_option,
-)
+from cpproxy.cli.listening import look_up, takes
+from cpproxy.cli.options import Settings, common_options
 from cpproxy.cli.output import print_error, tell
-from cpproxy.cli.trapping import Trap
-from cpproxy.cli.ways import Flags, Ways, find_ways, trap_options
-from cpproxy.cli.wiring import compose_option, read_wiring
+from cpproxy.cli.setup import Setup, setup_options
 from cpproxy.core.calls import Outcome
 from cpproxy.core.runs import DEFAULT_SESSION
 from cpproxy.errors import CpproxyError, Exit, SecretError, UpstreamError, UsageError
@@ -36,13 +27,10 @@ from cpproxy.report.texts import count
 
 if TYPE_CHECKING:
     from cpproxy.cli.proxy import Proxy
-    from cpproxy.core.addresses import Public
     from cpproxy.core.cassette import CassetteOf
     from cpproxy.core.redaction.redacted import RedactedInteraction
-    from cpproxy.core.wiring.wired import Wiring
     from cpproxy.files.drafts import Draft
     from cpproxy.files.scanning import Hit, Spot
-    from cpproxy.front.peers import Peers
     from cpproxy.front.record import Recorder
     from cpproxy.front.upstream import Origin, Upstream
 
@@ -72,10 +60,8 @@ _UNSEEN = "unnamed"  # the role of what the scan alone has seen
     envvar="CPPROXY_CASSETTE",
     help="Record into this one; it is replaced only when the run ends well.",
 )
-@listen_option
 @click.option("--append", is_flag=True, help="Add to the cassette instead.")
 @click.option("--allow-ci", is_flag=True, help="Record though CI is set.")
-@token_file_option
 @click.option(
     "--upstream-timeout",
     "stall",
@@ -85,10 +71,7 @@ _UNSEEN = "unnamed"  # the role of what the scan alone has seen
     show_default=True,
     help="How long the upstream may be silent.",
 )
-@public_url_option
-@trap_options
-@compose_option
-@strict_exit_option
+@setup_options
 @common_options
 def record(
     settings: Settings,
@@ -96,15 +79,10 @@ def record(
     *,
     upstream: str | None,
     name: str,
-    listen: str | None,
     append: bool,
     allow_ci: bool,
-    token_file: str | None,
     stall: float,
-    public_url: str | None,
-    trap: Flags,
-    compose: tuple[str, ...],
-    strict_exit: bool,
+    read_setup: Callable[[Settings, Sequence[str]], Setup],
     command: tuple[str, ...],
 ) -> int:
     """Record an upstream's answers into a cassette.
@@ -118,51 +96,31 @@ def record(
             "no upstream: name the control plane with --upstream URL, or as `upstream` in [cp] of the config"
         )
     from cpproxy.files.drafts import Draft  # noqa: PLC0415 (the command line is checked first)
-    from cpproxy.front.peers import Peers  # noqa: PLC0415 (as below)
     from cpproxy.front.upstream import Origin  # noqa: PLC0415 (aiohttp is heavy)
 
     origin = Origin.parse(url)
-    address = find_address(listen, settings, command)
-    token = read_token(token_file)
-    require_token(address, token)
-    public = read_public(public_url)
-    ways = find_ways(trap, settings)
-    wiring = read_wiring(settings, compose)
-    peers = Peers(wiring)
-    catcher = Trap(settings, ways, peers, public_url, [origin.url]) if ways else None
-    _refuse_own(origin, address, ways)
+    setup = read_setup(settings, command)
+    require_token(setup.address, setup.token)
+    _refuse_own(origin, setup)
     draft = Draft.open(settings.cassettes, name)
     try:
-        session = _Session(
-            settings,
-            origin,
-            name,
-            draft,
-            append=append,
-            stall=stall,
-            public=public,
-            token=token,
-            names=list_names(settings, address, public),
-            trap=catcher,
-            wiring=wiring,
-            peers=peers,
-        )
+        session = _Session(settings, setup, origin, name, draft, append=append, stall=stall)
         try:
             code = serve(
                 session.make,
-                listen=address,
+                listen=setup.address,
                 banner=lambda at: f"cpproxy: recording {name} from {url} on {at}",
                 settings=settings,
                 command=command,
-                token=token,
+                token=setup.token,
                 finish=lambda: 0,  # what follows needs to know the command's own code
-                trap=catcher,
+                trap=session.trap,
             )
         except CpproxyError as error:
             if session.begun:
                 session.end(str(error), judged=False)
             raise
-        return _conclude(session, code, judged=bool(command) or strict_exit)
+        return _conclude(session, code, judged=bool(command) or setup.strict_exit)
     finally:
         draft.close()
 
@@ -188,14 +146,14 @@ def _conclude(session: "_Session", code: int, *, judged: bool) -> int:
     return code
 
 
-def _refuse_own(origin: "Origin", listen: Address, ways: Ways | None) -> None:
+def _refuse_own(origin: "Origin", setup: Setup) -> None:
     """UsageError when the upstream leads to this recorder, which is later seen at each connection, or to its trap."""
     for address in sorted(look_up(origin.name)):
-        if takes(listen, address, origin.port):
+        if takes(setup.address, address, origin.port):
             raise UsageError(
                 f"--upstream {origin.url} is where this recorder is to listen; choose another --listen HOST:PORT"
             )
-        if any(takes(sink, address, origin.port) for sink in (ways.sinks if ways else ())):
+        if any(takes(sink, address, origin.port) for sink in (setup.ways.sinks if setup.ways else ())):
             raise UsageError(
                 f"--upstream {origin.url} leads to this recorder's own trap ({address}): let the recorder resolve that "
                 "name elsewhere, by a network without the alias or by `extra_hosts`"
@@ -263,18 +221,13 @@ class _Session:
     def __init__(
         self,
         settings: Settings,
+        setup: Setup,
         origin: "Origin",
         name: str,
         draft: "Draft",
         *,
         append: bool,
         stall: float,
-        public: "Public | None",
-        token: str,
-        names: frozenset[str],
-        trap: Trap | None,
-        wiring: "Wiring",
-        peers: "Peers",
     ) -> None:
         from cpproxy.cli.desk import Desk  # noqa: PLC0415 (heavy imports wait until they are needed)
         from cpproxy.core.cassette import Recorded  # noqa: PLC0415
@@ -291,11 +244,8 @@ class _Session:
         self._saved: Sequence[RedactedInteraction] = ()  # what the draft holds
         self._cleanse_left()
         self._stall = stall
-        self._public = public
-        self._token = token
-        self._names = names
-        self._trap = trap
-        self._peers = peers
+        self._setup = setup
+        self.trap = setup.make_trap(settings, [origin.url])
         self.recording = Recording(
             Recorded(f"{now:%Y-%m-%dT%H:%M:%SZ}", origin.url),
             RouteTable(settings.config.routes),
@@ -304,7 +254,7 @@ class _Session:
         )
         cassettes = (Served(name),)
         self._desk = Desk(
-            settings, mode=Mode.RECORD, cassettes=cassettes, upstream=origin.url, trap=trap, wiring=wiring
+            settings, mode=Mode.RECORD, cassettes=cassettes, upstream=origin.url, trap=self.trap, wiring=setup.wiring
         )
 
     def make(self) -> _Front:
@@ -321,27 +271,27 @@ class _Session:
             _say(f"an earlier recording of {self._name} had not come to its end: it is kept as {self._draft.left}")
         config = self._settings.config
         upstream = Upstream(self._origin, stall=self._stall)
-        limit, public = config.record.body_limit, self._public
-        self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=public)
-        admin = Admin(self._desk, public=public, token=self._token, names=self._names)
+        limit, setup = config.record.body_limit, self._setup
+        self.recorder = Recorder(upstream, self.recording, limit=limit, cassette=self._name, public=setup.public)
+        admin = Admin(self._desk, public=setup.public, token=setup.token, names=setup.names)
         front = Front(
             self.recorder,
             self._desk.tally,
             admin,
             self._settings.redactor,
             state_path=config.state.path,
-            token=self._token,
-            peers=self._peers,
+            token=setup.token,
+            peers=setup.peers,
             cleanse_files=self._cleanse,
         )
-        return _Front(self, Proxy(front, self._desk, self._trap), upstream)
+        return _Front(self, Proxy(front, self._desk, self.trap), upstream)
 
     def find_astray(self) -> str:
         """Why the trap says that the recording lacks something, or nothing."""
         counts = self._desk.tally.session(DEFAULT_SESSION)
         if misroutes := counts.outcomes.get(Outcome.MISROUTE, 0):
             return f"{count(misroutes, 'call')} went past the proxy (`cpproxy calls --outcome misroute`)"
-        return self._trap.death if self._trap else ""
+        return self.trap.death if self.trap else ""
 
     def save(self) -> Path:
         """Saves what was recorded so far. CassetteError when it cannot be."""
