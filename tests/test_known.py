@@ -91,6 +91,13 @@ def test_base64_in_lines_ends_with_its_last_line(more: int) -> None:
     assert left(knowing(TOKEN), f"a\n{lines}of them\n") == "a\n\nof them\n"
 
 
+@pytest.mark.parametrize("full", [1, 2])
+@pytest.mark.parametrize("more", [1, 2])
+def test_the_last_line_of_base64_may_be_shorter_than_four_letters(full: int, more: int) -> None:
+    lines = base64.encodebytes(TOKEN.encode() + b"y" * (57 * full - len(TOKEN) + more)).decode()
+    assert left(knowing(TOKEN), f"a\n{lines}of them\n") == "a\n\nof them\n"
+
+
 def test_what_is_escaped_within_base64_is_read() -> None:
     value = 'Zk\u017c"3\\x/1'
     assert left(knowing(value), f"a {in_base64(json.dumps({'b': value}))} c") == "a  c"

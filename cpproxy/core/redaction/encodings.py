@@ -47,7 +47,11 @@ _EACH_HEX = re.compile(r"((?:[0-7][0-9a-f]){14,}|(?:[0-7][0-9A-F]){14,})|[0-9A-F
 """Bytes that are ASCII for some while; what is none goes by byte for byte."""
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _LINE_END = re.compile(r"\r?\n[ \t]*+")
-_LINES = re.compile(rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{32,}}+(?:{_LINE_END.pattern}[A-Za-z0-9+/]{{4,}}+)++={{0,2}}")
+_LAST_LINE = rf"{_LINE_END.pattern}[A-Za-z0-9+/]{{2,3}}={{1,2}}"  # one that is shorter than all but its padding
+_LINES = re.compile(
+    rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{32,}}+"
+    rf"(?:(?:{_LINE_END.pattern}[A-Za-z0-9+/]{{4,}}+)++(?:{_LAST_LINE}|={{0,2}})|{_LAST_LINE})"
+)
 """Base64 that is broken into lines, as mail and keys are (RFC 2045 section 6.8, RFC 7468)."""
 
 
