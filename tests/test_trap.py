@@ -442,11 +442,23 @@ def test_a_trap_that_dies_takes_the_runs_readiness_and_its_verdict(tmp_path: Pat
             pass
 
 
+def test_a_trap_that_hangs_is_dead_to_who_asks_for_readiness_or_the_verdict(tmp_path: Path) -> None:
+    with snare(tmp_path) as one:
+        raw.get(one.url, "/health")
+        os.kill(one.pid, signal.SIGSTOP)
+        verdict = one.verdict()
+        assert [finding["kind"] for finding in verdict["findings"]] == ["trap_died"]
+        assert "the trap died: it did not answer for 8 s." in verdict["findings"][0]["text"]
+        head, body = raw.get(one.url, "/__cpproxy/ready")
+        assert head.startswith(b"HTTP/1.1 503")
+        assert b"it did not answer for 8 s" in body
+
+
 @pytest.mark.parametrize(
     ("number", "said"),
     [
         (signal.SIGKILL, "signal 9 (SIGKILL) ended it"),
-        (signal.SIGSTOP, "it did not answer for 4 s when it was to tell what it still knew"),
+        (signal.SIGSTOP, "it did not answer for 8 s when it was to tell what it still knew"),
     ],
 )
 def test_a_trap_that_is_gone_when_the_run_ends_fails_it(tmp_path: Path, number: signal.Signals, said: str) -> None:

@@ -168,11 +168,17 @@ class Desk:
 
         return self._judge(Ask(checkout=read_digests(self._settings.cassettes)))
 
-    def why_not_ready(self) -> str:
+    async def why_not_ready(self) -> str:
         """Why calls cannot be answered yet, or nothing."""
+        await self._check_trap()
         if self._journal is None or self._stopping:
             return "the proxy is about to stop"
         return self._trap.why_not_ready() if self._trap else ""
+
+    async def _check_trap(self) -> None:
+        """What the trap has told is on the ledger, or that it is dead."""
+        if self._trap:
+            await self._trap.check()
 
     def certificate(self) -> str:
         """That of the trap's authority, as PEM. UnknownError where there is no trap, or none yet."""
@@ -272,6 +278,7 @@ class Desk:
         self.tally.begin_closing(name)
         try:
             await self._empty(name)
+            await self._check_trap()
             verdict = await asyncio.to_thread(self._judge_session, ask)
             self.note(SessionClosed(time.time(), name))
         except BaseException:
@@ -332,6 +339,7 @@ class Desk:
     async def verdict(self, ask: Ask) -> "Verdict":
         """What the run comes to so far. UsageError for a question that is none."""
         _check(ask)
+        await self._check_trap()
         return await asyncio.to_thread(self._judge, ask)
 
     def _judge(self, ask: Ask) -> "Verdict":

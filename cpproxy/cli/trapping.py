@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never, override
@@ -36,6 +37,8 @@ from cpproxy.core.sightings import (
     Front,
     Listener,
     Order,
+    Ping,
+    Pong,
     Ready,
     Report,
     Said,
@@ -56,7 +59,7 @@ if TYPE_CHECKING:
     from cpproxy.front.server import Front as Server
 
 _START_SECONDS = 15.0
-_STOP_SECONDS = 4.0
+_ANSWER_SECONDS = 8.0  # less than the ten that an engine gives a container to stop
 _REFUSED = 421
 _SAME_QUESTION = 5.0  # seconds within which a name that is asked for again is asked for once
 _MOST_ASKED = 4096
@@ -99,6 +102,8 @@ class Trap(asyncio.Protocol):
         """Why it is no more, or nothing."""
         self._stopping: asyncio.Future[None] | None = None
         self._dying: asyncio.Future[None] | None = None
+        self._pings: deque[asyncio.Future[None]] = deque()
+        self._silence = ""
         self._asked: dict[tuple[str, str], float] = {}
         self._folder: Path | None = None
 
@@ -159,6 +164,25 @@ class Trap(asyncio.Protocol):
         if self._problem:
             raise TrapError(f"the trap cannot start: {self._problem}")
 
+    async def check(self) -> None:
+        """Returns once all that it has told so far is on the ledger; one that does not answer is dead from then on."""
+        if self._problem or self._stopping is not None:
+            return
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pings.append(answered)
+        self._send(Ping())
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await answered
+        except TimeoutError:
+            if self._process is not None and self._stopping is None:
+                self._silence = f"it did not answer for {_ANSWER_SECONDS:g} s"
+                self._process.kill()
+                await asyncio.shield(self._ended)
+        if self._dying is not None:
+            await asyncio.shield(self._dying)
+        await asyncio.gather(*self._meetings)
+
     async def stop(self) -> None:
         """Has it tell what it still knows, and ends it. May be called again."""
         if self._process is None:
@@ -172,7 +196,7 @@ class Trap(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._send(Stop())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 await asyncio.shield(self._ended)
         late = not self._ended.done()
         await asyncio.gather(*self._meetings)
@@ -183,7 +207,7 @@ class Trap(asyncio.Protocol):
         else:
             reason = await asyncio.to_thread(self._reap)
             if late:
-                reason = f"it did not answer for {_STOP_SECONDS:g} s when it was to tell what it still knew"
+                reason = f"it did not answer for {_ANSWER_SECONDS:g} s when it was to tell what it still knew"
             if reason:
                 self._note_death(reason)
         if self._folder is not None:
@@ -246,6 +270,10 @@ class Trap(asyncio.Protocol):
                     _LOG.info("the kernel gives the trap no network of its own: its other locks must do")
                 if not self._settled.done():
                     self._settled.set_result(None)
+            case Pong():
+                answered = self._pings.popleft()
+                if not answered.done():
+                    answered.set_result(None)
             case Said():
                 _LOG.log(report.level, "%s", report.text)
             case _:
@@ -315,11 +343,15 @@ class Trap(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._ended.done():
             self._ended.set_result(None)
+        for ping in self._pings:
+            if not ping.done():
+                ping.set_result(None)
         if self._stopping is None:
             self._dying = asyncio.ensure_future(self._die())
 
     async def _die(self) -> None:
-        self._note_death(await asyncio.to_thread(self._reap) or "it closed its channel")
+        reason = await asyncio.to_thread(self._reap)
+        self._note_death(self._silence or reason or "it closed its channel")
 
     def _note_death(self, reason: str) -> None:
         self._problem = self.death = f"the trap died: {reason}"

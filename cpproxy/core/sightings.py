@@ -103,8 +103,16 @@ class Stop(Struct, frozen=True, tag="stop"):
     """The trap is to tell of all that is still open, and to end."""
 
 
-type Report = Ready | Sighting | Said
-type Order = Told | Stop
+class Ping(Struct, frozen=True, tag="ping"):
+    """The trap is to show that it lives."""
+
+
+class Pong(Struct, frozen=True, tag="pong"):
+    """It does, and has told all that it saw before."""
+
+
+type Report = Ready | Sighting | Said | Pong
+type Order = Told | Stop | Ping
 
 
 @dataclass(frozen=True, slots=True)

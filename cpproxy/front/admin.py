@@ -44,7 +44,7 @@ _STATUSES: dict[type[UsageError], int] = {TakenError: 409, UnknownError: 404, Go
 class Desk(Protocol):
     """What knows the answers. UsageError is the asker's fault, any other CpproxyError the proxy's."""
 
-    def why_not_ready(self) -> str:
+    async def why_not_ready(self) -> str:
         """Why calls cannot be answered yet, or nothing."""
 
     def version(self) -> Version:
@@ -168,7 +168,7 @@ class Admin:
         return {"status": "ok"}
 
     async def _ready(self, exchange: Exchange) -> object:
-        reason = self._desk.why_not_ready()
+        reason = await self._desk.why_not_ready()
         return _refuse(exchange.redactor, 503, reason) if reason else {"status": "ready"}
 
     async def _ca(self, _: Exchange) -> object:

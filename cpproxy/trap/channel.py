@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import socket
+from typing import assert_never
 
 import msgspec
 
-from cpproxy.core.sightings import Order, Ready, Report, Said, Sighting, Told
+from cpproxy.core.sightings import Order, Ping, Pong, Ready, Report, Said, Sighting, Stop, Told
 
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Order).decode
@@ -58,9 +59,14 @@ class Channel:
     async def listen(self) -> None:
         """Hands out answers until the front says that this is the end, or is gone."""
         while line := await self._reader.readline():
-            order = _DECODE(line)
-            if not isinstance(order, Told):
-                return
-            waiting = self._waiting.get(order.id)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(order)
+            match order := _DECODE(line):
+                case Told():
+                    waiting = self._waiting.get(order.id)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(order)
+                case Ping():
+                    self._send(Pong())
+                case Stop():
+                    return
+                case _:
+                    assert_never(order)
