@@ -84,6 +84,14 @@ def test_the_fronts_host_at_a_port_that_is_not_its_own_is_a_misroute(one: Sighti
     assert ("the front's, which does not listen at port" in caught.reason) is (outcome is Outcome.MISROUTE)
 
 
+def test_a_control_plane_on_this_machine_is_at_its_port_alone() -> None:
+    config = msgspec.convert({"cp": {"upstream": "http://localhost"}}, Config)
+    for url, outcome in (("localhost:80/", Outcome.MISROUTE), ("localhost:3000/", Outcome.FOREIGN)):
+        caught = find_caught(sighting(url), FRONT, config, RouteTable(()), plane_hosts(config))
+        assert caught
+        assert caught.outcome is outcome
+
+
 def test_an_address_of_version_6_may_have_a_port() -> None:
     config = msgspec.convert({"cp": {"upstream": "http://[fd00::7]:8080"}}, Config)
     for port, outcome in ((8080, Outcome.MISROUTE), (0, Outcome.MISROUTE), (80, Outcome.FOREIGN)):

@@ -514,11 +514,12 @@ for url in ("http://api.example.com/cp/a", "https://api.example.com/cp/b", os.en
 
 
 def test_a_command_finds_the_trap_and_trusts_it_and_its_run_fails(tmp_path: Path) -> None:
-    lay(tmp_path)
-    leaky = {"NO_PROXY": "*,.example.com, api.example.com:443,intern.example.net", "XDG_RUNTIME_DIR": str(tmp_path)}
+    lay(tmp_path, CONFIG.replace("[cp]", '[cp]\nupstream = "http://localhost:8080"'))
+    exempt = "*,.example.com, api.example.com:443,intern.example.net,localhost"
+    leaky = {"NO_PROXY": exempt, "XDG_RUNTIME_DIR": str(tmp_path)}
     command = f"import os\nprint(os.environ['NO_PROXY'])\n{COMMAND}"
     done = finish(["replay", "--trap", "--", sys.executable, "-c", command], cwd=tmp_path, env=leaky)
-    assert done.stdout.split() == ["intern.example.net,127.0.0.1", "421", "421", "200"]
+    assert done.stdout.split() == ["intern.example.net,localhost,127.0.0.1", "421", "421", "200"]
     assert done.returncode == 1
     assert done.stderr.count("\nmisroute: ") == 2
     assert "127.0.0.1 called GET https://api.example.com/cp/b past the proxy." in done.stderr

@@ -30,7 +30,7 @@ from cpproxy.cli.options import Settings
 from cpproxy.cli.output import print_error
 from cpproxy.cli.ways import Bound, Ways, bind
 from cpproxy.core.calls import Outcome, Seen, Way
-from cpproxy.core.hosts import fold, is_among, split_port
+from cpproxy.core.hosts import fold, is_among, is_loopback, split_port
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import DEFAULT_SESSION, TrapDied
 from cpproxy.core.sightings import (
@@ -369,7 +369,9 @@ class Trap(asyncio.Protocol):
         """What sends a command's clients to the trap, and has them trust it: see `trap_environment`."""
         proxy = next(one.shown.partition(" ")[2] for one in self._bound if one.way is Way.FORWARD)
         self._folder = Path(tempfile.mkdtemp(prefix="cpproxy-trap-", dir=_find_runtime_folder(inherited)))
-        watched = [self._settings.config.trap.canary, *(split_port(host)[0] for host in self._hosts)]
+        names = (split_port(host)[0] for host in self._hosts)
+        # A control plane on this machine shares its name with all else here, which must stay within reach.
+        watched = [self._settings.config.trap.canary, *(name for name in names if not is_loopback(name))]
         return trap_environment(inherited, proxy, self.certificate, self._folder, watched)
 
 

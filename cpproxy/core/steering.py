@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cpproxy.core.config import NO_CALL, Config
-from cpproxy.core.hosts import parse_base, spell_origin, split_port
+from cpproxy.core.hosts import is_loopback, parse_base, port_of, spell_origin, split_port
 from cpproxy.core.routes import Route
 
 
@@ -69,7 +69,9 @@ def _places(config: Config, upstreams: Iterable[str]) -> Iterator[str]:
     defaults = (route.default for route in config.routes if route.default != NO_CALL)
     for url in map(parse_base, (config.cp.upstream, *defaults, *upstreams)):
         if url:
-            yield spell_origin("", url.hostname or "", url.port or 0)
+            host = url.hostname or ""
+            # At another port of this machine there is something else; a host of its own is the control plane's whole.
+            yield spell_origin("", host, port_of(url) if is_loopback(host) else url.port or 0)
 
 
 def spell(variables: Iterable[str]) -> str:
