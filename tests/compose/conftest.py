@@ -9,6 +9,7 @@ import pytest
 import cpproxy
 from tests.compose import stand_ins
 from tests.compose.engine import Engine, find_lacking, running_engine
+from tests.compose.harness import COMPOSE_1, find_compose_2
 from tests.processes import finish
 
 
@@ -20,6 +21,14 @@ def engine() -> Iterator[Engine]:
         stand_ins.import_python(started)
         stand_ins.import_nginx(started)
         yield started
+
+
+@pytest.fixture(params=["1.29", "2"])
+def tool(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Each version of Docker Compose."""
+    if request.param == "1.29":
+        return COMPOSE_1
+    return find_compose_2() or pytest.skip("NOT RUN: no Docker Compose 2 is installed, and COMPOSE_2 names none")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,22 +14,25 @@ from tests.compose.engine import Engine
 from tests.compose.stand_ins import ROOT
 
 JOB_SECONDS = 400.0
+COMPOSE_1 = ("docker-compose", "--no-ansi")
+"""Docker Compose 1.29, as Debian 12 has it."""
 _NETS = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One project of compose; `files` as for `-f`, by which the checkout's are found by name."""
+    """One project of compose; `files` as for `-f`, by which the checkout's are found by name; `tool` is the program."""
 
     engine: Engine
     project: str
     files: Sequence[str | Path]
     environment: Mapping[str, str]
+    tool: Sequence[str]
 
     def compose(self, *arguments: str, timeout: float = JOB_SECONDS) -> subprocess.CompletedProcess[str]:
-        """`docker-compose ARGUMENTS`, run to its end in the checkout; its colours and prefixes are left out."""
+        """`docker-compose ARGUMENTS`, run to its end in the checkout; its colours are left out."""
         named = [part for file in self.files for part in ("-f", str(ROOT / file))]
-        command = ["docker-compose", "--no-ansi", "-p", self.project, *named, *arguments]
+        command = [*self.tool, "-p", self.project, *named, *arguments]
         return self.engine.attempt(command, env=self.environment, cwd=ROOT, timeout=timeout)
 
     def run(self) -> subprocess.CompletedProcess[str]:
@@ -53,11 +58,24 @@ class Job:
         return self.compose("port", service, str(port)).stdout.strip()
 
 
+def find_compose_2() -> tuple[str, ...]:
+    """Docker Compose 2, which Debian 12 does not have: the program that `COMPOSE_2` names, else docker's plugin."""
+    named = os.environ.get("COMPOSE_2")
+    tool = (named,) if named else ("docker", "compose")
+    found = subprocess.run([*tool, "version"], capture_output=True, check=False).returncode == 0
+    return (*tool, "--ansi", "never") if found else ()
+
+
+def said(service: str, output: str) -> list[str]:
+    """What a service said, of all that compose printed, line by line."""
+    return [line.partition("| ")[2] for line in output.splitlines() if re.match(rf"{service}[-_]1 +\| ", line)]
+
+
 @contextlib.contextmanager
-def job(engine: Engine, *files: str | Path, **environment: str) -> Iterator[Job]:
+def job(engine: Engine, *files: str | Path, tool: Sequence[str] = COMPOSE_1, **environment: str) -> Iterator[Job]:
     """A job under a project name of its own, on `compose.yml` and the override files; nothing of it stays."""
     net = {"HARNESS_NET": f"10.200.{next(_NETS)}"}
-    own = Job(engine, f"job{uuid.uuid4().hex[:8]}", ["compose.yml", *files], net | environment)
+    own = Job(engine, f"job{uuid.uuid4().hex[:8]}", ["compose.yml", *files], net | environment, tool)
     try:
         yield own
     except AssertionError as error:
