@@ -21,8 +21,10 @@ PROJECT = Path(__file__).parent.parent
 PURE = {
     "__future__",
     "ahocorasick",
+    "bz2",
     "contextlib",
     "hmac",
+    "lzma",
     "re2",
     "abc",
     "base64",

@@ -7,7 +7,7 @@ body that was compressed is kept decoded, and `recode` compresses it again: equa
 
 import binascii
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import accumulate
 
 import brotli  # type: ignore[import-untyped]
@@ -34,8 +34,6 @@ _MEMBERS = 64  # members of a gzip body, frames of a zstd body: more are not wor
 _WINDOW = 8 * 1024 * 1024  # bytes; what RFC 9659 allows a zstd body to ask for
 _STEP = 64 * 1024  # bytes of brotli output at a time
 _SWELL = 16  # a JSON body may take this many times its size when it stands indented
-_UNPACKED = 16 * 1024 * 1024  # bytes
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78": "deflate"}
 _BRACKETS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS = bytes(set(range(256)) - _BRACKETS.keys())
 _BINARY = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r\x1b") | {0x7F}
@@ -127,15 +125,6 @@ def recode(data: bytes, coding: tuple[str, ...]) -> bytes:
     for name in coding:
         data = _PUT_ON[name](data)
     return data
-
-
-def unpack(raw: bytes) -> Iterator[bytes]:
-    """The bytes, and what they hold under a compression that they announce themselves, at most `_UNPACKED` bytes."""
-    yield raw
-    name = next((name for start, name in _MAGIC.items() if raw.startswith(start)), None)
-    data = _take_off(raw, name, _UNPACKED) if name else None
-    if data is not None:
-        yield data
 
 
 def is_binary(data: bytes) -> bool:

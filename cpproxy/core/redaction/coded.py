@@ -1,6 +1,7 @@
 """Texts that stand in a text as base64 or as hex digits, and what they say.
 
-What is decoded counts as a text if it can be printed: UTF-8, or UTF-16 as consoles of Windows and Java write it.
+What is decoded counts as a text if it can be printed: UTF-8, or UTF-16 as consoles of Windows and Java write it, and
+what is compressed there, as the start script of a machine may be.
 """
 
 import re
@@ -8,7 +9,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from cpproxy.core.redaction.encodings import decode_base64
+from cpproxy.core.packed import unpack
+from cpproxy.core.redaction.encodings import PACKED, PACKED_HEX, decode_base64
 
 SHORTEST = 16
 """Characters of the shortest run that is decoded."""
@@ -29,6 +31,8 @@ _SEGMENT = re.compile(r"[^/]+")
 _CACHED = 256
 # Lines of one width but for the last, as MIME (RFC 2045), PEM (RFC 7468) and `base64` write them.
 _WRAPPED = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{40,100}(?:\r?\n[A-Za-z0-9+/_-]{1,100}+={0,2})++")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]+")
+_LONGEST_UNPACKED = 1 << 20  # bytes
 _HIGH = bytes(range(6))  # of scripts below U+0600
 
 
@@ -63,7 +67,11 @@ def decode(run: str) -> str:
     """The text of which a run is the hex or the base64, or nothing."""
     if len(run) < SHORTEST:
         return ""
-    if _HEX.fullmatch(run) and (text := _read(bytes.fromhex(run))):
+    if _HEX.fullmatch(run):
+        data = bytes.fromhex(run)
+        if text := _read_packed(data) if PACKED_HEX.match(run) else _read(data):
+            return text
+    elif PACKED.match(run) and (text := _read_packed(decode_base64(run))):
         return text
     return read_base64(run, least=SHORTEST)
 
@@ -73,6 +81,12 @@ def read_base64(run: str, least: int = 20) -> str:
     if len(run) < least or not _BASE64.fullmatch(run):
         return ""
     return "" if len(run.rstrip("=")) % 4 == 1 else _read(decode_base64(run))
+
+
+def _read_packed(data: bytes) -> str:
+    """What is compressed in some bytes, as far as it is text; of an archive all its files."""
+    texts = (text.decode(errors="replace") for text in unpack(data, _LONGEST_UNPACKED).texts)
+    return _UNPRINTABLE.sub("\n", "\n".join(texts))
 
 
 def _read(data: bytes) -> str:

@@ -3,11 +3,11 @@
 import base64
 import contextlib
 import re
-import zlib
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from cpproxy.core.packed import unpack
 from cpproxy.core.redaction.words import is_sought
 from cpproxy.core.spellings import as_slug, read
 
@@ -22,9 +22,11 @@ _HEX = re.compile(r"[0-9A-Fa-f-]+")
 SHORTEST_READ = 14
 """Characters of the shortest value that is found in base64 or hex by reading that; a shorter one has forms for it."""
 
-# How base64 and hex of gzip (RFC 1952) and of zlib (RFC 1950) begin.
-_PACKED = re.compile(r"H4sI|e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])")
-_PACKED_HEX = re.compile(r"(?:1f8b08|78(?:01|5e|9c|da))(?:[0-9a-f]{2}){14,}", re.IGNORECASE)
+# How base64 and hex of what is compressed begin: gzip, zlib, zstd, ZIP, bzip2, xz.
+_PACKED_BASE64 = "H4sI|e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])|KLUv[/_][Q-Za-f]|UEsDB[A-P]|QlpoO[T-Z]|[/_]Td6WFoA"
+_PACKED_DIGITS = "1f8b08|78(?:01|5e|9c|da)|28b52ffd|504b0304|425a68|fd377a585a00"
+PACKED = re.compile(_PACKED_BASE64)
+PACKED_HEX = re.compile(rf"(?:{_PACKED_DIGITS})(?:[0-9a-f]{{2}}){{14,}}", re.IGNORECASE)
 # What has so many ASCII characters in it as base64, wherever they begin in it: four times four letters, in which the
 # bit that these characters do not have is one of a letter's six; and as hex.
 _QUAD = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
@@ -35,9 +37,7 @@ _BETWEEN_RUNS = bytes(
     one if chr(one).isascii() and (chr(one).isalnum() or one in b"+/_-") else 32 for one in range(256)
 )
 _ANY_SPELT = re.compile(_SPELT.encode())
-_BEGINS_PACKED = re.compile(
-    rb"H4sI|e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])|(?:1[fF]8[bB]08|78(?:01|5[eE]|9[cC]|[dD][aA]))[0-9A-Fa-f]{28}"
-)
+_BEGINS_PACKED = re.compile(rf"{_PACKED_BASE64}|(?i:{_PACKED_DIGITS})[0-9A-Fa-f]{{28}}".encode())
 _ANY_HEX = re.compile(rb"[0-7][0-9A-Fa-f]" * SHORTEST_READ)
 _WHOLE_SPELT = re.compile(f"(?:{_QUAD})++")
 _SPELT_HERE = re.compile(_SPELT)
@@ -196,28 +196,38 @@ def _find_spelt(run: str) -> Iterator[tuple[int, int]]:
 
 
 def read_inside(text: str) -> Iterator[Inside]:
-    """What stands in a text in base64 or hex, and is ASCII for some while, and what stands there in gzip or zlib."""
+    """What stands in a text in base64 or hex, and is ASCII for some while, and what is compressed there."""
     for lines in _LINES.finditer(text):
         run = _cut_lines(lines[0])
-        yield from _narrow(Inside(decode_base64(_LINE_END.sub("", run)).decode("latin-1"), lines.start(), len(run), 0))
+        data = decode_base64(_LINE_END.sub("", run))
+        yield from _narrow(Inside(data.decode("latin-1"), lines.start(), len(run), 0))
+        if PACKED.match(run):
+            yield from _unpack(data, lines.start(), len(run))
     for found in _RUN.finditer(text):
         run, at = found[0], found.start()
         bare = run.rstrip("=")
-        packed = decode_base64(run) if _PACKED.match(run) else b""
-        if _PACKED_HEX.fullmatch(bare):
-            packed = bytes.fromhex(bare)
-        if packed:
-            with contextlib.suppress(zlib.error):
-                inner = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(packed, _LONGEST_INNER)
-                yield Inside(inner.decode("latin-1"), at, len(run), 0)
+        if PACKED.match(run):
+            yield from _unpack(decode_base64(run), at, len(run))
+        elif PACKED_HEX.fullmatch(bare):
+            yield from _unpack(bytes.fromhex(bare), at, len(run))
         for start, end in _find_spelt(bare):
             yield from _narrow(Inside(decode_base64(bare[start:end]).decode("latin-1"), at + start, 4, 3))
-        for digits in _HEX_RUN.finditer(bare):
-            for first in (digits.start(), digits.start() + 1):  # nobody says which digit is the first of a byte
-                for written in _EACH_HEX.finditer(bare, first, digits.end()):
-                    if written[1]:
-                        said = bytes.fromhex(written[1]).decode("latin-1")
-                        yield from _narrow(Inside(said, at + written.start(), 2, 1))
+        yield from _read_hex(bare, at)
+
+
+def _read_hex(run: str, at: int) -> Iterator[Inside]:
+    """What stands in hex somewhere in a run that begins at a place."""
+    for digits in _HEX_RUN.finditer(run):
+        for first in (digits.start(), digits.start() + 1):  # nobody says which digit is the first of a byte
+            for written in _EACH_HEX.finditer(run, first, digits.end()):
+                if written[1]:
+                    said = bytes.fromhex(written[1]).decode("latin-1")
+                    yield from _narrow(Inside(said, at + written.start(), 2, 1))
+
+
+def _unpack(data: bytes, start: int, step: int) -> Iterator[Inside]:
+    for inner in unpack(data, _LONGEST_INNER).texts:
+        yield Inside(inner.decode("latin-1"), start, step, 0)
 
 
 def _narrow(inside: Inside) -> Iterator[Inside]:

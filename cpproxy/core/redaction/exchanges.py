@@ -16,6 +16,7 @@ from msgspec import Raw, UnsetType, structs
 from cpproxy.core import bodies
 from cpproxy.core.cassette import Body, Cassette, Interaction, Placeholder, RecordedRequest, RecordedResponse
 from cpproxy.core.messages import resize
+from cpproxy.core.packed import unpack
 from cpproxy.core.redaction.edits import Edit, apply, fit_json
 from cpproxy.core.redaction.encodings import PIECE
 from cpproxy.core.redaction.finding import Find, Finder, Reason
@@ -36,6 +37,7 @@ from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
 
 _NUL = "\0"
+_UNPACKED = 16 << 20  # bytes
 _LETTERS_ALONE = dict.fromkeys(range(0x80, 0x100), " ")
 """Makes a space of each byte beyond ASCII: in what is no text it is no letter."""
 AT_ONCE = 64
@@ -353,7 +355,10 @@ def _holds_secret(body: Body | UnsetType, redactor: Redactor, since: int, late: 
     if not isinstance(body, Body) or not isinstance(body.base64, str):
         return False
     raw = bodies.restore(body)
-    for data in bodies.unpack(raw):
+    packed = unpack(raw, _UNPACKED)
+    if not (since or packed.whole):  # nobody could look into it
+        return True
+    for data in (raw, *packed.texts):
         text = data.decode("latin-1")
         for view in (text, text.replace(_NUL, ""), text.translate(_LETTERS_ALONE)):
             if redactor.known.find(view, since=since, late=late):
