@@ -443,6 +443,13 @@ def test_misroutes_are_unproven_once_the_trap_has_died() -> None:
     assert "caught by nobody, and misroutes are unproven from then on" in finding.text
 
 
+def test_misroutes_are_unproven_once_the_proxy_was_killed_and_its_trap_with_it() -> None:
+    calls = [call(1, client="alpha"), canary(2, "alpha")]
+    assert judged(calls, trap=True).misroutes == "proven"
+    killed = judged(calls, trap=True, killed=True)
+    assert (killed.misroutes, warned(killed)[0]) == ("unproven", "killed")
+
+
 def test_a_client_that_the_trap_alone_has_seen_needs_a_canary_too() -> None:
     foreign = call(2, host="telemetry.example", way=Way.SINK, outcome=Outcome.FOREIGN, client="beta")
     assert judged([call(1, client="alpha"), foreign, canary(3, "alpha")], trap=True).misroutes == "unproven"

@@ -162,12 +162,12 @@ def judge(facts: Facts) -> Verdict:
 def _judge_misroutes(found: Sequence[Finding]) -> Misroutes:
     """What is known of calls that went past the front; an exemption does not make them undone.
 
-    A trap that died has caught nothing since, whatever its clients had shown before.
+    A trap that died has caught nothing since, whatever its clients had shown before, be it with its proxy.
     """
     kinds = {one.kind for one in found}
     if Kind.MISROUTE in kinds:
         return Misroutes.FOUND
-    return Misroutes.UNPROVEN if kinds & {Kind.UNPROVEN, Kind.TRAP_DIED} else Misroutes.PROVEN
+    return Misroutes.UNPROVEN if kinds & {Kind.UNPROVEN, Kind.TRAP_DIED, Kind.KILLED} else Misroutes.PROVEN
 
 
 def _narrow(facts: Facts) -> Facts:
