@@ -245,9 +245,13 @@ def test_base64_keeps_the_shape_of_what_it_says() -> None:
     assert read(one.response.body) == {"key": "{{cpproxy:x-api-key:1:hex-base64}}"}
 
 
-def test_what_looks_drawn_by_chance_in_base64_is_named_by_the_secret_in_it() -> None:
-    code = base64.b64encode(base64.b64encode(f"ab{TOKEN}c".encode())).decode()
-    one = redact(interaction(headers=[("X-Api-Key", TOKEN)]), interaction(told={"state": code}, name="x-2"))[1]
+@pytest.mark.parametrize("token", [TOKEN, "sham-92b0r3vgxp92"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_looks_drawn_by_chance_in_base64_is_named_by_the_secret_in_it(token: str, times: int) -> None:
+    code = f"x{token}yz"
+    for _ in range(times):
+        code = base64.b64encode(code.encode()).decode()
+    one = redact(interaction(headers=[("X-Api-Key", token)]), interaction(told={"state": code}, name="x-2"))[1]
     assert read(one.response.body) == {"state": "{{cpproxy:x-api-key:2:base64}}"}
 
 

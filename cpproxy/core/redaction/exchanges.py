@@ -79,23 +79,23 @@ def mark(interaction: Interaction, redactor: Redactor) -> Interaction:
     take the secret's place there.
     """
     parts = list_parts(interaction)
-    learnt = [redactor.learn(_find(part, redactor.finder)) for part in parts]
+    learnt = [redactor.learn(_find_new(part, redactor)) for part in parts]
     known = redactor.known.find_each([part.text for part in parts])
-    found = [_join(ours, theirs, redactor) for ours, theirs in zip(learnt, known, strict=True)]
+    found = [[*ours, *theirs] for ours, theirs in zip(learnt, known, strict=True)]
     return _leave_out(_put_pieces(_put(interaction, found, redactor), redactor), redactor)
 
 
-def _join(learnt: list[Standing], known: list[Standing], redactor: Redactor) -> list[Standing]:
-    """Both, without what only looks drawn by chance where it is the code of a secret: not each code looks so."""
-    coded = {(one.start, one.end) for one in known if one.run}
-    if coded:
-        secrets = redactor.known.secrets
-        learnt = [
-            one
-            for one in learnt
-            if (one.start, one.end) not in coded or secrets[one.secret].reason is not Reason.RANDOM
-        ]
-    return [*learnt, *known]
+def _find_new(part: Part, redactor: Redactor) -> list[Find]:
+    """The secrets in a text, without what only looks drawn by chance and is the code of a known one.
+
+    Not each code looks so, and placeholders are the same in each recording.
+    """
+    finds = _find(part, redactor.finder)
+    if any(find.reason is Reason.RANDOM for find in finds):
+        (known,) = redactor.known.find_each([part.text])
+        if coded := {(one.start, one.end) for one in known if one.run}:
+            return [one for one in finds if one.reason is not Reason.RANDOM or (one.start, one.end) not in coded]
+    return finds
 
 
 def mask(interaction: Interaction, redactor: Redactor) -> Interaction:
