@@ -58,6 +58,10 @@ JSON: list[Case] = [
     ('{"secrets":{"url":"http://h/?token=abc","z":"y1"}}', ["abc", "y1"]),
     ('[{"name":"DB_PASSWORD","value":"x1"},{"name":"A","value":"b"}]', ["x1"]),
     ('[{"value":"x1","name":"DB_PASSWORD"}]', ["x1"]),
+    ('{"fields":[{"title":"Password","value":"x1"},{"label":"API key","value":"y2"}]}', ["x1", "y2"]),
+    ('[{"name":"DB_PASSWORD","type":"string","default":"x1"}]', ["x1"]),
+    ('{"grant_type":"authorization_code","code":"9249a25a65603262625d"}', ["9249a25a65603262625d"]),
+    ('{"code":"9249a25a65603262625d","message":"x"}', []),
     ('[{"Key":"API_KEY","Enabled":true,"Tags":"a","Value":"x1"}]', ["x1"]),
     ('[{"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"name":"db","key":"password"}}}]', []),
     ('{"headers":[["Authorization","Bearer x1y2"],["Accept","*/*"]]}', ["x1y2"]),
@@ -86,6 +90,10 @@ FORMS: list[Case] = [
     ("token=%C3%A9%20%E2%98%83", ["é ☃"]),
     ("token=AbCdEfGh+IjKlMnOp1/==", ["AbCdEfGh+IjKlMnOp1/=="]),
     ("token=&a=b", []),
+    ("grant_type=authorization_code&code=9249a25a65603262625d&client_id=x", ["9249a25a65603262625d"]),
+    ("code=4%2F0AbUR2VM&state=x1", ["4/0AbUR2VM"]),
+    ("code=9249a25a65603262625d&country=de", []),
+    ("code=validation_failed&state=failed", []),
     ("payload=" + quote('{"password":"a\\"b"}'), ['a"b']),
     ("redirect=" + quote("https://h/?token=abc123&x=1") + "&state=1", ["abc123"]),
     ("redirect=" + quote("https://h/?next=" + quote("/a?token=abc123&x=1", safe=""), safe="") + "&state=1", ["abc123"]),
@@ -131,6 +139,28 @@ CONSOLE: list[Case] = [
     ("map[Authorization:[Bearer abc1] Accept:[*/*]]", ["abc1"]),
     ("{'token': 'abc1', 'n': 1, 'auth': None}", ["abc1"]),
     ("{'token': b'abc1'}", ["abc1"]),
+    ('Config { token: Some("abc1"), key: 3 }', ["abc1"]),
+    ('array(2) { ["password"]=>\n  string(4) "abc1" ["n"]=> int(3) }', ["abc1"]),
+    ("os.environ['DB_PASSWORD'] = 'abc1'", ["abc1"]),
+    ('config["password"]="abc1"; x["n"]="y"', ["abc1"]),
+    ('if x["password"] == y["password"]:', []),
+    ('password = """\nabc1"""\nn = 1', ["abc1"]),
+    ("password = '''abc1'''", ["abc1"]),
+    ("**Password:** `abc1` and more", ["abc1"]),
+    ("**API key**: abc1", ["abc1"]),
+    ("password: **abc1**", ["abc1"]),
+    ("Your password is Zx9qT4w. Change it.", ["Zx9qT4w"]),
+    ("Temporary password for bob@example.com: Zx9qT4w", ["Zx9qT4w"]),
+    ("the password is required, the token is base64-encoded and the key is sha256-hashed", []),
+    ("Password for bob: incorrect", []),
+]
+FONTS: list[Case] = [
+    ("<p>Password: <code>abc1</code></p>", ["abc1"]),
+    ("<b>Password:</b> abc1<br>", ["abc1"]),
+    ("<li><strong>API key:</strong> <code>abc1</code></li>", ["abc1"]),
+    ("<p>Your new password is <b>Zx9qT4w</b></p>", ["Zx9qT4w"]),
+    ("<b>Password:</b> is required", []),
+    ("<b>Token:</b> expired<br>", []),
 ]
 CONNECTIONS: list[Case] = [
     ("Server=tcp:db;Database=x;User Id=sa;Password=p@ss;Encrypt=true", ["p@ss"]),
@@ -276,6 +306,7 @@ TABLES = {
     "JSON": JSON,
     "form": FORMS,
     "console": CONSOLE,
+    "fonts": FONTS,
     "connection": CONNECTIONS,
     "markup": MARKUP,
     "block": BLOCKS,
@@ -366,7 +397,7 @@ def test_the_secrets_of_a_target(target: str, expected: list[str]) -> None:
         ("ETag", f'"{RANDOM}"', [], ""),
         ("X-Request-Id", HEX, [], ""),
         ("X-Thing", RANDOM, [RANDOM], "random"),
-        ("Location", f"https://h/cb?code={RANDOM}&state=x", [RANDOM], "random"),
+        ("Location", f"https://h/cb?code={RANDOM}&state=x", [RANDOM], "code"),
         ("Referer", "https://h/?access_token=abc1", ["abc1"], "access-token"),
         ("WWW-Authenticate", 'Digest realm="x", nonce="0123456789abcdef0123456789abcdef"', [], ""),
         ("Date", "Mon, 05 Jan 2026 10:11:12 GMT", [], ""),
@@ -724,3 +755,9 @@ def test_a_megabyte_of_it_is_read_in_seconds(part: str) -> None:
 )
 def test_a_megabyte_of_secrets_is_read_in_seconds(text: str) -> None:
     assert _measure(text) < 12.0
+
+
+def test_a_token_that_goes_as_a_protocol_of_websockets_is_one() -> None:
+    header = f"bearer, {RANDOM}{OTHER}"
+    assert [find.value for find in FINDER.find_in_value(header, "Sec-WebSocket-Protocol")] == [RANDOM + OTHER]
+    assert FINDER.find_in_value("graphql-transport-ws, v12.stomp", "Sec-WebSocket-Protocol") == []

@@ -34,13 +34,21 @@ class Container(NamedTuple):
 
 _NAME_BACK = re.compile(r"[\w.$-]*")
 _NAME_ON = re.compile(r"[\w.$-]*")
-# What stands between a name and its value. `::` and `==` are a program's, `:/` is a URL's.
+# What stands between a name and its value. `::` and `==` are a program's, `:/` is a URL's; asterisks are Markdown's,
+# and a bracket ends `config["name"]`.
 _JOINT = re.compile(
-    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?P<before>[ \t]*+)"""
-    r"""(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+)"""
+    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?:\*{1,3}(?=:)|\](?=[ \t]*=(?!=)))?(?P<before>[ \t]*+)"""
+    r"""(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+(?:(?<=:)\*{1,3}[ \t]++|\*{2,3}(?=[^\s*]))?)"""
 )
 _ESCAPED_QUOTE = re.compile(r"""&(?:amp;){0,5}(?:quot|apos|\#3[49]|\#x2[27]);|%(?:25){0,5}2[27]|\\{1,32}["'u]""")
-_LITERAL_PREFIX = re.compile(r"[bBrRuUfF]{1,2}(?=[\"'])")
+# Before a literal: `b'…'` in Python, `Some("…")` in Rust, `string(12) "…"` as PHP shows it.
+_LITERAL_PREFIX = re.compile(
+    r"""(?:[bBrRuUfF]{1,2}|(?:Some|Ok|Just|[Ss]tring|str|Secret\w{0,20})\((?:\d{1,9}\)[ \t]++)?)(?=["'])"""
+)
+_INLINE_TAGS = re.compile(
+    r"(?:</?(?:b|br|code|em|i|kbd|samp|span|strong|tt)(?:\s[^<>]{0,200})?/?>\s{0,9}){1,4}", re.IGNORECASE
+)
+_TRIPLE = re.compile(r'''"""\s*+(?P<double>.*?)\s*"""|\'{3}\s*+(?P<single>.*?)\s*\'{3}''', re.DOTALL)
 _OPENS = re.compile(r"(?!\{\{)[{\[]\s{0,200}[\"'{\[}\]]")
 _DOUBLE = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _SINGLE = re.compile(r"'((?:[^'\\\n]++|\\.)*+)'")
@@ -137,22 +145,16 @@ def _read_joined(
     at = joint.end()
     if joint["quote"] and begin and text[begin - 1] == joint["quote"][-1]:
         at += len(text[at : at + 200]) - len(text[at : at + 200].lstrip())
-    if prefix := _LITERAL_PREFIX.match(text, at):  # b'…' in Python
-        at = prefix.end()
-    one = text[at : at + 1]
-    if one in _QUOTES and (found := _QUOTES[one].match(text, at)):
-        yield Value(*found.span(1), unescape(found[1]) if one != "`" else found[1])
+    if literal := _read_literal(text, at, begin, in_json=in_json):
+        yield literal
         return
-    if one == "(" and (pair := _LOGIN.match(text, at)):  # `auth=("user", "password")`
-        yield Value(*pair.span("value"), unescape(pair["value"]))
-        return
-    if one in _QUOTES:  # of a string that was cut off
-        line = _LINE.match(text, at + 1)
-        yield _trimmed(text, at + 1, line.end() if line else at + 1, begin)
+    if joint["sign"] == ":" and (tags := _INLINE_TAGS.match(text, at)):
+        yield from _read_tagged(text, tags.end())
         return
     if _OPENS.match(text, at):
         yield Container(at, "json")
         return
+    one = text[at : at + 1]
     if joint["sign"] == ":" and (block := _BLOCK_SCALAR.match(text, at)):
         yield from _read_block(text, begin, block.end())
     elif joint["sign"] == ":" and one in {"\r", "\n"} and not in_json and not joint["quote"]:
@@ -160,6 +162,32 @@ def _read_joined(
     # In JSON that is a number, true, false or null; and what escaped quotes enclose is read on the next level.
     elif not (joint["quote"] and in_json) and not _ESCAPED_QUOTE.match(text, at):
         yield from _read_bare(text, name, begin, at + (one == "["), joint, in_json=in_json, in_form=in_form)
+
+
+def _read_literal(text: str, at: int, begin: int, *, in_json: bool) -> Value | None:
+    """A value in quotes, be they those of a string that was cut off."""
+    if not in_json and (triple := _TRIPLE.match(text, at)):  # of Python and TOML
+        group = triple.lastgroup or ""
+        return Value(*triple.span(group), triple[group])
+    if prefix := _LITERAL_PREFIX.match(text, at):
+        at = prefix.end()
+    one = text[at : at + 1]
+    if one in _QUOTES and (found := _QUOTES[one].match(text, at)):
+        return Value(*found.span(1), unescape(found[1]) if one != "`" else found[1])
+    if one == "(" and (pair := _LOGIN.match(text, at)):  # `auth=("user", "password")`
+        return Value(*pair.span("value"), unescape(pair["value"]))
+    if one in _QUOTES:
+        line = _LINE.match(text, at + 1)
+        return _trimmed(text, at + 1, line.end() if line else at + 1, begin)
+    return None
+
+
+def _read_tagged(text: str, at: int) -> Iterator[Value]:
+    """A value that HTML shows in a font of its own, `Key: <code>x</code>`, if it is no sentence."""
+    for value in read_content(text, at):
+        is_word = isinstance(value, Value) and value.text.isalpha() and is_wordlike(value.text)
+        if isinstance(value, Value) and not is_word and not any(map(str.isspace, value.text)):
+            yield value
 
 
 def _read_header_flag(text: str, name: str, begin: int, joint: re.Match[str]) -> Value | None:
@@ -287,6 +315,7 @@ def _trimmed(text: str, start: int, end: int, begin: int) -> Value:
         if (
             last in " \t"
             or (last in "\"'`" and begin and text[begin - 1] == last)
+            or (last == "*" == text[start - 1 : start])
             or (last in _TRAILING and (not behind or behind in " \t\r\n\"'<\\"))
         ):
             end -= 1
@@ -361,6 +390,14 @@ def _read_flag(text: str, end: int, *, in_json: bool) -> Iterator[Value]:
             yield _trimmed(text, at, bare.end(), at)
 
 
+# `The password is x`, `Password for bob: x`: where it stands in a sentence, only what is no word is taken for one.
+_TOLD = re.compile(
+    r"""(?:[ \t]+(?:is|was)(?:[ \t]+(?:now|set[ \t]+to))?:?|[ \t]+for[ \t]+[^\s:]{1,64}:)[ \t]+"""
+    r"""(?:<\w{1,10}>\s?|\*\*|`)?(?P<value>[^\s"'`<>\\]{6,128})""",
+    re.IGNORECASE,
+)
+_TOLD_OF = ("code", "key", "passwd", "password", "passphrase", "pwd", "secret", "token")
+_STRETCH = re.compile(r"[A-Za-z]{4,}")
 _SPACED = re.compile(r"""[ \t]+(?:TO[ \t]+|BY[ \t]+|IS[ \t]+)?(?P<quote>['"])""", re.IGNORECASE)
 _NETRC = re.compile(r"(?:\b(?:login|user|account)[ \t]+[^\s|]+|\bdefault|\bmachine[ \t]+\S+)\s+\Z")
 _NETRC_VALUE = re.compile(r"[ \t]+(\S+)")
@@ -373,9 +410,20 @@ _FTP = re.compile(r"USER \S+\r?\n\Z")
 _PASSWORDS = ("password", "passwd", "pwd", "passphrase")
 
 
+def _is_made(text: str) -> bool:
+    """Whether letters and digits are mixed in a text, and no words are among them."""
+    mixed = any(one.isdigit() for one in text) and any(one.isalpha() for one in text)
+    return mixed and not is_code(text) and not any(map(is_wordlike, _STRETCH.findall(text)))
+
+
 def _read_spaced(text: str, name: str, begin: int, end: int) -> Iterator[Value]:
     """What stands behind a password without a sign: in SQL, in a .netrc; and a pair in an array."""
     lowered = name.lower()
+    if lowered.endswith(_TOLD_OF) and (told := _TOLD.match(text, end)):
+        value = _trimmed(text, *told.span("value"), begin)
+        if _is_made(value.text):
+            yield value
+        return
     if lowered.endswith(_PASSWORDS):
         spaced = _SPACED.match(text, end)
         if spaced:

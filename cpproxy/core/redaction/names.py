@@ -150,7 +150,7 @@ _HARMLESS_LAST = _DIGESTS | _words(
     "uid ulid urn uuid uuids via"
 )
 _HARMLESS_TOGETHER = re.compile(
-    r"e-?tags?|ifnonematch|ifmatch|ifrange|lasteventid|(?:www|proxy)authenticate|authenticationinfo|contenttype|contentdisposition|secwebsocket\w*|b3"
+    r"e-?tags?|ifnonematch|ifmatch|ifrange|lasteventid|(?:www|proxy)authenticate|authenticationinfo|contenttype|contentdisposition|secwebsocket(?:accept|extensions|key|version)|b3"
     r"|contentsecuritypolicy\w*|contentmd|xamzcfpop|xamzcfid|xamzidx?|xamztraceid|xcloudtracecontext|cfray"
     r"|(?:[a-z]*?(?:access|account|batch|client|cluster|correlation|device|event|group|instance|invocation|job|key"
     r"|message|node|object|order|org|owner|parent|process|project|request|resource|run|span|task|tenant|thread|trace"

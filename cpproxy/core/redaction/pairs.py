@@ -11,10 +11,10 @@ from cpproxy.core.redaction.contexts import Container, Value, read_content, read
 from cpproxy.core.redaction.documents import unescape
 
 _LABEL = re.compile(
-    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|path|\b(?:var|env|id|k|dt))",
+    r".*(?:name|key|field|header|property|param|parameter|variable|attribute|option|setting|title|label|path|\b(?:var|env|id|k|dt))",
     re.IGNORECASE,
 )
-_VALUES = r"(?:[\w.:-]{0,40}?(?:value|content|val|data|secret|input|answer|v))"
+_VALUES = r"(?:[\w.:-]{0,40}?(?:value|content|val|data|secret|input|answer|default|v))"
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _SCALAR = rf"(?:{_STRING}|[\w.+-]++|\{{[^{{}}]{{0,400}}+\}}|\[[^\[\]]{{0,400}}+\])"
 
@@ -34,7 +34,7 @@ _VALUE_KEY = re.compile(rf'"{_VALUES}"\s*+:\s*+"(?P<value>(?:[^"\\]++|\\.)*+)"',
 _MEMBERS_BETWEEN = re.compile(rf"(?:\s*+,\s*+{_STRING}\s*+:\s*+{_SCALAR}){{0,8}}+", re.DOTALL)
 _SINGLE_QUOTED = re.compile(rf"'\s*+,\s*+'{_VALUES}'\s*+:\s*+'(?P<value>(?:[^'\\\n]++|\\.)*+)'", re.IGNORECASE)
 _REACH = 1000
-_VALUE_ENDINGS = ('input"', 'answer"', 'value"', 'content"', 'val"', 'data"', 'secret"', 'v"')
+_VALUE_ENDINGS = ('input"', 'answer"', 'value"', 'content"', 'val"', 'data"', 'secret"', 'default"', 'v"')
 
 _YAML_VALUE = re.compile(
     rf"""["']?[ \t]*+(?:\r?\n[ \t]*+|,[ \t]*+){_VALUES}:[ \t]++"""

@@ -159,6 +159,25 @@ def _take(found: re.Match[str]) -> Iterator[Standing]:
         yield Standing(*found.span("value"), found["value"], "password", 1)
 
 
+# What a client changes for its tokens (RFC 6749 section 4.1): other names go with it than with codes of another kind.
+_CODE = re.compile(r"""code(?:=|["'][ \t]{0,4}:[ \t]{0,4}["'])(?P<value>[^&\s"'<>#\\]{8,2048})""")
+_GRANT = re.compile(
+    r"""(?:[?&"'#]|\A|%26|%3F)(?:state|grant_type|code_verifier|session_state|redirect_uri|client_secret)"""
+    r"""["']?[ \t]*[=:]"""
+)
+_GRANT_REACH = 1000
+
+
+def _read_code(text: str, at: int) -> Iterator[Standing]:
+    """The code that an authorization server hands out, in a URL, a form or JSON."""
+    found = _CODE.match(text, at)
+    if found is None or text[at - 1 : at] not in {"", "?", "&", "#", '"', "'"}:
+        return
+    around = text[max(0, at - _GRANT_REACH) : found.end() + _GRANT_REACH]
+    if _GRANT.search(around) and not is_void(found["value"]) and not is_wordlike(found["value"]):
+        yield Standing(*found.span("value"), unquote(found["value"]), "code", 1)
+
+
 _UNQUOTED = re.compile(r"identified[ \t]+by[ \t]+(?P<value>[\w!#$%*+.-]{4,})", re.IGNORECASE)
 
 
@@ -203,6 +222,8 @@ READERS: Mapping[str, Callable[[str, int], Iterator[Standing]]] = {
     "identified by": _read_quoted(_IDENTIFIED),
     "sshpass": _read_quoted(_SSHPASS),
     "identified by ": _read_unquoted,
+    "code=": _read_code,
+    'code"': _read_code,
     "@tcp(": _read_driver,
     "@unix(": _read_driver,
     **{sign: _read_quoted(re.compile(flag, re.IGNORECASE if sign[0] == "a" else 0)) for sign, flag in _FLAGS.items()},
