@@ -209,6 +209,25 @@ def test_a_request_that_cannot_be_parsed_is_told_by_what_stands_in_it(
     assert "pw" not in f"{row}"
 
 
+def test_the_answer_to_what_cannot_be_parsed_repeats_nothing_of_it(caught: Snare) -> None:
+    secret = os.urandom(20).hex()
+    for line in (
+        f"GET http://u:{secret}@api.example.com/cp/config HTTP/1.1",
+        f"GET api.example.com/cp/config?token={secret} HTTP/1.1",
+        f"CONNECT u:{secret}@api.example.com:443 HTTP/1.1",
+        f"GET http://api.example.com/ HTTP/1.1\r\n{secret}",
+        f"POST http://api.example.com/ HTTP/1.1\r\nContent-Length: {secret}",
+        f"POST http://api.example.com/ HTTP/1.1\r\nTransfer-Encoding: {secret}",
+    ):
+        with raw.connected(caught.forward) as connection:
+            connection.sendall(f"{line}\r\n\r\n".encode())
+            answer = raw.read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert answer.endswith(b'{"error":"cpproxy: malformed request","cpproxy":{"outcome":"error"}}\n')
+        assert secret.encode() not in answer
+    caught.caught(6)
+
+
 def test_a_call_that_names_no_host_is_told_by_where_it_arrived(caught: Snare) -> None:
     for sent in (b"GET /other HTTP/1.0\r\n\r\n", b"GET /other HTTP/1.0\r\nX"):
         with raw.connected("http://{}:{}".format(*caught.sink)) as connection:

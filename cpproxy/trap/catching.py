@@ -65,6 +65,11 @@ _OPENING = re.compile(rb"[\x21-\x7e]{1,40}")
 _WORD = 40  # characters of a client's own word that are repeated
 _SOCKADDR = 28  # bytes of the longer one
 _ORIGINAL = {socket.AF_INET: (socket.SOL_IP, 80), socket.AF_INET6: (socket.IPPROTO_IPV6, 80)}  # linux/netfilter_ipv4.h
+_MALFORMED_BODY = b'{"error":"cpproxy: malformed request","cpproxy":{"outcome":"error"}}\n'
+_MALFORMED = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+    % (len(_MALFORMED_BODY), _MALFORMED_BODY)
+)
 _LOG = logging.getLogger("cpproxy.trap")
 
 
@@ -127,7 +132,9 @@ class _Requests(Http1Server):
     def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
         if isinstance(event, events.DataReceived):
             self.begun += (event.data if self.begun else bytes(self.buf))[: _HEAD - len(self.begun)]
-        yield from super().read_headers(event)
+        for command in super().read_headers(event):
+            # What is sent from here says why a head is none, and repeats it.
+            yield commands.SendData(self.conn, _MALFORMED) if isinstance(command, commands.SendData) else command
 
     @property
     def is_full(self) -> bool:
