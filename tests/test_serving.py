@@ -79,5 +79,5 @@ def test_17_a_secret_is_served_in_a_form_that_fits_headers_and_urls() -> None:
     tape = Tape()
     tape.add("GET /x", {"secret": "{{cpproxy:shared_secret:1}}"}, told=(("X-Token", "{{cpproxy:x-token:2}}"),))
     told = play(tape).ask("GET /x")
-    assert told.json == {"secret": "cpproxy-shared_secret-1"}
-    assert dict(told.headers)["X-Token"] == "cpproxy-x-token-2"
+    assert told.json == {"secret": "cpproxy-shared_secret-01"}
+    assert dict(told.headers)["X-Token"] == "cpproxy-x-token-02"
