@@ -27,10 +27,8 @@ from cpproxy.core.redaction.markers import (
     MARKER,
     PLACEHOLDER,
     PROVISIONAL,
-    find_shape,
     provisional,
     spell,
-    split_code,
 )
 from cpproxy.core.redaction.pieces import find_pieces, join_pieces, may_stream
 from cpproxy.core.redaction.redacted import RedactedInteraction
@@ -423,7 +421,7 @@ class Numbering:
         secrets = self._known.secrets
         found = dict.fromkeys(index for one in written for index, _ in one.found)
         named = self._find_named(set(found), interactions)
-        codes = self._find_codes({index: secrets[index].value for index in found if index not in named})
+        codes = self._find_codes({index: secrets[index].code for index in found if index not in named})
         for one in written:
             given = {index: named.get(index) or self._give(index, roles, codes) for index, _ in one.found}
             if given != one.given:
@@ -451,13 +449,16 @@ class Numbering:
         finder = Words((value[:PIECE], index) for index, value in values.items())
         return {index: values[index] for text in texts for index in finder.find(text) if values[index] in text}
 
-    def _find_codes(self, values: dict[int, str]) -> dict[int, tuple[int, str]]:
+    def _find_codes(self, read: dict[int, tuple[str, str]]) -> dict[int, tuple[int, str]]:
         """Those that are the base64 of another one: of which, and of what shape. Of one secret no two are."""
         codes: dict[tuple[int, str], int] = {}
-        for index, value in values.items():
-            coding, text = split_code(value)
+        for index, (coding, text) in read.items():
             inner = self._known.index_of(text) if text else None
-            if inner in values and (shape := find_shape(text)) not in {BASE64, LOGIN}:
+            if (
+                inner is not None
+                and inner in read
+                and (shape := self._known.secrets[inner].shape) not in {BASE64, LOGIN}
+            ):
                 codes.setdefault((inner, f"{shape}-{coding}".removeprefix("-")), index)
         return {index: code for code, index in codes.items()}
 
@@ -465,7 +466,7 @@ class Numbering:
         marker = self._given.get(index)
         if marker is None:
             secret = self._known.secrets[index]
-            thing, shape = codes.get(index) or (index, find_shape(secret.value))
+            thing, shape = codes.get(index) or (index, secret.shape)
             if thing not in self._numbers:
                 role = roles.get(index, secret.role)
                 self._last[role] = self._last.get(role, 0) + 1

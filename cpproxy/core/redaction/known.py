@@ -17,7 +17,7 @@ import ahocorasick
 
 from cpproxy.core.redaction.encodings import PIECE, Form, list_forms, may_hold, read_inside
 from cpproxy.core.redaction.finding import Reason
-from cpproxy.core.redaction.markers import make_role
+from cpproxy.core.redaction.markers import find_shape, make_role, split_code
 from cpproxy.core.redaction.windows import Later, Windows, split_words
 from cpproxy.core.redaction.words import is_sought
 from cpproxy.core.spellings import ESCAPING, LEVELS, Plain, find_escaped, read_once
@@ -54,6 +54,22 @@ class Secret:
     role: str
     reason: Reason
     since: int = 0
+    _shape: str | None = None
+    _code: tuple[str, str] | None = None
+
+    @property
+    def shape(self) -> str:
+        """What `find_shape` says of it, read once: each save asks."""
+        if self._shape is None:
+            self._shape = find_shape(self.value)
+        return self._shape
+
+    @property
+    def code(self) -> tuple[str, str]:
+        """What `split_code` says of it, read once."""
+        if self._code is None:
+            self._code = split_code(self.value)
+        return self._code
 
 
 class Standing(NamedTuple):
