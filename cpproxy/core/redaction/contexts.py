@@ -398,6 +398,7 @@ _TOLD = re.compile(
 )
 _TOLD_OF = ("code", "key", "passwd", "password", "passphrase", "pwd", "secret", "token")
 _STRETCH = re.compile(r"[A-Za-z]{4,}")
+_OF_BOTH_CASES = re.compile(r"(?=.+[a-z])(?=.+[A-Z])[A-Za-z0-9]{8,}")
 _SPACED = re.compile(r"""[ \t]+(?:TO[ \t]+|BY[ \t]+|IS[ \t]+)?(?P<quote>['"])""", re.IGNORECASE)
 _NETRC = re.compile(r"(?:\b(?:login|user|account)[ \t]+[^\s|]+|\bdefault|\bmachine[ \t]+\S+)\s+\Z")
 _NETRC_VALUE = re.compile(r"[ \t]+(\S+)")
@@ -412,8 +413,9 @@ _PASSWORDS = ("password", "passwd", "pwd", "passphrase")
 
 def _is_made(text: str) -> bool:
     """Whether letters and digits are mixed in a text, and no words are among them."""
-    mixed = any(one.isdigit() for one in text) and any(one.isalpha() for one in text)
-    return mixed and not is_code(text) and not any(map(is_wordlike, _STRETCH.findall(text)))
+    if is_code(text) or not any(map(str.isdigit, text)) or not any(map(str.isalpha, text)):
+        return False
+    return bool(_OF_BOTH_CASES.fullmatch(text)) or not any(map(is_wordlike, _STRETCH.findall(text)))
 
 
 def _read_spaced(text: str, name: str, begin: int, end: int) -> Iterator[Value]:

@@ -41,6 +41,8 @@ _SCHEMED = re.compile(
 )
 """A scheme and what follows it: of those that are words as well, one word alone."""
 _CRUMB = re.compile(r"(?:\A|;)[ \t]*+([^=;\s]+)[ \t]*+=[ \t]*+(\"?)([^;]*)")
+_FOLDED = re.compile(r",[ \t]*+([^=;,\s]+)=\"?([^;,\s\"]+)")
+"""A further cookie in one header, as proxies put several together though they must not (RFC 6265 section 3)."""
 _PARAMETER = re.compile(r"[^&]+")
 _USER = re.compile(r"[^\s\"'`{}\[\]()<>,;=&/]+")
 _ESCAPES = "\\%&\x1b"
@@ -423,7 +425,12 @@ class Finder:
             if self._policy.judge("", place) is not Verdict.HARMLESS and not self._is_void(text, found[1], place):
                 level.add(start, start + len(text), text, role_of(found[1]), Reason.NAMED)
             if only_first:
-                return
+                break
+        for found in _FOLDED.finditer(raw) if only_first else ():
+            if not self._is_void(found[2], found[1], ""):
+                level.add(
+                    value.start + found.start(2), value.start + found.end(2), found[2], role_of(found[1]), Reason.NAMED
+                )
 
     def _walk(self, level: _Level) -> None:
         """Looks at each string of a JSON text by its path, and by its name when that is escaped."""

@@ -42,6 +42,14 @@ _YAML_VALUE = re.compile(
     re.IGNORECASE,
 )
 
+_YAML_BEFORE = re.compile(
+    rf"""\r?\n(?P<indent>[ \t]*+)-[ \t]+{_VALUES}:[ \t]++"""
+    r"""(?:"(?P<double>[^"\n]*+)"|'(?P<single>[^'\n]*+)'|(?P<bare>[^\s"'][^\r\n]*+))\r?\n(?P=indent)[ \t]{2,8}\Z""",
+    re.IGNORECASE,
+)
+# `variable "db_password" { default = "x" }`, as Terraform declares it.
+_DECLARED = re.compile(r'"[ \t]*+\{[^{}]{0,400}?\bdefault[ \t]*+=[ \t]*+"(?P<value>(?:[^"\\\n]++|\\.)*+)"')
+
 _ATTRIBUTE = re.compile(
     rf"""\s{_VALUES}\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=]+))""", re.IGNORECASE
 )
@@ -74,15 +82,24 @@ def read_pair(text: str, begin: int, end: int) -> Iterator[Value]:
                 yield from _read_parameter(text, end)
         elif found["quote"] and found["open"] and text.startswith(found["open"], end):
             yield from _read_member(text, begin - found.end("quote") - len(label) - 1, begin, end)
-        elif behind := _YAML_VALUE.match(text, end):
-            group = next(name for name in ("double", "single", "bare") if behind[name] is not None)
-            yield Value(*behind.span(group), behind[group].rstrip())
+        else:
+            yield from _read_yaml(text, begin - found.end("label"), end)
+    elif text.endswith('variable "', 0, begin) and (declared := _DECLARED.match(text, end)):
+        yield Value(*declared.span("value"), unescape(declared["value"]))
     elif (
         (tag := _TAG_BACK.match(back))
         and _LABEL.fullmatch(tag["label"][::-1])
         and (after := _ELEMENT_AFTER.match(text, end))
     ):
         yield from _values(read_content(text, after.end()))
+
+
+def _read_yaml(text: str, label: int, end: int) -> Iterator[Value]:
+    """The scalar under `value` in the lines of YAML behind the name, or in the one before it."""
+    found = _YAML_VALUE.match(text, end) or _YAML_BEFORE.search(text, max(0, label - _REACH), label)
+    if found:
+        group = next(name for name in ("double", "single", "bare") if found[name] is not None)
+        yield Value(*found.span(group), found[group].rstrip())
 
 
 def _values(found: Iterator[Value | Container]) -> Iterator[Value]:

@@ -140,6 +140,33 @@ def _read_user(text: str, at: int) -> Iterator[Standing]:
         yield Standing(start, start + len(password), password, "password", 1)
 
 
+# What a shell writes into a program that reads a password: `echo x | docker login --password-stdin`.
+_PIPED_BACK = re.compile(
+    r"""(?:echo|printf)[ \t]+(?:-\w+[ \t]+)*(?P<quote>["']?)(?P<value>[^\s"'|$`]+)(?P=quote)[ \t]*\|[^|;&\n]*\Z"""
+)
+_LISTED = re.compile(r"chpasswd:[ \t]*\n(?:[ \t]+expire:[^\n]*\n)?[ \t]+list:[ \t]*\|?[ \t]*\n")
+_LOGIN_LINE = re.compile(r"[ \t]+(?:-[ \t]+)?[\w.-]{1,64}:(?P<value>[^\s:][^\n]*?)[ \t]*(?:\n|\Z)")
+
+
+def _read_piped(text: str, at: int) -> Iterator[Standing]:
+    """The password that is written into the program whose name or flag stands at a place, with a user or without."""
+    found = _PIPED_BACK.search(text, max(0, at - 400), at)
+    if found:
+        value = found["value"].rpartition(":")[2] if text.startswith("chpasswd", at) else found["value"]
+        if not is_void(value, "password"):
+            yield Standing(found.end("value") - len(value), found.end("value"), value, "password", 1)
+
+
+def _read_listed(text: str, at: int) -> Iterator[Standing]:
+    """The passwords of the users that cloud-init is told of: a line each, `user:password`."""
+    head = _LISTED.match(text, at)
+    end = head.end() if head else len(text)
+    while line := _LOGIN_LINE.match(text, end):
+        end = line.end()
+        if not is_void(line["value"], "password") and line["value"] not in {"R", "RANDOM"}:
+            yield Standing(*line.span("value"), line["value"], "password", 1)
+
+
 _IDENTIFIED = re.compile(
     r"identified[ \t]+by[ \t]+(?:password[ \t]+)?(?P<quote>['\"])(?P<value>[^'\"\n]+)(?P=quote)", re.IGNORECASE
 )
@@ -222,6 +249,10 @@ READERS: Mapping[str, Callable[[str, int], Iterator[Standing]]] = {
     "identified by": _read_quoted(_IDENTIFIED),
     "sshpass": _read_quoted(_SSHPASS),
     "identified by ": _read_unquoted,
+    "chpasswd": _read_piped,
+    "chpasswd:": _read_listed,
+    "--password-stdin": _read_piped,
+    "sudo -s": _read_piped,
     "code=": _read_code,
     'code"': _read_code,
     "@tcp(": _read_driver,
