@@ -26,6 +26,8 @@ _ROW = re.compile(
     r"""(?:(?P<quote>["']?)(?P<name>[\w.$-]{1,96})(?P=quote)[ \t]*:(?=[ \t\r\n]|\Z)[ \t]*)?"""
     r"""(?:"(?P<double>(?:[^"\\\n]|\\.)*+)"|'(?P<single>[^'\n]*)'|(?P<bare>[^\r\n]*))"""
 )
+_BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?")
+_ALONE = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])\S{6,}")
 _ELEMENT = re.compile(
     r"<(?P<close>/)?(?:[\w-]{1,40}:)?(?P<name>[\w.-]{1,96})[^<>]{0,1000}>"
     r"(?:(?:\s*<!\[CDATA\[(?P<data>(?:[^\]<]++|\](?!\]>)|<(?!!\[CDATA\[))*+)\]\]>)|(?P<text>[^<]*+))",
@@ -62,16 +64,35 @@ def _read_yaml(text: str, start: int, begin: int) -> tuple[int, Iterator[Member]
         if row.end() == at or ((indent <= least and not (row["dash"] and indent == least)) and row[0].strip()):
             break
         at = row.end()
-        group = next((one for one in ("double", "single", "bare") if row[one] is not None), "bare")
-        value = (row[group] or "").rstrip()
-        if (
-            (row["dash"] or row["name"])
-            and value
-            and value[0] not in "#{[|>&*!"
-            and not (group == "bare" and value.endswith(":"))
-        ):
-            found.append(Member(row.start(group), row.start(group) + len(value), value, row["name"] or ""))
+        if row["name"] and _BLOCK.fullmatch(row["bare"] or ""):
+            at, member = _read_block(text, row)
+        else:
+            member = _read_scalar(row, is_first=not found)
+        if member:
+            found.append(member)
     return at, iter(found)
+
+
+def _read_block(text: str, row: re.Match[str]) -> tuple[int, Member | None]:
+    """Where a block scalar ends, and what it holds: the lines that are indented further than its name."""
+    least = len(row["indent"]) + len(row["dash"]) + 1
+    lines = re.compile(rf"(?:\r?\n(?:[ ]{{{least},}}[^\r\n]*+|[ \t]*+(?=\r?\n)))*+").match(text, row.end())
+    if lines is None or not (value := lines[0].strip()):
+        return row.end(), None
+    start = text.index(value, row.end())
+    written = "\n".join(line.strip() for line in value.splitlines())
+    return lines.end(), Member(start, start + len(value), written, row["name"])
+
+
+def _read_scalar(row: re.Match[str], *, is_first: bool) -> Member | None:
+    """The scalar in a row: in one without a name or a dash, which is the first, only what is no word."""
+    group = next((one for one in ("double", "single", "bare") if row[one] is not None), "bare")
+    value = (row[group] or "").rstrip()
+    if not (row["dash"] or row["name"] or (is_first and _ALONE.fullmatch(value))):
+        return None
+    if not value or value[0] in "#{[|>&*!" or (group == "bare" and value.endswith(":")):
+        return None
+    return Member(row.start(group), row.start(group) + len(value), value, row["name"] or "")
 
 
 def _read_elements(text: str, start: int, name: str) -> tuple[int, Iterator[Member]]:

@@ -37,7 +37,8 @@ _NAME_ON = re.compile(r"[\w.$-]*")
 # What stands between a name and its value. `::` and `==` are a program's, `:/` is a URL's; asterisks are Markdown's,
 # and a bracket ends `config["name"]`.
 _JOINT = re.compile(
-    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?:\*{1,3}(?=:)|\](?=[ \t]*=(?!=)))?(?P<before>[ \t]*+)"""
+    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?:\*{1,3}(?=:)|\](?=[ \t]*=(?!=)))?"""
+    r"""(?P<before>(?:(?<=["'])\s{0,200}+|[ \t]*+))"""
     r"""(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+(?:(?<=:)\*{1,3}[ \t]++|\*{2,3}(?=[^\s*]))?)"""
 )
 _ESCAPED_QUOTE = re.compile(r"""&(?:amp;){0,5}(?:quot|apos|\#3[49]|\#x2[27]);|%(?:25){0,5}2[27]|\\{1,32}["'u]""")

@@ -108,7 +108,7 @@ _ENDINGS = (
 _RUN_TOGETHER = re.compile(
     rf"(?:{'|'.join(sorted(_KEYS))})keys?|(?:connection|conn)str(?:ing)?|secretid|codeverifier|saml(?:response|assertion)"
     r"|(?:asp|aspnet|auth|login|net|php|user|web)session|(?:connect|session)sid"
-    r"|masterauth|(?:admin|db|database|ftp|http|imap|keystore|ldap|mail|my|mysql|pg|proxy|redis|require|root|smtp|ssh|store|sys|user)pass"
+    r"|masterauth|(?:admin|db|database|ftp|http|imap|keystore|ldap|mail|my|mysql|pg|proxy|redis|require|root|smtp|ssh|store|sys|user)(?:pass|pw)"
 )
 # `token_type`, `X-RateLimit-Remaining-Tokens`, `Access-Control-Allow-Credentials` speak about a secret and hold none.
 _ABOUT_LAST = _words(
