@@ -261,6 +261,41 @@ def test_the_compose_file_says_what_is_set_elsewhere() -> None:
     assert "MOLECULE_CP_URL is https://api.moleculesai.app (c.yml:9), CP_PROVISION_URL is empty (a.env:2)." in text
 
 
+def wiring_of(**values: str) -> Wiring:
+    return {"tenant-alpha": Wired("c.yml:6", variables={name: Stated(one, "c.yml:9") for name, one in values.items()})}
+
+
+def test_the_variable_that_the_client_reads_first_is_the_one_to_set() -> None:
+    wiring = wiring_of(CP_PROVISION_URL="https://api.moleculesai.app", MOLECULE_CP_URL="http://cp:9090")
+    text = only(judged([row(1), caught()], wiring=wiring)).text
+    assert "MOLECULE_CP_URL, route this call; set CP_PROVISION_URL to http://cp:9090." in text
+    wiring = wiring_of(CP_PROVISION_URL="", MOLECULE_CP_URL="https://api.moleculesai.app")
+    text = only(judged([row(1), caught()], wiring=wiring)).text
+    assert "MOLECULE_CP_URL, route this call; set MOLECULE_CP_URL to http://cp:9090." in text
+
+
+@pytest.mark.parametrize("base", ["http://cp:9090", "http://CP:9090/s/one"])
+def test_nobody_is_told_to_set_what_the_compose_file_sets(base: str) -> None:
+    wiring = wiring_of(MOLECULE_CP_URL=base)
+    text = only(judged([row(1), caught()], wiring=wiring)).text
+    assert (
+        "CP_PROVISION_URL, then MOLECULE_CP_URL, route this call, and MOLECULE_CP_URL leads it to http://cp:9090 "
+        "already: see whether the client was started with that. CP_PROVISION_URL is not set (c.yml:6), MOLECULE_CP_URL "
+        f"is {base} (c.yml:9)."
+    ) in text
+
+
+def test_a_name_that_the_compose_file_gives_to_the_client_is_traced_to_its_variable() -> None:
+    wiring = wiring_of(MOLECULE_CP_URL="https://Staging-api.moleculesai.app", CP_UPSTREAM_URL="http://cp:9090")
+    text = only(judged([row(1), named(host="staging-api.moleculesai.app")], wiring=wiring)).text
+    assert "MOLECULE_CP_URL is https://Staging-api.moleculesai.app (c.yml:9); set it to http://cp:9090." in text
+    assert "No call is known" not in text
+    mistyped = wiring_of(MOLECULE_CP_URL="https://api.moleculesai.ap")
+    warning = foreign(judged([row(1), named(host="api.moleculesai.ap", outcome=Outcome.FOREIGN)], wiring=mistyped))
+    assert "MOLECULE_CP_URL is https://api.moleculesai.ap (c.yml:9); set it to http://cp:9090." in warning.text
+    assert "expected_hosts" not in warning.text
+
+
 INCIDENT = """\
 services:
   tenant-alpha:
@@ -366,12 +401,16 @@ def test_a_required_call_is_looked_for_by_every_name_of_its_client() -> None:
         "routes": [{**one, "required": one["name"] == "config" and ["tenant-alpha"]} for one in CONFIG["routes"]]
     }
     called = row(2, target="/cp/tenants/config", client="172.18.0.5")
-    assert [one.kind for one in judged([called], config=required).findings] == [Kind.ABSENCE]
+    nameless = only(judged([called], config=required))
+    assert nameless.kind is Kind.ABSENCE
+    assert (
+        "172.18.0.5 did, of whom no name is known: if that is tenant-alpha, let --compose name a file" in nameless.text
+    )
     assert judged([called], config=required, wiring=WIRING).findings == ()
     assert judged([called, row(3)], config=required).findings == ()
     absent = only(judged([row(1)], config=required, wiring=WIRING))
     assert "MOLECULE_CP_URL is not set (compose.yml:6)." in absent.text
-    assert "goes to https://api.moleculesai.app, where nobody here would see it: silence is no success." in absent.text
+    assert "goes to https://api.moleculesai.app, and nothing here fails: silence is no success." in absent.text
 
 
 def test_a_call_that_is_not_made_at_all_says_why_silence_is_no_success() -> None:

@@ -197,13 +197,14 @@ def describe_misroute(sender: Sender, stray: Stray, config: Config, front: str, 
         route = next((one for one in routes.routes if one.name == call.route), None)
         route = route or routes.find(call.method, fold_slashes(call.target.partition("?")[0]))
         steered = [one for one in group(routes.routes) if route in one.routes]
-        said.append(route_to_front(route, config))
+        said.append(route_to_front(route, config, sender.wired))
     else:
         unseen = _UNSEEN[call.seen or Seen.CONNECTION]
         said = [f"{sender} reached for {spell_target(call)} past the proxy ({unseen}){often(stray.count)}."]
         led = [one for one in group(routes.routes) if one.leads_from(fold(call.host))]
         steered = [one for one in led if not any(route.name in sender.called for route in one.routes)]
-        said.append(_describe_uncalled(steered, config) if led else _describe_named(config))
+        told = "" if steered else _describe_holders(sender, call, config)
+        said.append(told or (_describe_uncalled(steered, config) if led else _describe_named(config)))
     if sender.wired and steered:
         said.append(f"{_describe_wiring(sender.wired, steered, routes)}.")
     said.append(f"{_describe_catch(stray)} See `cpproxy call {name}`.")
@@ -237,6 +238,21 @@ def _describe_named(config: Config) -> str:
     )
 
 
+def _describe_holders(sender: Sender, call: Call, config: Config) -> str:
+    """The variables that name a target to its sender by the compose file; empty where none does."""
+    held = sender.wired.variables if sender.wired else {}
+    holders = [name for name, one in held.items() if one.value and fold(_host(one.value)) == fold(call.host)]
+    if not sender.wired or not holders:
+        return ""
+    front = config.cp.front_url or "the front's URL"
+    return f"{spell_variables(sender.wired, holders)}; set {'it' if len(holders) == 1 else 'each'} to {front}."
+
+
+def _host(base: str) -> str:
+    url = parse_base(base)
+    return (url and url.hostname) or ""
+
+
 def _describe_wiring(wired: Wired, steered: Iterable[Steered], routes: RouteTable) -> str:
     """What the compose file sets of the variables in question, and what it sets instead."""
     asked = dict.fromkeys(name for one in steered for name in one.variables)
@@ -254,7 +270,7 @@ def _describe_catch(stray: Stray) -> str:
     return f"Caught by the trap's {join([_WAYS[way] for way in Way if way in stray.ways], 'and')}."
 
 
-def describe_foreign(sender: Sender, stray: Stray, *, name: str) -> str:
+def describe_foreign(sender: Sender, stray: Stray, config: Config, *, name: str) -> str:
     """The paragraph on a sender's calls to somebody else, which were refused."""
     call = stray.call
     if call.seen is Seen.UNREAD:
@@ -270,19 +286,29 @@ def describe_foreign(sender: Sender, stray: Stray, *, name: str) -> str:
     else:
         one = f"{plain(call.method)} {spell_target(call)}"
         what = f"made {stray.count} calls to {plain(call.host)}, {one} among them"
+    refused = f"{sender} {what}, which is none of the control plane's, and was refused."
+    if told := _describe_holders(sender, call, config):
+        return f"{refused} {told} See `cpproxy call {name}`."
     return (
-        f"{sender} {what}, which is none of the control plane's, and was refused. If it is to be "
+        f"{refused} If it is to be "
         f'expected, add "{plain(call.host)}" to expected_hosts in [trap]. See `cpproxy call {name}`.'
     )
 
 
-def route_to_front(route: Route | None, config: Config) -> str:
-    """What leads a client to the front: the variables of this route, or of all where it is not known."""
+def route_to_front(route: Route | None, config: Config, wired: Wired | None = None) -> str:
+    """What leads a client to the front: the variables of this route, or of all where it is not known.
+
+    `wired` is what a compose file says of that client.
+    """
     front = config.cp.front_url or "the front's URL"
     if route is not None and route.settings.env:
-        one = len(route.settings.env) == 1
-        verb, what = ("routes", "it") if one else (", route", "one of them")
-        return f"{spell(route.settings.env)}{' ' if one else ''}{verb} this call; set {what} to {front}."
+        variables = route.settings.env
+        one = len(variables) == 1
+        routes = f"{spell(variables)}{' routes' if one else ', route'} this call"
+        first = next((name for name in variables if wired and (held := wired.variables.get(name)) and held.value), "")
+        if wired and first and _leads(wired.variables[first].value or "", config.cp.front_url):
+            return f"{routes}, and {first} leads it to {front} already: see whether the client was started with that."
+        return f"{routes}; set {'it' if one else first or 'one of them'} to {front}."
     if route is not None:
         return f"No variable is known that routes this call: name one as `env` of the route {route.name} in the config."
     variables = variables_of(config)
@@ -290,3 +316,15 @@ def route_to_front(route: Route | None, config: Config) -> str:
         return "No variable is known that routes it to the front: name one as `env` of its route in the config."
     listed = join(list(variables), "or")
     return f"What routes calls to the front is {listed} in the client's environment: set it to {front}."
+
+
+def _leads(base: str, front: str) -> bool:
+    """Whether a base URL leads to the front, be it to a session."""
+    there, wanted = parse_base(base), parse_base(front)
+    if there is None or wanted is None:
+        return False
+    return (there.scheme, fold(there.hostname or ""), port_of(there)) == (
+        wanted.scheme,
+        fold(wanted.hostname or ""),
+        port_of(wanted),
+    )

@@ -50,18 +50,27 @@ def _advise(kind: Kind, call: Call) -> str:
             return _ADVICE[kind]
 
 
-def describe_absence(route: Route, client: str, config: Config, wired: Wired | None = None) -> str:
+def describe_absence(
+    route: Route, client: str, config: Config, wired: Wired | None = None, nameless: Sequence[str] = ()
+) -> str:
     """The paragraph on a route that had to be called and was not, by anybody or by one client.
 
-    `wired` is what a compose file says of that client.
+    `wired` is what a compose file says of that client; `nameless` are addresses that called, and whose they are nobody
+    told.
     """
     called = f"{client} never called" if client else "nobody called"
     named = f"{route.name} ({route.template})" if route.name != str(route.template) else route.name
     variables = route.settings.env
     file = f" {spell_variables(wired, variables)}." if wired and variables else ""
+    others = (
+        f" {_list(nameless)} did, of whom no name is known: if that is {client}, let --compose name a file with its "
+        "address, or require the address."
+        if nameless
+        else ""
+    )
     return (
-        f"{called} {named}, which the config requires. {route_to_front(route, config)}{file} {_explain_silence(route)} "
-        f"See `cpproxy calls --route '{route.name}'`."
+        f"{called} {named}, which the config requires.{others} {route_to_front(route, config, wired)}{file} "
+        f"{_explain_silence(route)} See `cpproxy calls --route '{route.name}'`."
     )
 
 
@@ -73,7 +82,7 @@ def _explain_silence(route: Route) -> str:
         case default if default == NO_CALL:
             return "Without it no call is made at all, and nothing fails: silence is no success."
         case default:
-            return f"Without it the call goes to {default}, where nobody here would see it: silence is no success."
+            return f"Without it the call goes to {default}, and nothing here fails: silence is no success."
 
 
 def describe_requirement(text: str, count: int, found: int) -> str:

@@ -257,7 +257,7 @@ def _judge_strays(facts: Facts, seen: _Seen, names: Names) -> Iterator[Finding]:
         elif call.seen is not Seen.UNREAD and is_among(call.host, call.port, expected):
             continue
         else:
-            text = blame.describe_foreign(Sender(who), stray, name=identity)
+            text = blame.describe_foreign(Sender(who, wired=names.wired(who)), stray, facts.config, name=identity)
         yield Finding(
             kind=_KINDS[call.outcome],
             text=text,
@@ -362,20 +362,21 @@ def _compare_digests(facts: Facts) -> Iterator[Finding]:
 
 def _judge_routes(facts: Facts, seen: _Seen, routes: RouteTable, names: Names) -> Iterator[Finding]:
     for route in routes.routes if facts.run.mode is Mode.REPLAY else ():
-        callers = {name for one in seen.callers.get(route.name, set()) for name in (one, *names.all_of(one))}
-        yield from _judge_route(route, callers, facts.config, names)
+        yield from _judge_route(route, seen.callers.get(route.name, set()), facts.config, names)
     for requirement, met in zip(facts.requirements, seen.met, strict=True):
         if met < requirement.count:
             text = findings.describe_requirement(requirement.text, requirement.count, met)
             yield Finding(kind=Kind.REQUIREMENT, text=text, count=requirement.count - met)
 
 
-def _judge_route(route: Route, callers: set[str], config: Config, names: Names) -> Iterator[Finding]:
+def _judge_route(route: Route, addresses: set[str], config: Config, names: Names) -> Iterator[Finding]:
+    callers = {name for one in addresses for name in (one, *names.all_of(one))}
     match route.settings.required:
         case tuple() as clients:
+            nameless = sorted(one for one in addresses if names.of(one) == one and one not in clients)
             for client in clients:
                 if client not in callers:
-                    text = findings.describe_absence(route, client, config, names.wired(client))
+                    text = findings.describe_absence(route, client, config, names.wired(client), nameless)
                     yield Finding(kind=Kind.ABSENCE, text=text, client=client, route=route.name)
         case True if not callers:
             yield Finding(kind=Kind.ABSENCE, text=findings.describe_absence(route, "", config), route=route.name)
