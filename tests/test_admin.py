@@ -173,7 +173,9 @@ async def test_wait_ends_at_once_when_a_call_misses(proxy: Standing) -> None:
     await proxy.call("GET", "/nothing")
     _, waited = await asyncio.wait_for(waiting, 20)
     assert waited["met"] is False
-    assert waited["reason"].startswith("miss: GET /nothing: no recorded interaction answers GET /nothing")
+    assert waited["reason"].startswith(
+        "miss: GET /nothing from 127.0.0.1: no recorded interaction answers GET /nothing"
+    )
     assert waited["reason"].endswith(f"(`cpproxy call {proxy.desk.run.id}:1`)")
 
 

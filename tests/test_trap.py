@@ -354,7 +354,7 @@ def test_who_waits_is_told_of_a_misroute_at_once(caught: Snare) -> None:
     assert caught.caught()[0].outcome is Outcome.MISROUTE
     done = finish(["wait", "--url", caught.url, "--for", "GET /never", "--timeout", "600"])
     assert done.returncode == 1
-    assert "misroute: " in done.stderr
+    assert "misroute: GET http://api.example.com/cp/awaited from 127.0.0.1: " in done.stderr
     assert finish(["scenario", "begin", "boot", "--url", caught.url]).returncode == 0
     late = finish(["wait", "--url", caught.url, "--for", "GET /never", "--timeout", "0.1"])
     assert late.returncode == 1  # what went wrong before the scenario does not end it, but may be what was waited for

@@ -285,6 +285,9 @@ async def test_a_running_proxy_is_found(proxy: Standing, by: str) -> None:
     arguments = ["--url", proxy.url] if by == "url" else []
     env = {"CPPROXY_URL": proxy.url} if by == "variable" else {}
     assert (await proxy.run("wait", *arguments, env=env)).returncode == 0
+    for nothing in ("", " "):
+        refused = await proxy.run("scenario", "begin", "harness/boot", "--xfail", nothing, *arguments, env=env)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     begun = await proxy.run("scenario", "begin", "harness/boot", "--xfail", "#1", *arguments, env=env)
     assert begun.returncode == 0, begun.stderr
     await proxy.provision()
@@ -337,7 +340,7 @@ async def test_wait_fails_at_once_when_a_call_misses(proxy: Standing) -> None:
     done = await proxy.run("wait", "--url", proxy.url, "--for", "GET /config", "--timeout", "600")
     assert time.monotonic() - began < 60
     assert done.returncode == 1
-    assert done.stderr.startswith("cpproxy: error: wait: miss: GET /nothing: ")
+    assert done.stderr.startswith("cpproxy: error: wait: miss: GET /nothing from 127.0.0.1: ")
     assert done.stderr.endswith("arrived: 0 of `GET /config`\n")
 
 

@@ -34,7 +34,7 @@ from cpproxy.core.answers import (
     Wait,
     Waited,
 )
-from cpproxy.core.calls import Outcome
+from cpproxy.core.calls import Call, Outcome, Way
 from cpproxy.core.requirements import Requirement, parse_waits
 from cpproxy.core.routes import RouteTable
 from cpproxy.core.runs import (
@@ -361,9 +361,9 @@ class Desk:
                 return Waited(met=True, counts=counts)
             bad = self.tally.session(session).bad
             if bad is not None:
-                called = f"{bad.method} {bad.target}".strip() or bad.host  # of what was not seen whole, its host
-                what = f"{bad.outcome}: {called}: {bad.reason}"
-                return Waited(met=False, counts=counts, reason=f"{what} (`cpproxy call {self.run.id}:{bad.seq}`)")
+                return Waited(
+                    met=False, counts=counts, reason=f"{_spell(bad)} (`cpproxy call {self.run.id}:{bad.seq}`)"
+                )
             if self._stopping:
                 return Waited(met=False, counts=counts, reason="the proxy stops")
             if time.monotonic() >= deadline:
@@ -371,6 +371,15 @@ class Desk:
                 astray = self.tally.session(DEFAULT_SESSION).outcomes.get(Outcome.MISROUTE, 0)
                 return Waited(met=False, counts=counts, reason=reason, late=True, astray=astray)
             await asyncio.sleep(_POLL)
+
+
+def _spell(bad: Call) -> str:
+    """The call for which a script waits no longer: what it was, who sent it, and what is wrong with it."""
+    from cpproxy.core.blame import spell_target  # noqa: PLC0415 (nothing goes astray at the start)
+
+    target = bad.target if bad.way is Way.FRONT else spell_target(bad)
+    called = f"{bad.method} {target}".strip()
+    return f"{bad.outcome}: {called} from {bad.client.rpartition(' ')[2] or 'an unknown client'}: {bad.reason}"
 
 
 def _check(ask: Ask) -> None:
