@@ -4,6 +4,7 @@ import base64
 import html
 import itertools
 import json
+import pickle
 import string
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from random import Random, SystemRandom
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -777,3 +779,50 @@ def test_a_token_that_goes_as_a_protocol_of_websockets_is_one() -> None:
     header = f"bearer, {RANDOM}{OTHER}"
     assert [find.value for find in FINDER.find_in_value(header, "Sec-WebSocket-Protocol")] == [RANDOM + OTHER]
     assert FINDER.find_in_value("graphql-transport-ws, v12.stomp", "Sec-WebSocket-Protocol") == []
+
+
+def _pack_struct(name: str, value: str) -> bytes:
+    """A field of google.protobuf.Struct."""
+    inner = b"\x1a" + bytes([len(value)]) + value.encode()
+    entry = b"\x0a" + bytes([len(name)]) + name.encode() + b"\x12" + bytes([len(inner)]) + inner
+    return b"\x0a" + bytes([len(entry)]) + entry
+
+
+def _pack_bson(name: str, value: str) -> bytes:
+    text = value.encode() + b"\0"
+    return b"\x02" + name.encode() + b"\0" + len(text).to_bytes(4, "little") + text + b"\0"
+
+
+def _pack_cbor(name: str, value: str) -> bytes:
+    head = bytes([0x60 + len(value)]) if len(value) < 24 else bytes([0x78, len(value)])
+    return b"\xa1" + bytes([0x60 + len(name)]) + name.encode() + head + value.encode()
+
+
+@pytest.mark.parametrize("value", ["abc1-d", "plumtree-77!", f"{RANDOM}x", RANDOM + OTHER, RANDOM + OTHER + HEX])
+@pytest.mark.parametrize("name", ["password", "admin_token", "DB_PASSWORD", "apiKey"])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        lambda name, value: msgspec.msgpack.encode({"user": "bob", name: value, "n": 1}),
+        lambda name, value: pickle.dumps({"user": "bob", name: value, "n": 1}),
+        lambda name, value: pickle.dumps({"user": "bob", name: value, "n": 1}, protocol=2),
+        _pack_struct,
+        _pack_bson,
+        _pack_cbor,
+    ],
+    ids=["MessagePack", "pickle", "old pickle", "Protocol Buffers", "BSON", "CBOR"],
+)
+def test_a_named_secret_in_bytes_is_found(pack: Callable[[str, str], bytes], name: str, value: str) -> None:
+    finds = FINDER.find_in_bytes(pack(name, value).decode("latin-1"))
+    assert any(value in find.value for find in finds if find.reason is not Reason.RANDOM)
+
+
+def test_bytes_without_a_named_secret_have_none() -> None:
+    for packed in (
+        msgspec.msgpack.encode(
+            {"token_type": "abc1-d-e-f", "session_count": "abc1-d-e-f", "secret": None, "user": "bob77"}
+        ),
+        b"\x7fELF\0password\0username\0token\0secret\0get_token\0is_password_set\0",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0tEXtComment\0no token here",
+    ):
+        assert FINDER.find_in_bytes(packed.decode("latin-1")) == []

@@ -20,6 +20,7 @@ from cpproxy.core.redaction.containers import read_container
 from cpproxy.core.redaction.contexts import Container, Value, find_name, read_parameter, read_value
 from cpproxy.core.redaction.credentials import split_scheme
 from cpproxy.core.redaction.documents import is_json, unescape, walk
+from cpproxy.core.redaction.framed import read_framed
 from cpproxy.core.redaction.markers import ANY, MARKER, UNNAMED
 from cpproxy.core.redaction.names import KEYWORDS, completes_id, is_cookie, is_secret_within, is_weak, role_of, words_of
 from cpproxy.core.redaction.pairs import read_pair
@@ -296,6 +297,8 @@ class Finder:
     def _look(self, level: _Level, start: int, end: int, acts: tuple[object, ...]) -> None:
         for act in acts:
             if act is None:
+                if level.is_packed:
+                    self._look_at_framed(level, start)
                 if start >= level.named_until and start >= level.valued_until:
                     self._look_at_name(level, start, end)
             elif isinstance(act, Shape):
@@ -353,6 +356,13 @@ class Finder:
                 # Between the two may stand something else, as another member.
                 if self._leaf(level, value, name, "") and text.count(":", finish, value.start) <= 1:
                     level.valued_until = max(level.valued_until, value.end)
+
+    def _look_at_framed(self, level: _Level, word: int) -> None:
+        """Takes the value behind a name in bytes."""
+        for framed in read_framed(level.text, word):
+            value = level.text[framed.start : framed.end]
+            if self._is_head(framed.name) and not self._is_void(value, framed.name, ""):
+                level.add(framed.start, framed.end, value, role_of(framed.name), Reason.NAMED)
 
     def _look_at_head(self, level: _Level, begin: int) -> None:
         """Takes the cells of the columns whose heads name secrets, if a name is such a head."""
