@@ -72,6 +72,7 @@ JSON: list[Case] = [
     ('{"headers":[{"name":"Cookie","value":"a=b1c2; d=e3"}]}', ["b1c2", "e3"]),
     ('{"Authorization":"Basic dXNlcjpwdw=="}', ["dXNlcjpwdw=="]),
     ('{"args":["--api-key","x1","-v"]}', ["x1"]),
+    ('["--password ", {"token": "zz9"}]', ["zz9"]),
     ('{"log":"login ok token=abc123; user=bob\\n"}', ["abc123"]),
     ('{"pass":"boarding","author_session":"x1y2","session_count":"a1","token_type":"a1"}', []),
     ('{"error":"password: incorrect"}', []),

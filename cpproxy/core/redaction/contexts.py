@@ -380,6 +380,8 @@ def _read_flag(text: str, end: int, *, in_json: bool) -> Iterator[Value]:
     if found is None or ("," in found["between"]) != bool(found["quote"]):
         return
     at = found.end()
+    if in_json and found["open"] == '"' and "," not in found["between"]:
+        return  # it ends the string in which the flag stands
     if found["open"] in {'"', "'"}:
         literal = _QUOTES[found["open"]].match(text, at - 1)
         if literal:
