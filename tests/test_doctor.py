@@ -193,6 +193,7 @@ WIRINGS = {
     "weak order": GOOD.replace("{cp-stub: {condition: service_healthy}}", "[cp-stub]"),
     "no health": GOOD.replace("{test: [CMD, cpproxy, wait, --url, ", "{disable: true, test: [CMD, "),
     "another health": GOOD.replace("cpproxy, wait, --url, ", "curl, -f, ").replace(':9090"]', ':9090/health"]'),
+    "another port": GOOD.replace("--listen 0.0.0.0:9090", "--listen 0.0.0.0:8000").replace("0.1:9090", "0.1:8000"),
     "a proxy without NO_PROXY": GOOD.replace("ADMIN_TOKEN: dummy", "HTTP_PROXY: http://cp-stub:8888"),
 }
 
@@ -218,6 +219,16 @@ def test_a_config_that_names_another_front_than_there_is_is_told(capsys: pytest.
         "cp.front_url of the config, http://cp:9090, names no service here, and what a verdict tells to set comes from "
         "there: write http://cp-stub:9090."
     )
+
+
+def test_a_config_that_names_another_port_than_the_front_has_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = doctor(capsys, WIRINGS["another port"], code=Exit.FINDINGS)
+    (text,) = (one.text for one in diagnosis.remarks if one.about is About.FRONT)
+    assert text == (
+        "cp.front_url of the config, http://cp-stub:9090, leads nowhere, since cp-stub listens on port 8000, and what "
+        "a verdict tells to set comes from there: write http://cp-stub:8000."
+    )
+    assert all("set it to http://cp-stub:8000." in one.text for one in findings(diagnosis, About.VARIABLE))
 
 
 def test_a_client_that_is_in_no_network_with_the_front_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -488,7 +499,12 @@ def test_a_client_is_known_by_its_image_and_by_being_required(capsys: pytest.Cap
 
 def test_a_front_is_known_by_its_command_alone(capsys: pytest.CaptureFixture[str]) -> None:
     text = GOOD.replace("cp-stub", "cp").replace("image: cpproxy", "build: .")
-    for command in ("[replay, ", '["/opt/bin/cpproxy", "--cassettes", x, replay, ', "[sh, -c, exec cpproxy replay, "):
+    for command in (
+        "[replay, ",
+        "[-v, --cassettes, replay, --config=c.toml, replay, ",
+        '["/opt/bin/cpproxy", "--cassettes", x, replay, ',
+        "[sh, -c, exec cpproxy replay, ",
+    ):
         trap = TRAP.replace(" ", ", ").replace("=", ", ").lstrip(", ")
         changed = text.replace("command: cpproxy replay --listen 0.0.0.0:9090" + TRAP, f"command: {command}{trap}]")
         diagnosis = doctor(capsys, changed, code=Exit.CLEAN)

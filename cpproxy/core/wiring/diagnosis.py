@@ -54,6 +54,10 @@ def _judge_project(scene: Scene, callers: Mapping[str, str]) -> Iterator[Remark]
     elif is_nowhere(scene.project, scene.config):
         names = [one.service.name for one in scene.fronts if one.mode is None and not one.certain]
         yield remark(Level.NOTE, About.FRONT, words.absent_front(scene.config.cp.front_url, names, scene.url))
+    elif scene.is_mistold:
+        front = scene.fronts[0]
+        text = words.mistold_front(scene.config.cp.front_url, front.service.name, front.port, scene.url)
+        yield remark(Level.NOTE, About.FRONT, text, place=front.service.place)
     if not callers:
         yield remark(Level.FINDING, About.CLIENTS, words.no_clients(rest, variables_of(scene.config)))
     elif rest:

@@ -16,6 +16,8 @@ DEFAULT_PORT = 9090
 _LOOPBACK = ("127.", "localhost", "[::1]")
 _PROGRAM = "cpproxy"
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+_OPTIONS = frozenset({"--cassettes", "--ledger", "--config"})
+"""The options that take a value and may stand before the command."""
 _COMMANDS = frozenset({*Mode, "verify", "scenario", "wait", "status", "calls", "call", "cassette", "canary", "ca"})
 
 
@@ -176,7 +178,15 @@ def _flatten(words: Sequence[str]) -> Iterator[str]:
 def _command(words: Sequence[str]) -> str:
     """The command of cpproxy that words run: `cpproxy replay …`, or `replay …` where the image starts the program."""
     at = next((index for index, word in enumerate(words) if word.rpartition("/")[2] == _PROGRAM), None)
-    return next((word for word in (words[:1] if at is None else words[at:]) if word in _COMMANDS), "")
+    if at is not None:
+        return next((word for word in words[at:] if word in _COMMANDS), "")
+    left = iter(words)
+    for word in left:
+        if not word.startswith("-"):
+            return word if word in _COMMANDS else ""
+        if word in _OPTIONS:
+            next(left, None)
+    return ""
 
 
 def _values(words: Sequence[str], flag: str) -> Iterator[str]:

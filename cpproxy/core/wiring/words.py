@@ -99,6 +99,14 @@ def absent_front(url: str, names: Sequence[str], told: str) -> str:
     )
 
 
+def mistold_front(url: str, front: str, port: int, told: str) -> str:
+    """A config that names the front with a port at which it does not listen."""
+    return (
+        f"cp.front_url of the config, {url}, leads nowhere, since {front} listens on port {port}, and what a verdict "
+        f"tells to set comes from there: write {told}."
+    )
+
+
 def foreign_front(url: str) -> str:
     """A front that is not of this project."""
     return f"the front, {url}, is no service here: whether it is reached, and waited for, is not told."
