@@ -333,6 +333,11 @@ REFUSED = {
         "services: {s: {ports: [a]}}\n---\nservices: {s: {ports: {a: b}}}",
         r"cannot be laid",
     ),
+    "a dependency on nothing": ("services: {s: {depends_on: [t]}}", r"a\.yml:1: s depends on t, which is no service"),
+    "a condition of no kind": (
+        "services: {s: {depends_on: {t: {condition: healthy}}}, t: {image: t}}",
+        r"a\.yml:1: condition healthy: expected one of service_started, service_healthy, service_completed",
+    ),
     "a merge of text": ("services: {s: {<<: text}}", r"a\.yml:1: expected a mapping, or several"),
 }
 
@@ -343,6 +348,13 @@ def test_what_compose_would_not_run_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(UsageError, match=problem) as raised:
         read(a_yml=text)
     assert "\n" not in str(raised.value)
+
+
+def test_a_dependency_may_be_left_out_or_of_another_profile() -> None:
+    project = read(
+        a_yml="services: {s: {depends_on: {t: {required: false}, u: {condition: service_healthy}}}, u: {profiles: [p]}}"
+    )
+    assert (list(project.services), list(project.inactive)) == (["s"], ["u"])
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

@@ -52,10 +52,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """What a service waits for before it starts: `service_started`, `service_healthy` or another of compose's words."""
+    """What a service waits for before it starts: `service_started`, `service_healthy` or another of compose's words.
+
+    One that is not `required` may be of no service.
+    """
 
     condition: str
     place: Place
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from cpproxy.errors import UsageError
 from cpproxy.files.compose.documents import Branch, Leaf, Node, Table, as_table, is_true, text, texts
 from cpproxy.files.compose.variables import Lookup
 
+_CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
+
 type ReadEntry = Callable[[Node, Lookup], Mapping[str, Setting]]
 """What one entry of `env_file` sets."""
 
@@ -57,6 +59,9 @@ class _Maker:
                     raise UsageError(
                         f"{attachment.place}: {service.name} is in the network {name}, which is not defined"
                     )
+            for name, dependency in service.depends_on.items():
+                if dependency.required and name not in found.members:
+                    raise UsageError(f"{dependency.place}: {service.name} depends on {name}, which is no service here")
         return Project(services, networks, inactive)
 
     def _networks(self) -> dict[str, Network]:
@@ -148,9 +153,17 @@ def _attachments(node: Node | None, place: Place) -> dict[str, Attachment]:
 def _dependencies(node: Node | None) -> dict[str, Dependency]:
     found: dict[str, Dependency] = {}
     for name, one in node.members.items() if isinstance(node, Table) else ():
-        condition = text(one.get("condition")) if isinstance(one, Table) else ""
-        found[name] = Dependency(condition or "service_started", _line(node, name))
+        table = one if isinstance(one, Table) else Table({}, one.place)
+        condition = text(table.get("condition")) or _CONDITIONS[0]
+        if condition not in _CONDITIONS:
+            raise UsageError(f"{_line(node, name)}: condition {condition}: expected one of {', '.join(_CONDITIONS)}")
+        found[name] = Dependency(condition, _line(node, name), required=_is_required(table))
     return found
+
+
+def _is_required(table: Table) -> bool:
+    said = table.get("required")
+    return said is None or is_true(said)
 
 
 def _health(service: Table) -> HealthCheck | None:
