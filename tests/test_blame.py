@@ -413,6 +413,15 @@ def test_a_required_call_is_looked_for_by_every_name_of_its_client() -> None:
     assert "goes to https://api.moleculesai.app, and nothing here fails: silence is no success." in absent.text
 
 
+@pytest.mark.parametrize("client", ["172.18.0.5", ALPHA])
+def test_a_miss_is_its_services_as_a_misroute_is(client: str) -> None:
+    finding = only(judged([row(1), row(2, outcome=Outcome.MISS, client=client)], wiring=WIRING))
+    assert finding.client == "tenant-alpha"
+    assert finding.text.startswith("GET /health from tenant-alpha. It reached the front")
+    unknown = only(judged([row(1), row(2, outcome=Outcome.MISS, client="172.18.0.9")], wiring=WIRING))
+    assert unknown.client == "172.18.0.9"
+
+
 def test_a_call_that_is_not_made_at_all_says_why_silence_is_no_success() -> None:
     required = {"routes": [{**one, "required": one["name"] == "tenant-member"} for one in CONFIG["routes"]]}
     text = only(judged([row(1)], config=required)).text

@@ -14,10 +14,10 @@ from cpproxy.core.wording import often, plain
 _LISTED = 5
 
 
-def describe_call(kind: Kind, call: Call, *, name: str, count: int) -> str:
-    """The paragraph on calls of one kind that are alike; `call` is the first of them, `name` its id."""
+def describe_call(kind: Kind, call: Call, who: str, *, name: str, count: int) -> str:
+    """The paragraph on calls of one kind that are alike: `call` is the first, `who` sent it, `name` is its id."""
     within = f" in scenario {plain(call.scenario)}" if call.scenario else ""
-    what = f"{plain(_spell(call))} from {plain(call.client) or 'an unknown client'}{within}{often(count)}"
+    what = f"{plain(_spell(call))} from {plain(who) or 'an unknown client'}{within}{often(count)}"
     reason = f": {plain(call.reason)}" if call.reason else ""
     return f"{what}{reason}. {_advise(kind, call)} See `cpproxy call {name}`."
 

@@ -129,7 +129,7 @@ def judge(facts: Facts) -> Verdict:
     names = Names(seen.strays.names, facts.wiring)
     found = [
         *_judge_strays(facts, seen, names),
-        *_judge_calls(facts, seen, routes),
+        *_judge_calls(facts, seen, routes, names),
         *_judge_cassettes(facts, seen),
         *_judge_routes(facts, seen, routes, names),
         *_judge_scenarios(facts, seen),
@@ -269,18 +269,19 @@ def _judge_strays(facts: Facts, seen: _Seen, names: Names) -> Iterator[Finding]:
         )
 
 
-def _judge_calls(facts: Facts, seen: _Seen, routes: RouteTable) -> Iterator[Finding]:
+def _judge_calls(facts: Facts, seen: _Seen, routes: RouteTable, names: Names) -> Iterator[Finding]:
     for (kind, *_), group in seen.groups.items():
         call = group.call
         route = routes.find(call.method, call.target.partition("?")[0])
         identity = f"{facts.run.id}:{call.seq}"
+        who = names.of(call.client.partition(" ")[0])
         yield Finding(
             kind=Kind(kind),
-            text=findings.describe_call(Kind(kind), call, name=identity, count=group.count),
+            text=findings.describe_call(Kind(kind), call, who, name=identity, count=group.count),
             count=group.count,
             call=identity,
             scenario=call.scenario,
-            client=call.client,
+            client=who,
             route=call.route or (route.name if route else ""),
         )
 
