@@ -6,6 +6,7 @@ gives each placeholder its number.
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -34,6 +35,8 @@ from cpproxy.core.redaction.pieces import find_pieces, join_pieces, may_stream
 from cpproxy.core.redaction.redacted import RedactedInteraction
 from cpproxy.core.redaction.redactor import MASK, Redactor
 
+_DECODE = msgspec.json.Decoder(Interaction).decode
+_PLAIN = re.compile(r"[A-Za-z0-9_.:{}+/=-]*")  # as it stands in JSON, too
 _NUL = "\0"
 _UNPACKED = 16 << 20  # bytes
 _LETTERS_ALONE = dict.fromkeys(range(0x80, 0x100), " ")
@@ -425,7 +428,7 @@ class Numbering:
         for one in written:
             given = {index: named.get(index) or self._give(index, roles, codes) for index, _ in one.found}
             if given != one.given:
-                one.numbered = edit(one.marked, functools.partial(_write, texts=given))
+                one.numbered = _write(one.marked, given)
                 one.given = given
             yield cast("RedactedInteraction", one.numbered)
 
@@ -477,7 +480,16 @@ class Numbering:
         return marker
 
 
-def _write(part: Part, texts: dict[int, str]) -> list[Edit]:
+def _write(marked: Interaction, texts: dict[int, str]) -> Interaction:
+    """A marked interaction with these texts for its provisional placeholders."""
+    if marked.response.chunks or not all(map(_PLAIN.fullmatch, texts.values())):
+        return edit(marked, functools.partial(_write_part, texts=texts))
+    # Nothing in it changes but letters within texts of JSON, and no sizes: so it is done in one go.
+    text = msgspec.json.encode(marked).decode()
+    return _DECODE(PROVISIONAL.sub(lambda found: texts[int(found[1])], text))
+
+
+def _write_part(part: Part, texts: dict[int, str]) -> list[Edit]:
     if MARKER not in part.text:
         return []
     return [Edit(one.start(), one.end(), texts[int(one[1])]) for one in PROVISIONAL.finditer(part.text)]
