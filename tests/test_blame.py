@@ -214,10 +214,19 @@ def test_routes_are_targets_and_ids_are_not() -> None:
     assert [(one.route, one.count) for one in found] == [("status", 3), ("provision", 1)]
 
 
-def test_paths_of_no_route_are_targets_until_there_are_too_many() -> None:
+def test_calls_that_differ_are_not_all_called_by_the_first() -> None:
+    status = [caught(seq, method="GET", target=f"/cp/workspaces/{seq}/status", route="status") for seq in (2, 3, 4)]
+    text = only(judged([row(1), *status])).text
+    one = "GET https://api.moleculesai.app/cp/workspaces/2/status"
+    assert text.startswith(f"tenant-alpha made 3 calls such as {one} past the proxy. CP_PROVISION_URL")
+    assert "status past the proxy, 2 times. " in only(judged([row(1), status[0], status[0]])).text
+
+
+def test_of_the_paths_of_no_route_some_are_targets_and_the_rest_is_one() -> None:
     many = [caught(seq, target=f"/cp/x/{seq}", route="") for seq in range(2, 5002)]
-    found = judged([row(1), *many]).findings
-    assert (len(found), sum(one.count for one in found)) == (1001, 5000)
+    found = judged([row(1), *many, *many[:2]]).findings
+    assert [one.count for one in found] == [2, 2, 1, 1, 1, 4995]
+    assert "made 4995 calls such as POST https://api.moleculesai.app/cp/x/7 past the proxy." in found[-1].text
 
 
 def test_addresses_of_one_name_are_one_sender() -> None:

@@ -15,7 +15,7 @@ from cpproxy.core.steering import Steered, group, spell, variables_of
 from cpproxy.core.wiring.wired import Wired, Wiring, find_service, spell_variables
 from cpproxy.core.wording import join, often, plain
 
-_MOST = 1000
+_MOST = 5
 _DEPTH = {seen: depth for depth, seen in enumerate(Seen)}
 _UNSEEN = {
     Seen.NAME: "certificate not trusted, path unseen",
@@ -94,13 +94,15 @@ def _spelling(call: Call) -> tuple[str | int, ...]:
 class Strays:
     """All that went past the front, as it comes, and the names of those who sent it.
 
-    Of a misroute each route of a host is a target, or each path where it is no route's, up to `_MOST` targets; what was
-    not seen whole is one, and of a foreign call the host is.
+    Of a misroute each route of a host is a target, or each path where it is no route's, up to `_MOST` of these, and all
+    others together, since ids may stand in them; what was not seen whole is one, and of a foreign call the host is.
     """
 
     names: dict[str, str] = field(default_factory=dict)
     """The names that calls told, by address."""
     _found: dict[tuple[str, ...], Stray] = field(default_factory=dict)
+    _paths: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
+    """Method and path of calls that are no route's, by sender and host."""
 
     def learn(self, call: Call) -> None:
         """Keeps in mind whom a call says that its address is."""
@@ -116,13 +118,20 @@ class Strays:
         if call.seen is Seen.UNREAD:  # it may have been anything: nothing else that this client did explains it
             what = ("", Seen.UNREAD.value)
         elif whole and call.outcome is Outcome.MISROUTE:
-            path = call.target.partition("?")[0] if len(self._found) < _MOST else ""
-            what = (call.method, call.route or path)
+            what = (call.method, call.route) if call.route else self._path(address, call)
         key = (call.outcome.value, address, fold(call.host), *what)
         stray = self._found.get(key)
         if stray is None:
             stray = self._found[key] = Stray(call)
         stray.add(call)
+
+    def _path(self, address: str, call: Call) -> tuple[str, str]:
+        """The target that a call of no route is."""
+        paths = self._paths.setdefault((address, fold(call.host)), set())
+        path = (call.method, call.target.partition("?")[0])
+        if len(paths) < _MOST:
+            paths.add(path)
+        return path if path in paths else ("", "/")
 
     def gather(self, names: "Names") -> Iterator[tuple[str, Stray]]:
         """Each stray with its sender's name: of one name together, and a name that was asked for with what followed."""
@@ -193,7 +202,9 @@ def describe_misroute(sender: Sender, stray: Stray, config: Config, front: str, 
         reason = f": {plain(call.reason)}" if call.reason else ""
         said = [f"{sender} called {what} through the trap{often(stray.count)}{reason}."]
     elif stray.whole:
-        said = [f"{sender} called {plain(call.method)} {spell_target(call)} past the proxy{often(stray.count)}."]
+        one = f"{plain(call.method)} {spell_target(call)}"
+        called = f"called {one} past the proxy{often(stray.count)}"
+        said = [f"{sender} {called if stray.alike else f'made {stray.count} calls such as {one} past the proxy'}."]
         route = next((one for one in routes.routes if one.name == call.route), None)
         route = route or routes.find(call.method, fold_slashes(call.target.partition("?")[0]))
         steered = [one for one in group(routes.routes) if route in one.routes]
