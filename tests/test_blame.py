@@ -292,6 +292,10 @@ def test_nobody_is_told_to_set_what_the_compose_file_sets(base: str) -> None:
         "already: see whether the client was started with that. CP_PROVISION_URL is not set (c.yml:6), MOLECULE_CP_URL "
         f"is {base} (c.yml:9)."
     ) in text
+    alone = only(
+        judged([row(1), caught(method="GET", target="/cp/tenants/config", route="config")], wiring=wiring)
+    ).text
+    assert "MOLECULE_CP_URL routes this call, and leads it to http://cp:9090 already: see whether" in alone
 
 
 def test_a_name_that_the_compose_file_gives_to_the_client_is_traced_to_its_variable() -> None:

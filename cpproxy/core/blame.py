@@ -318,7 +318,8 @@ def route_to_front(route: Route | None, config: Config, wired: Wired | None = No
         routes = f"{spell(variables)}{' routes' if one else ', route'} this call"
         first = next((name for name in variables if wired and (held := wired.variables.get(name)) and held.value), "")
         if wired and first and _leads(wired.variables[first].value or "", config.cp.front_url):
-            return f"{routes}, and {first} leads it to {front} already: see whether the client was started with that."
+            leads = f"{routes}, and {'' if one else f'{first} '}leads it to {front} already"
+            return f"{leads}: see whether the client was started with that."
         return f"{routes}; set {'it' if one else first or 'one of them'} to {front}."
     if route is not None:
         return f"No variable is known that routes this call: name one as `env` of the route {route.name} in the config."
