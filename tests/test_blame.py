@@ -303,6 +303,10 @@ def test_a_name_that_the_compose_file_gives_to_the_client_is_traced_to_its_varia
     text = only(judged([row(1), named(host="staging-api.moleculesai.app")], wiring=wiring)).text
     assert "MOLECULE_CP_URL is https://Staging-api.moleculesai.app (c.yml:9); set it to http://cp:9090." in text
     assert "No call is known" not in text
+    unknown = only(
+        judged([row(1), caught(host="staging-api.moleculesai.app", target="/x", route="")], wiring=wiring)
+    ).text
+    assert "MOLECULE_CP_URL is https://Staging-api.moleculesai.app (c.yml:9); set it to http://cp:9090." in unknown
     mistyped = wiring_of(MOLECULE_CP_URL="https://api.moleculesai.ap")
     warning = foreign(judged([row(1), named(host="api.moleculesai.ap", outcome=Outcome.FOREIGN)], wiring=mistyped))
     assert "MOLECULE_CP_URL is https://api.moleculesai.ap (c.yml:9); set it to http://cp:9090." in warning.text

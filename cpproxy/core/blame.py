@@ -208,7 +208,8 @@ def describe_misroute(sender: Sender, stray: Stray, config: Config, front: str, 
         route = next((one for one in routes.routes if one.name == call.route), None)
         route = route or routes.find(call.method, fold_slashes(call.target.partition("?")[0]))
         steered = [one for one in group(routes.routes) if route in one.routes]
-        said.append(route_to_front(route, config, sender.wired))
+        told = "" if route else _describe_holders(sender, call, config)
+        said.append(told or route_to_front(route, config, sender.wired))
     else:
         unseen = _UNSEEN[call.seen or Seen.CONNECTION]
         said = [f"{sender} reached for {spell_target(call)} past the proxy ({unseen}){often(stray.count)}."]
