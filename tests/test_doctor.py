@@ -194,6 +194,12 @@ WIRINGS = {
     "no health": GOOD.replace("{test: [CMD, cpproxy, wait, --url, ", "{disable: true, test: [CMD, "),
     "another health": GOOD.replace("cpproxy, wait, --url, ", "curl, -f, ").replace(':9090"]', ':9090/health"]'),
     "another port": GOOD.replace("--listen 0.0.0.0:9090", "--listen 0.0.0.0:8000").replace("0.1:9090", "0.1:8000"),
+    "a shell": GOOD.replace("command: cpproxy", "command: sh -c 'exec cpproxy").replace(TRAP, "'"),
+    "a program of its own": GOOD.replace(TRAP, " -- sleep 9"),
+    "an entrypoint": GOOD.replace(TRAP, "").replace("command: cpproxy", "entrypoint: cpproxy"),
+    "a sink missing before a program": GOOD.replace(
+        "cpproxy replay --", "[cpproxy, replay, --listen=0.0.0.0:9090, --"
+    ).replace(f"--listen 0.0.0.0:9090{TRAP}", "--trap-sink=0.0.0.0:443, --, sleep, 9]"),
     "a proxy without NO_PROXY": GOOD.replace("ADMIN_TOKEN: dummy", "HTTP_PROXY: http://cp-stub:8888"),
 }
 
@@ -503,12 +509,20 @@ def test_a_front_is_known_by_its_command_alone(capsys: pytest.CaptureFixture[str
         "[replay, ",
         "[-v, --cassettes, replay, --config=c.toml, replay, ",
         '["/opt/bin/cpproxy", "--cassettes", x, replay, ',
-        "[sh, -c, exec cpproxy replay, ",
     ):
         trap = TRAP.replace(" ", ", ").replace("=", ", ").lstrip(", ")
         changed = text.replace("command: cpproxy replay --listen 0.0.0.0:9090" + TRAP, f"command: {command}{trap}]")
         diagnosis = doctor(capsys, changed, code=Exit.CLEAN)
         assert diagnosis.fronts == ("cp",)
+    run = f"cpproxy replay{TRAP}"
+    for command, code in (
+        (f"[sh, -c, exec {run}]", Exit.CLEAN),
+        (f"[/bin/bash, -ec, exec {run}]", Exit.CLEAN),
+        (f"[sh, -c, exec cpproxy replay, {', '.join(TRAP.split())}]", Exit.FINDINGS),  # these are the shell's
+        (f"cpproxy replay -- ./serve {TRAP}", Exit.FINDINGS),  # and these another program's
+    ):
+        changed = text.replace("command: cpproxy replay --listen 0.0.0.0:9090" + TRAP, f"command: {command}")
+        assert doctor(capsys, changed, code=code).fronts == ("cp",)
     missing = doctor(capsys, text.replace("      MOLECULE_CP_URL: http://cp:9090\n", ""))
     assert "set it to http://cp:9090." in findings(missing, About.VARIABLE)[0].text
     judge = text.replace("cpproxy replay --listen 0.0.0.0:9090", "verify -- ./replay")

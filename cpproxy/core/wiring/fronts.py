@@ -1,8 +1,9 @@
 """Which services run cpproxy, as far as command, image and config tell, and what of them can be reached where."""
 
+import re
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from cpproxy.core.config import Config, addresses
 from cpproxy.core.hosts import is_loopback, parse_base, port_of
@@ -15,6 +16,8 @@ from cpproxy.errors import UsageError
 DEFAULT_PORT = 9090
 _LOOPBACK = ("127.", "localhost", "[::1]")
 _PROGRAM = "cpproxy"
+_SCRIPT = re.compile(r"-[a-z]*c")
+_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _OPTIONS = frozenset({"--cassettes", "--ledger", "--config"})
 """The options that take a value and may stand before the command."""
@@ -36,6 +39,8 @@ class Front:
 
     `mode` is what its command says, None where nothing shows that it is cpproxy at all; `certain` says that it is, or
     was named. `ports` are those at which it may listen; `trap` is where its trap can be reached, None without one.
+    `flagged` are the ways into a trap that flags name, `addresses` all that are named, by the way in; `bars_trap` says
+    that it must not have one, whatever is named.
     """
 
     service: Service
@@ -44,6 +49,9 @@ class Front:
     ports: frozenset[int]
     listen: str = ""
     trap: Trap | None = None
+    flagged: frozenset[str] = frozenset()
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    bars_trap: bool = False
 
     @property
     def port(self) -> int:
@@ -131,26 +139,30 @@ def _make(service: Service, config: Config, *, named: bool) -> Front:
     else:
         meant = front_address(config)[1] if is_named(service, config) else DEFAULT_PORT
         ports = frozenset({meant, *service.ports})
-    trap = _find_trap(service, words, config) if mode else None
-    return Front(service, mode, certain=named or mode is not None, ports=ports, listen=listen, trap=trap)
+    front = Front(service, mode, certain=named or mode is not None, ports=ports, listen=listen)
+    return _add_ways_in(front, words, config) if mode else front
 
 
-def _find_trap(service: Service, words: Sequence[str], config: Config) -> Trap | None:
-    """The trap that a command starts: by its flags, else by its variables, else by the config."""
-
-    def find(flag: str, configured: Sequence[str]) -> tuple[str, ...]:
-        flags, variable = tuple(_values(words, f"--trap-{flag}")), service.value(f"CPPROXY_TRAP_{flag.upper()}")
-        return flags or (*variable.split(),) or (*configured,)
-
+def _add_ways_in(front: Front, words: Sequence[str], config: Config) -> Front:
+    """The front with the trap that its command starts: by its flags, else by its variables, else by the config."""
     settings = config.trap
-    sinks = find("sink", addresses(settings.sinks))
-    forward = find("forward", addresses(settings.forward))
-    dns = find("dns", addresses(settings.dns))
-    variable = service.value("CPPROXY_TRAP").lower()
-    enabled = variable in _TRUE if variable else settings.enabled or bool(sinks or forward or dns)
-    if "--no-trap" in words or not ("--trap" in words or enabled):
-        return None
-    return Trap(_reachable(sinks), _reachable(forward), _reachable(dns))
+    configured = {"sink": settings.sinks, "forward": settings.forward, "dns": settings.dns}
+    flags = {kind: tuple(_values(words, f"--trap-{kind}")) for kind in configured}
+    named = {
+        kind: flags[kind] or tuple(front.service.value(f"CPPROXY_TRAP_{kind.upper()}").split()) or (*addresses(one),)
+        for kind, one in configured.items()
+    }
+    variable = front.service.value("CPPROXY_TRAP").lower()
+    wanted = "--trap" in words or (variable in _TRUE if variable else settings.enabled or any(named.values()))
+    bars = "--no-trap" in words or bool(variable and not wanted)
+    reached = {kind: _reachable(one) for kind, one in named.items()}
+    return replace(
+        front,
+        trap=Trap(reached["sink"], reached["forward"], reached["dns"]) if wanted and not bars else None,
+        flagged=frozenset(kind for kind, one in flags.items() if one),
+        addresses=named,
+        bars_trap=bars,
+    )
 
 
 def _reachable(addresses: Sequence[str]) -> frozenset[int]:
@@ -160,7 +172,13 @@ def _reachable(addresses: Sequence[str]) -> frozenset[int]:
 
 
 def _words(service: Service) -> tuple[str, ...]:
-    return tuple(_flatten((*service.entrypoint, *service.command)))
+    """The words that start a service: those of a shell's script, if it is one, and none that another program gets."""
+    words = (*service.entrypoint, *service.command)
+    if words and words[0].rpartition("/")[2] in _SHELLS:
+        script = next((index for index, word in enumerate(words) if _SCRIPT.fullmatch(word)), len(words))
+        words = words[script + 1 : script + 2]  # what comes after it is the script's, and not the program's
+    split = tuple(_flatten(words))
+    return split[: split.index("--")] if "--" in split else split
 
 
 def _flatten(words: Sequence[str]) -> Iterator[str]:

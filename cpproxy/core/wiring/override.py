@@ -25,6 +25,12 @@ class Override:
         else:
             table[path[-1]] = value
 
+    def replace(self, service: str, *path: str, value: Any) -> None:  # noqa: ANN401 - what YAML holds
+        """Sets a value of a service, and a list as a whole."""
+        if isinstance(self.get(service, *path), list):
+            self.set(service, *path, value=None)
+        self.set(service, *path, value=value)
+
     def get(self, service: str, *path: str) -> Any:  # noqa: ANN401 - as above
         """A value of a service as it was set, or None."""
         table: Any = self._services.get(service)

@@ -1,5 +1,6 @@
 """Where a client's calls past the front would end: in the trap, nowhere, or outside."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -229,10 +230,28 @@ def _alias(scene: Scene, client: Service, hosts: list[str]) -> None:
 
 
 def _add_trap(scene: Scene, front: Front, flags: Sequence[tuple[str, str]]) -> None:
-    """The front's command with more of a trap, where it is there to be written anew."""
-    if front.service.command and front.mode is Mode.REPLAY:
-        more = [word for pair in flags for word in pair]
-        scene.override.set(front.service.name, "command", value=[*front.service.command, *more])
+    """The lines by which the front gets more of a trap: variables, which no form of a command hides from it."""
+    if front.mode is not Mode.REPLAY or front.bars_trap:
+        return
+    for flag, address in flags:
+        kind = flag.removeprefix("--trap-")
+        if kind in front.flagged:
+            _add_flag(scene, front, flag, address)
+        else:
+            variable = f"CPPROXY_TRAP_{kind.upper()}"
+            added = scene.override.get(front.service.name, "environment", variable)
+            there = str(added).split() if added else front.addresses.get(kind, ())
+            value = " ".join(dict.fromkeys((*there, address)))
+            scene.override.set(front.service.name, "environment", variable, value=value)
+
+
+def _add_flag(scene: Scene, front: Front, flag: str, address: str) -> None:
+    """One more flag beside others, which a variable would not add to, where the command is a list of words."""
+    words = [*(scene.override.get(front.service.name, "command") or front.service.command)]
+    if front.mode in words:
+        at = words.index(front.mode) + 1
+        if [flag, address] not in ([*pair] for pair in itertools.pairwise(words)):
+            scene.override.replace(front.service.name, "command", value=[*words[:at], flag, address, *words[at:]])
 
 
 def _check_proxied_front(scene: Scene, client: Service) -> Iterator[Remark]:
