@@ -148,6 +148,7 @@ CONSOLE: list[Case] = [
     ("os.environ['DB_PASSWORD'] = 'abc1'", ["abc1"]),
     ('config["password"]="abc1"; x["n"]="y"', ["abc1"]),
     ('if x["password"] == y["password"]:', []),
+    ('r.headers["Authorization"] = _digest_auth', []),
     ('password = """\nabc1"""\nn = 1', ["abc1"]),
     ("password = '''abc1'''", ["abc1"]),
     ("**Password:** `abc1` and more", ["abc1"]),

@@ -37,7 +37,7 @@ _NAME_ON = re.compile(r"[\w.$-]*")
 # What stands between a name and its value. `::` and `==` are a program's, `:/` is a URL's; asterisks are Markdown's,
 # and a bracket ends `config["name"]`.
 _JOINT = re.compile(
-    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?:\*{1,3}(?=:)|\](?=[ \t]*=(?!=)))?"""
+    r"""(?P<brackets>(?:\]|%5[dD])*+)(?P<quote>\\?["'`])?(?:\*{1,3}(?=:)|(?P<index>\](?=[ \t]*=(?!=))))?"""
     r"""(?P<before>(?:(?<=["'])\s{0,200}+|[ \t]*+))"""
     r"""(?P<sign>:=|=>|=(?!=)|:(?!:|//))(?P<after>[ \t]*+(?:(?<=:)\*{1,3}[ \t]++|\*{2,3}(?=[^\s*]))?)"""
 )
@@ -160,8 +160,13 @@ def _read_joined(
         yield from _read_block(text, begin, block.end())
     elif joint["sign"] == ":" and one in {"\r", "\n"} and not in_json and not joint["quote"]:
         yield Container(at, "yaml")
-    # In JSON that is a number, true, false or null; and what escaped quotes enclose is read on the next level.
-    elif not (joint["quote"] and in_json) and not _ESCAPED_QUOTE.match(text, at):
+    # In JSON that is a number, true, false or null, in a program an expression; and what escaped quotes enclose is read
+    # on the next level.
+    elif (
+        not (joint["quote"] and in_json)
+        and not (joint["index"] and joint["sign"] == "=")
+        and not _ESCAPED_QUOTE.match(text, at)
+    ):
         yield from _read_bare(text, name, begin, at + (one == "["), joint, in_json=in_json, in_form=in_form)
 
 
