@@ -200,6 +200,10 @@ WIRINGS = {
     "a sink missing before a program": GOOD.replace(
         "cpproxy replay --", "[cpproxy, replay, --listen=0.0.0.0:9090, --"
     ).replace(f"--listen 0.0.0.0:9090{TRAP}", "--trap-sink=0.0.0.0:443, --, sleep, 9]"),
+    "a health of no scheme": GOOD.replace(
+        '{test: [CMD, cpproxy, wait, --url, "http://127.0.0.1:9090"]}',
+        "{test: curl -sf localhost:9090/health || exit 1}",
+    ),
     "a proxy without NO_PROXY": GOOD.replace("ADMIN_TOKEN: dummy", "HTTP_PROXY: http://cp-stub:8888"),
 }
 

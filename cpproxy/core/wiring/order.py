@@ -17,6 +17,8 @@ type _Way = tuple[tuple[str, ...], Dependency]
 """The services that are waited for, one by way of the other, and how the last of them is."""
 
 _URL_PATH = re.compile(r"https?://[^/\s'\"]+(/[^\s'\"?)]*)?")
+_BARE_PATH = re.compile(r"\b(?:curl|wget)\b.*?\s['\"]?[\w.-]+:\d+(/[^\s'\"?)]*)?")
+"""What these programs take for a URL without its scheme."""
 
 
 def check_health(scene: Scene, front: Front) -> Iterator[Remark]:
@@ -37,7 +39,7 @@ def check_health(scene: Scene, front: Front) -> Iterator[Remark]:
         test = " ".join(health.test)
         if _READY in test or re.search(r"\bcpproxy\b.*\bwait\b", test):
             yield remark(Level.RIGHT, About.HEALTH, words.right_health(), name, health.place)
-        elif found := _URL_PATH.search(test):
+        elif found := _URL_PATH.search(test) or _BARE_PATH.search(test):
             _add_health(scene, front)
             text = words.wrong_health(scene.show(found[1] or "/"))
             yield remark(level, About.HEALTH, text, name, health.place)
