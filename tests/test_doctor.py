@@ -204,6 +204,13 @@ WIRINGS = {
         '{test: [CMD, cpproxy, wait, --url, "http://127.0.0.1:9090"]}',
         "{test: curl -sf localhost:9090/health || exit 1}",
     ),
+    "a front for itself": GOOD.replace("--listen 0.0.0.0:9090", "--listen 127.0.0.1:9090"),
+    "a front for itself, and a sink missing": GOOD.replace("--listen 0.0.0.0:9090", "--listen=localhost:9090").replace(
+        " --trap-sink 0.0.0.0:443", ""
+    ),
+    "a front for itself by a variable": GOOD.replace(" --listen 0.0.0.0:9090", "").replace(
+        "image: cpproxy", "image: cpproxy\n    environment: {CPPROXY_LISTEN: 127.0.0.1:9090}"
+    ),
     "a proxy without NO_PROXY": GOOD.replace("ADMIN_TOKEN: dummy", "HTTP_PROXY: http://cp-stub:8888"),
 }
 

@@ -66,8 +66,21 @@ def _judge_project(scene: Scene, callers: Mapping[str, str]) -> Iterator[Remark]
         yield remark(Level.NOTE, About.CLIENTS, words.inactive(tuple(scene.project.inactive)))
 
 
+def _show_front(scene: Scene, front: Front) -> None:
+    """The lines by which a front listens to others: the variable, or the flag that beats it."""
+    service, address = front.service, f"0.0.0.0:{front.port}"
+    own = list(service.command)
+    at = next((index for index, word in enumerate(own) if word.partition("=")[0] == "--listen"), None)
+    if service.value("CPPROXY_LISTEN") == front.listen:
+        scene.override.set(service.name, "environment", "CPPROXY_LISTEN", value=address)
+    elif at is not None:
+        flag = [f"--listen={address}"]
+        scene.override.set(service.name, "command", value=own[:at] + flag + own[at + (1 if "=" in own[at] else 2) :])
+
+
 def _judge_front(scene: Scene, front: Front) -> Iterator[Remark]:
     if front.is_hidden:
+        _show_front(scene, front)
         text = words.hidden_front(front.listen, front.port)
         yield remark(Level.FINDING, About.FRONT, text, front.service.name, front.service.place)
     yield from check_health(scene, front)
