@@ -13,6 +13,7 @@ from msgspec import structs
 from cpproxy.core.calls import Call, Outcome, Seen, Way
 from cpproxy.core.config import Config
 from cpproxy.core.judge import Facts, judge
+from cpproxy.core.requirements import Requirement
 from cpproxy.core.runs import Event, Mode, Run, SessionOpened
 from cpproxy.core.verdict import Finding, Kind, Misroutes, Verdict
 from cpproxy.core.wiring.wired import Stated, Wired, Wiring, wire
@@ -428,6 +429,27 @@ def test_a_required_call_is_looked_for_by_every_name_of_its_client() -> None:
     absent = only(judged([row(1)], config=required, wiring=WIRING))
     assert "MOLECULE_CP_URL is not set (compose.yml:6)." in absent.text
     assert "goes to https://api.moleculesai.app, and nothing here fails: silence is no success." in absent.text
+
+
+def test_what_was_required_by_a_flag_is_explained_as_a_required_route_is() -> None:
+    missing = Requirement.parse("GET /cp/auth/tenant-member >=2")
+    text = only(judged([row(1)], requirements=(missing,))).text
+    assert text == (
+        "`GET /cp/auth/tenant-member >=2` was required 2 times, and no such calls arrived at the front. "
+        "CP_UPSTREAM_URL routes this call; set it to http://cp:9090. Without it no call is made at all, and nothing "
+        "fails: silence is no success. See `cpproxy calls` for those that did."
+    )
+    wiring = wiring_of(MOLECULE_CP_URL="http://cp:9090") | {
+        "cp": Wired("c.yml:1"),
+        "tenant-beta": Wired("c.yml:20", variables={"CP_UPSTREAM_URL": Stated("http://cp:9090", "c.yml:22")}),
+    }
+    text = only(judged([row(1)], requirements=(missing,), wiring=wiring)).text
+    assert "By the compose file, tenant-alpha: CP_UPSTREAM_URL is not set (c.yml:6). Without it" in text
+    required = {"routes": [{**one, "required": one["name"] == "tenant-member"} for one in CONFIG["routes"]]}
+    text = only(judged([row(1)], config=required, wiring=wiring)).text
+    assert "By the compose file, tenant-alpha: CP_UPSTREAM_URL is not set (c.yml:6). Without it" in text
+    nameless = only(judged([row(1)], requirements=(Requirement.parse("GET /nothing"),))).text
+    assert nameless.endswith("no such calls arrived at the front. See `cpproxy calls` for those that did.")
 
 
 @pytest.mark.parametrize("client", ["172.18.0.5", ALPHA])

@@ -317,10 +317,10 @@ def route_to_front(route: Route | None, config: Config, wired: Wired | None = No
         variables = route.settings.env
         one = len(variables) == 1
         routes = f"{spell(variables)}{' routes' if one else ', route'} this call"
-        first = next((name for name in variables if wired and (held := wired.variables.get(name)) and held.value), "")
-        if wired and first and _leads(wired.variables[first].value or "", config.cp.front_url):
-            leads = f"{routes}, and {'' if one else f'{first} '}leads it to {front} already"
-            return f"{leads}: see whether the client was started with that."
+        first = _first_set(wired, variables) if wired else ""
+        if wired and leads(wired, variables, config):
+            led = f"{routes}, and {'' if one else f'{first} '}leads it to {front} already"
+            return f"{led}: see whether the client was started with that."
         return f"{routes}; set {'it' if one else first or 'one of them'} to {front}."
     if route is not None:
         return f"No variable is known that routes this call: name one as `env` of the route {route.name} in the config."
@@ -331,9 +331,11 @@ def route_to_front(route: Route | None, config: Config, wired: Wired | None = No
     return f"What routes calls to the front is {listed} in the client's environment: set it to {front}."
 
 
-def _leads(base: str, front: str) -> bool:
-    """Whether a base URL leads to the front, be it to a session."""
-    there, wanted = parse_base(base), parse_base(front)
+def leads(wired: Wired, variables: Iterable[str], config: Config) -> bool:
+    """Whether the first of these that a service sets leads it to the front, be it to a session."""
+    first = _first_set(wired, variables)
+    there = parse_base((first and wired.variables[first].value) or "")
+    wanted = parse_base(config.cp.front_url)
     if there is None or wanted is None:
         return False
     return (there.scheme, fold(there.hostname or ""), port_of(there)) == (
@@ -341,3 +343,8 @@ def _leads(base: str, front: str) -> bool:
         fold(wanted.hostname or ""),
         port_of(wanted),
     )
+
+
+def _first_set(wired: Wired, variables: Iterable[str]) -> str:
+    """The variable that counts: the first that holds something; empty where none does."""
+    return next((name for name in variables if (held := wired.variables.get(name)) and held.value), "")

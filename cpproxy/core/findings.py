@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from cpproxy.core.blame import route_to_front
+from cpproxy.core.blame import leads, route_to_front
 from cpproxy.core.calls import Call
 from cpproxy.core.config import NO_CALL, Config
+from cpproxy.core.requirements import Requirement
 from cpproxy.core.routes import Route
 from cpproxy.core.runs import Mode, Served
 from cpproxy.core.verdict import Kind
-from cpproxy.core.wiring.wired import Wired, spell_variables
+from cpproxy.core.wiring.wired import Wired, Wiring, spell_variables
 from cpproxy.core.wording import often, plain
 
 _LISTED = 5
@@ -51,17 +52,24 @@ def _advise(kind: Kind, call: Call) -> str:
 
 
 def describe_absence(
-    route: Route, client: str, config: Config, wired: Wired | None = None, nameless: Sequence[str] = ()
+    route: Route,
+    client: str,
+    config: Config,
+    wired: Wired | None = None,
+    *,
+    nameless: Sequence[str] = (),
+    wiring: Wiring | None = None,
 ) -> str:
     """The paragraph on a route that had to be called and was not, by anybody or by one client.
 
-    `wired` is what a compose file says of that client; `nameless` are addresses that called, and whose they are nobody
-    told.
+    `wired` is what a compose file says of that client, and `wiring` what it says of all; `nameless` are addresses that
+    called, and whose they are nobody told.
     """
     called = f"{client} never called" if client else "nobody called"
     named = f"{route.name} ({route.template})" if route.name != str(route.template) else route.name
     variables = route.settings.env
     file = f" {spell_variables(wired, variables)}." if wired and variables else ""
+    file = file if client or not variables else _describe_unled(route, config, wiring or {})
     others = (
         f" {_list(nameless)} did, of whom no name is known: if that is {client}, let --compose name a file with its "
         "address, or require the address."
@@ -85,12 +93,26 @@ def _explain_silence(route: Route) -> str:
             return f"Without it the call goes to {default}, and nothing here fails: silence is no success."
 
 
-def describe_requirement(text: str, count: int, found: int) -> str:
-    """The paragraph on a requirement that was not met."""
+def describe_requirement(
+    requirement: Requirement, found: int, route: Route | None, config: Config, wiring: Wiring
+) -> str:
+    """The paragraph on a requirement that was not met; `route` is that of the calls which are missing, or None."""
+    count = requirement.count
+    why = ""
+    if route is not None and route.settings.env:
+        why = f" {route_to_front(route, config)}{_describe_unled(route, config, wiring)} {_explain_silence(route)}"
     return (
-        f"`{plain(text)}` was required {count} time{'s' if count > 1 else ''}, and {found or 'no'} such "
-        f"call{'' if found == 1 else 's'} arrived at the front. See `cpproxy calls` for those that did."
+        f"`{plain(requirement.text)}` was required {count} time{'s' if count > 1 else ''}, and {found or 'no'} such "
+        f"call{'' if found == 1 else 's'} arrived at the front.{why} See `cpproxy calls` for those that did."
     )
+
+
+def _describe_unled(route: Route, config: Config, wiring: Wiring) -> str:
+    """The services that the compose file gives variables of routes, but none that leads these calls to the front."""
+    variables = route.settings.env
+    unled = [(name, one) for name, one in wiring.items() if one.variables and not leads(one, variables, config)]
+    said = [f"{name}: {spell_variables(one, variables)}" for name, one in unled[:_LISTED]]
+    return f" By the compose file, {'; '.join(said)}." if said else ""
 
 
 def describe_absent(name: str) -> str:

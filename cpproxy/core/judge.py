@@ -366,7 +366,8 @@ def _judge_routes(facts: Facts, seen: _Seen, routes: RouteTable, names: Names) -
         yield from _judge_route(route, seen.callers.get(route.name, set()), facts.config, names)
     for requirement, met in zip(facts.requirements, seen.met, strict=True):
         if met < requirement.count:
-            text = findings.describe_requirement(requirement.text, requirement.count, met)
+            missing = routes.find(requirement.template.method, requirement.template.path)
+            text = findings.describe_requirement(requirement, met, missing, facts.config, facts.wiring)
             yield Finding(kind=Kind.REQUIREMENT, text=text, count=requirement.count - met)
 
 
@@ -377,10 +378,11 @@ def _judge_route(route: Route, addresses: set[str], config: Config, names: Names
             nameless = sorted(one for one in addresses if names.of(one) == one and one not in clients)
             for client in clients:
                 if client not in callers:
-                    text = findings.describe_absence(route, client, config, names.wired(client), nameless)
+                    text = findings.describe_absence(route, client, config, names.wired(client), nameless=nameless)
                     yield Finding(kind=Kind.ABSENCE, text=text, client=client, route=route.name)
         case True if not callers:
-            yield Finding(kind=Kind.ABSENCE, text=findings.describe_absence(route, "", config), route=route.name)
+            text = findings.describe_absence(route, "", config, wiring=names.wiring)
+            yield Finding(kind=Kind.ABSENCE, text=text, route=route.name)
         case _:
             pass
 
