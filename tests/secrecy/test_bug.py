@@ -13,9 +13,7 @@ from tests.secrecy.calls import Call
 from tests.secrecy.driver import Plant, ask_all, upstream
 
 FINDS_NOTHING = "from cpproxy.core.redaction import exchanges; exchanges._find = lambda part, finder: []"
-PUTS_NOTHING_IN = (
-    "from cpproxy.core.redaction import exchanges; exchanges.edit = lambda interaction, editor: interaction"
-)
+PUTS_NOTHING_IN = "from cpproxy.core.redaction import exchanges; exchanges._put = lambda interaction, *_: interaction"
 FORGETS = "from cpproxy.core.redaction.known import Known; Known.find = lambda self, text, **late: []"
 DRAFT = ".recording.json.recording"
 PROGRAM = "import sys; {bug}; from cpproxy.cli import main; sys.exit(main.run(sys.argv[1:]))"
