@@ -192,6 +192,7 @@ WIRINGS = {
     "no order": GOOD.replace("    depends_on: {cp-stub: {condition: service_healthy}}\n", ""),
     "weak order": GOOD.replace("{cp-stub: {condition: service_healthy}}", "[cp-stub]"),
     "no health": GOOD.replace("{test: [CMD, cpproxy, wait, --url, ", "{disable: true, test: [CMD, "),
+    "health of none": GOOD.replace('[CMD, cpproxy, wait, --url, "http://127.0.0.1:9090"]', "[NONE]"),
     "another health": GOOD.replace("cpproxy, wait, --url, ", "curl, -f, ").replace(':9090"]', ':9090/health"]'),
     "another port": GOOD.replace("--listen 0.0.0.0:9090", "--listen 0.0.0.0:8000").replace("0.1:9090", "0.1:8000"),
     "a shell": GOOD.replace("command: cpproxy", "command: sh -c 'exec cpproxy").replace(TRAP, "'"),
@@ -236,6 +237,11 @@ def test_a_config_that_names_another_front_than_there_is_is_told(capsys: pytest.
         "cp.front_url of the config, http://cp:9090, names no service here, and what a verdict tells to set comes from "
         "there: write http://cp-stub:9090."
     )
+
+
+def test_a_check_that_is_switched_off_is_switched_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "disable: false" in doctor(capsys, WIRINGS["no health"]).lines
+    assert "disable" not in doctor(capsys, WIRINGS["health of none"]).lines  # Compose 1.29 takes no test beside it
 
 
 def test_a_config_that_names_another_port_than_the_front_has_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,7 +51,8 @@ def _add_health(scene: Scene, front: Front) -> None:
     if front.certain:
         test = ["CMD", "cpproxy", "wait", "--url", f"http://127.0.0.1:{front.port}", "--timeout", "2"]
         check: dict[str, object] = {"test": test, "interval": "2s", "timeout": "5s"}
-        if front.service.health and front.service.health.disabled:
+        health = front.service.health
+        if health and health.disabled and health.test[:1] != ("NONE",):  # a test takes the place of that by itself
             check["disable"] = False
         scene.override.set(front.service.name, "healthcheck", value=check)
 
