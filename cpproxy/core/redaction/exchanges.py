@@ -5,10 +5,10 @@ longer than its call. When it is saved, `settle` cleans what was marked before a
 gives each placeholder its number.
 """
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import NamedTuple, cast
 
 import msgspec
@@ -41,6 +41,7 @@ _NUL = "\0"
 _UNPACKED = 16 << 20  # bytes
 _LETTERS_ALONE = dict.fromkeys(range(0x80, 0x100), " ")
 """Makes a space of each byte beyond ASCII: in what is no text it is no letter."""
+_LARGEST_REMEMBERED = 64 * 1024  # characters
 AT_ONCE = 64
 """Interactions that are looked through in one go."""
 
@@ -295,14 +296,24 @@ def _rewrite_body(
     if not isinstance(body, Body):
         return body, chunks
     if isinstance(body.json, Raw):
-        text = _read_json(body, chunks)
-        edits = fit_json(text, next(waiting))
+        text, edits = _read_json(body, chunks), tuple(next(waiting))
         if edits:
-            raw = msgspec.json.format(apply(text, edits).encode(), indent=-1)
-            return structs.replace(body, json=Raw(raw)), _resize(text, chunks, edits)
+            rewrite = _rewrite_again if len(text) <= _LARGEST_REMEMBERED else _rewrite_json
+            raw, fitting = rewrite(text, edits)
+            if fitting:
+                return structs.replace(body, json=raw), _resize(text, chunks, fitting)
     elif isinstance(body.text, str) and body.text and (changes := next(waiting)):
         return structs.replace(body, text=apply(body.text, changes)), _resize(body.text, chunks, changes)
     return body, chunks
+
+
+def _rewrite_json(text: str, edits: tuple[Edit, ...]) -> tuple[Raw, list[Edit]]:
+    """JSON after those of the edits after which it is still some, and these."""
+    fitting = fit_json(text, edits)
+    return Raw(msgspec.json.format(apply(text, fitting).encode(), indent=-1)), fitting
+
+
+_rewrite_again = lru_cache(maxsize=64)(_rewrite_json)  # answers come again and again
 
 
 def _resize(text: str, chunks: tuple[tuple[int, int], ...], edits: Sequence[Edit]) -> tuple[tuple[int, int], ...]:
@@ -483,7 +494,7 @@ class Numbering:
 def _write(marked: Interaction, texts: dict[int, str]) -> Interaction:
     """A marked interaction with these texts for its provisional placeholders."""
     if marked.response.chunks or not all(map(_PLAIN.fullmatch, texts.values())):
-        return edit(marked, functools.partial(_write_part, texts=texts))
+        return edit(marked, partial(_write_part, texts=texts))
     # Nothing in it changes but letters within texts of JSON, and no sizes: so it is done in one go.
     text = msgspec.json.encode(marked).decode()
     return _DECODE(PROVISIONAL.sub(lambda found: texts[int(found[1])], text))
