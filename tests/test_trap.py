@@ -350,11 +350,13 @@ def test_a_call_to_the_front_through_the_trap_is_told_apart(caught: Snare) -> No
 
 
 def test_who_waits_is_told_of_a_misroute_at_once(caught: Snare) -> None:
+    assert finish(["scenario", "begin", "first", "--url", caught.url]).returncode == 0
     curl("-x", caught.forward, "http://api.example.com/cp/awaited")
     assert caught.caught()[0].outcome is Outcome.MISROUTE
     done = finish(["wait", "--url", caught.url, "--for", "GET /never", "--timeout", "600"])
     assert done.returncode == 1
     assert "misroute: GET http://api.example.com/cp/awaited from 127.0.0.1: " in done.stderr
+    assert finish(["scenario", "end", "--url", caught.url]).returncode == 0
     assert finish(["scenario", "begin", "boot", "--url", caught.url]).returncode == 0
     late = finish(["wait", "--url", caught.url, "--for", "GET /never", "--timeout", "0.1"])
     assert late.returncode == 1  # what went wrong before the scenario does not end it, but may be what was waited for
