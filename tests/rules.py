@@ -324,6 +324,10 @@ MATCHING: dict[str, Row] = {
         "09_a_tie_goes_to_the_fewest_contradicting_credentials_then_to_what_was_recorded_first",
         (search, "rank", switches.rank_later),
     ),
+    "9 what was recorded before what fits anywhere": row(
+        "05_any_text_fits_where_a_secret_is_the_name_of_a_parameter_and_others_keep_theirs",
+        (search.Candidate, "open", property(lambda candidate: 0)),
+    ),
     "9 the cassette whose writes to it were played last": row(
         "09_a_thing_that_two_cassettes_hold_is_read_from_the_one_that_made_it",
         (search, "_about", lambda candidate: ()),

@@ -219,15 +219,15 @@ def rank_later(candidate: Any, asking: Any) -> Any:
 
 
 def ranked_worlds(candidate: Any, asking: Any) -> Any:
-    scenario, free, _, played = RANK_WORLDS(candidate, asking)
-    return (scenario, free, 0, played)
+    scenario, free, _, *rest = RANK_WORLDS(candidate, asking)
+    return (scenario, free, 0, *rest)
 
 
 def by_latest_write(candidate: Any, asking: Any) -> Any:
-    scenario, free, contradicting, _ = RANK_WORLDS(candidate, asking)
+    *before, _ = RANK_WORLDS(candidate, asking)
     played = asking.session.played
     latest = max((played.get(one.number, 0) for one in candidate.line.world.entries), default=0)
-    return (scenario, free, contradicting, -latest)
+    return (*before, -latest)
 
 
 def no_deletions(find: Any) -> Any:
