@@ -32,8 +32,9 @@ LARGEST_DOCUMENT = 64 * 1024
 """How large a request's JSON may be, in bytes, to stand on the ledger: as much as a requirement would look into."""
 
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
-_REMEMBERED = 4096
-_LARGEST_REMEMBERED = 2048  # characters
+_REMEMBERED = 8 << 20  # characters; those of as many calls as large recordings have
+_LARGEST_REMEMBERED = 2048
+_LEAST_SIZE = 256  # what a text takes besides its characters
 _EVENTS: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _NOTHING = RedactedText("")
 
@@ -48,11 +49,11 @@ class Redactor:
         self.policy = Policy(settings)
         self.finder = Finder(self.policy)
         self.known = Known()
-        self._texts: _Memory[str, RedactedText] = _Memory(self.known)
-        self._targets: _Memory[str, RedactedText] = _Memory(self.known)
-        self._messages: _Memory[str, RedactedText] = _Memory(self.known)
-        self._rows: _Memory[tuple[str, ...], bool] = _Memory(self.known)
-        self._documents: _Memory[bytes, RedactedJson | UnsetType] = _Memory(self.known)
+        self._texts: _Memory[str, RedactedText] = _Memory(self.known, str)
+        self._targets: _Memory[str, RedactedText] = _Memory(self.known, str)
+        self._messages: _Memory[str, RedactedText] = _Memory(self.known, str)
+        self._rows: _Memory[tuple[str, ...], bool] = _Memory(self.known, "\n".join)
+        self._documents: _Memory[bytes, RedactedJson | UnsetType] = _Memory(self.known, _read)
         for value, role in values:
             if value:
                 self.keep(value, role)
@@ -115,9 +116,8 @@ class Redactor:
         if found is None:
             version = self.known.version
             found = self._mask_document(body)
-            if len(body) <= _LARGEST_REMEMBERED:
-                text = "" if isinstance(found, UnsetType) else bytes(found).decode()
-                self._documents.keep(body, found, None if MASK in text else text, version)
+            clean = isinstance(found, UnsetType) or MASK.encode() not in bytes(found)
+            self._documents.keep(body, found, version, clean=clean)
         return found
 
     def value(self, where: str, text: str) -> RedactedText:
@@ -180,8 +180,8 @@ class Redactor:
             call = structs.replace(
                 call, target=target, host=host, reason=reason, method=method, session=session, scenario=scenario
             )
-        elif len(call.target) + len(call.reason) <= _LARGEST_REMEMBERED:
-            self._rows.keep(shown, True, "\n".join(shown), version)  # noqa: FBT003 (the value)
+        else:
+            self._rows.keep(shown, True, version, clean=True)  # noqa: FBT003 (the value)
         return cast("RedactedCall", call)
 
     def run(self, run: Run) -> RedactedRun:
@@ -219,11 +219,7 @@ class Redactor:
                 text = msgspec.json.format(body, indent=-1).decode()
                 msgspec.json.decode(text)
                 return _document(self._mask(text, self.finder.find_in_text(text, json=True), json=True))
-        try:
-            text = body.decode()
-        except UnicodeDecodeError:
-            text = body.decode("latin-1")
-        self.learn(_surer(self.finder.find_in_text(text)))
+        self.learn(_surer(self.finder.find_in_text(_read(body))))
         return UNSET
 
     def _mask(self, text: str, finds: Sequence[Find], *, json: bool = False) -> str:
@@ -239,37 +235,50 @@ class Redactor:
             version = self.known.version
             masked = mask(text)
             found = RedactedText(text if masked == text else masked)
-            if len(text) <= _LARGEST_REMEMBERED:
-                held.keep(text, found, text if masked == text else None, version)
+            held.keep(text, found, version, clean=masked == text)
         return found
 
 
 class _Memory[K, V]:
-    """What was made of texts, each as long as nothing that was learnt since stands in it."""
+    """What was made of texts, as long as nothing that was learnt since stands in them; `spell` makes a key a text."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, spell: Callable[[K], str]) -> None:
         self._known = known
-        self._made: dict[K, tuple[V, str | None, int]] = {}
+        self._spell = spell
+        self._made: dict[K, tuple[V, bool, int]] = {}
+        self._size = 0
 
     def get(self, key: K) -> V | None:
         """What was made of it, or None where that may have to be made anew."""
         made = self._made.get(key)
         if made is None:
             return None
-        value, text, version = made
+        value, clean, version = made
         now = self._known.version
         if version == now:
             return value
-        if text is None or self._known.find(text):
+        if not clean or self._known.find(self._spell(key)):
             return None
-        self._made[key] = value, text, now
+        self._made[key] = value, clean, now
         return value
 
-    def keep(self, key: K, value: V, text: str | None, version: int) -> None:
-        """Keeps what was made with what was known at a version, and the text if nothing was found in it."""
-        if len(self._made) >= _REMEMBERED:
+    def keep(self, key: K, value: V, version: int, *, clean: bool) -> None:
+        """Keeps what was made with what was known at a version; `clean` is one in which nothing was found."""
+        size = len(self._spell(key)) + _LEAST_SIZE
+        if size > _LARGEST_REMEMBERED:
+            return
+        if self._size + size > _REMEMBERED:
             self._made.clear()
-        self._made[key] = value, text, version
+            self._size = 0
+        self._made[key] = value, clean, version
+        self._size += size
+
+
+def _read(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body.decode("latin-1")
 
 
 def _names_in(path: str) -> list[str]:
