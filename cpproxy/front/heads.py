@@ -24,6 +24,7 @@ STATE = "stub-state"
 _METHODS = frozenset(map(str, http.HTTPMethod)) - {"CONNECT"}
 _METHOD = re.compile(r"(?=.{1,24}\Z)(?:[A-Z]+(?:-[A-Z]+)*|[A-Z]?[a-z]+(?:-[a-z]+)*)")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+_OURS = frozenset({SESSION_HEADER, TOKEN_HEADER})
 _REMEMBERED = 1024
 _LARGEST_REMEMBERED = 8 * 1024  # bytes
 _NO_SESSION = "a session's name is 1 to 64 letters, digits, dots, dashes and underscores"
@@ -109,14 +110,14 @@ class Heads:
         if "@" in authority:
             self._redactor.learn_authority(authority)
         chosen = {as_latin1(one) for one in message.headers.getall("X-Cpproxy-Session", ())}
-        headers = tuple(pair for pair in raw if pair[0].lower() not in {SESSION_HEADER, TOKEN_HEADER})
+        headers = tuple(pair for pair in raw if pair[0].lower() not in _OURS)
         session = max(chosen, default="")
         lines = _Lines(
             headers if len(headers) < len(raw) else raw,
             authority.rpartition("@")[2],
             session,
             _SEVERAL if len(chosen) > 1 else "" if is_session(session) else _NO_SESSION,
-            self._token.is_carried("\n".join(value.decode("latin-1") for _, value in headers)),
+            bool(self._token) and self._token.is_carried("\n".join(value.decode("latin-1") for _, value in headers)),
         )
         if sum(len(name) + len(value) for name, value in raw) <= _LARGEST_REMEMBERED:
             if len(self._lines) >= _REMEMBERED:
