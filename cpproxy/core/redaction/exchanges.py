@@ -299,17 +299,19 @@ def _rewrite_body(
         text, edits = _read_json(body, chunks), tuple(next(waiting))
         if edits:
             rewrite = _rewrite_again if len(text) <= _LARGEST_REMEMBERED else _rewrite_json
-            raw, fitting = rewrite(text, edits)
-            if fitting:
+            if rewritten := rewrite(text, edits):
+                raw, fitting = rewritten
                 return structs.replace(body, json=raw), _resize(text, chunks, fitting)
     elif isinstance(body.text, str) and body.text and (changes := next(waiting)):
         return structs.replace(body, text=apply(body.text, changes)), _resize(body.text, chunks, changes)
     return body, chunks
 
 
-def _rewrite_json(text: str, edits: tuple[Edit, ...]) -> tuple[Raw, list[Edit]]:
-    """JSON after those of the edits after which it is still some, and these."""
+def _rewrite_json(text: str, edits: tuple[Edit, ...]) -> tuple[Raw, list[Edit]] | None:
+    """JSON after those of the edits after which it is still some, and these; None where there are none such."""
     fitting = fit_json(text, edits)
+    if not fitting:
+        return None
     return Raw(msgspec.json.format(apply(text, fitting).encode(), indent=-1)), fitting
 
 
