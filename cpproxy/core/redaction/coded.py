@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cpproxy.core.packed import unpack
-from cpproxy.core.redaction.encodings import PACKED, PACKED_HEX, decode_base64
+from cpproxy.core.redaction.encodings import PACKED, PACKED_HEX, decode_base64, is_shown
 
 SHORTEST = 16
 """Characters of the shortest run that is decoded."""
@@ -94,7 +94,7 @@ def _read(data: bytes) -> str:
         text = data.decode(_guess_encoding(data))
     except UnicodeDecodeError:
         return ""
-    return text if text.isprintable() or all(one.isprintable() or one in "\n\r\t" for one in text) else ""
+    return text if is_shown(text) else ""
 
 
 def _guess_encoding(data: bytes) -> str:

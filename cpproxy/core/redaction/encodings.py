@@ -140,6 +140,11 @@ def decode_base64(run: str) -> bytes:
         return b""
 
 
+def is_shown(text: str) -> bool:
+    """Whether what was decoded is a text that people read: characters that can be printed, tabs and line ends."""
+    return text.isprintable() or all(one.isprintable() or one in "\r\n\t" for one in text)
+
+
 def _cut_lines(run: str) -> str:
     """The lines that are one base64: all as long as the first, but for a last one that fills up its four letters."""
     lines = _LINE_END.split(run)

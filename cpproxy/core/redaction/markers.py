@@ -11,7 +11,7 @@ import base64
 import re
 from functools import lru_cache
 
-from cpproxy.core.redaction.encodings import decode_base64
+from cpproxy.core.redaction.encodings import decode_base64, is_shown
 
 MARKER = "{{cpproxy:"
 """How every placeholder in a file begins."""
@@ -71,7 +71,7 @@ def read_code(secret: str) -> str:
         text = decode_base64(secret).decode()
     except UnicodeDecodeError:
         return ""
-    return text if all(one.isprintable() or one in "\r\n\t" for one in text) else ""
+    return text if is_shown(text) else ""
 
 
 def split_code(secret: str) -> tuple[str, str]:
