@@ -22,8 +22,8 @@ from cpproxy.cli.output import print_error, tell
 from cpproxy.cli.setup import Setup, setup_options
 from cpproxy.core.calls import Outcome
 from cpproxy.core.runs import DEFAULT_SESSION
+from cpproxy.core.wording import count
 from cpproxy.errors import CpproxyError, Exit, SecretError, UpstreamError, UsageError
-from cpproxy.report.texts import count
 
 if TYPE_CHECKING:
     from cpproxy.cli.proxy import Proxy

@@ -9,8 +9,8 @@ from cpproxy.cli.lifecycle import serve
 from cpproxy.cli.options import Settings, common_options
 from cpproxy.cli.setup import Setup, setup_options
 from cpproxy.core.runs import Mode, Served
+from cpproxy.core.wording import count
 from cpproxy.errors import CassetteError
-from cpproxy.report.texts import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,6 +9,7 @@ from cpproxy.cli.output import print_error
 from cpproxy.cli.remote import AbsentError, Remote, find
 from cpproxy.core.answers import Wait
 from cpproxy.core.requirements import parse_waits
+from cpproxy.core.wording import count
 from cpproxy.errors import Exit, UsageError
 
 _POLL = 0.05
@@ -42,16 +43,13 @@ def wait(settings: Settings, /, *, calls: tuple[str, ...], timeout: float, sessi
     waited = remote.wait(session, Wait(calls, max(0.0, deadline - time.monotonic())))
     if waited.met:
         return Exit.CLEAN
-    counts = ", ".join(f"{count} of `{text}`" for text, count in waited.counts.items())
+    counts = ", ".join(f"{number} of `{text}`" for text, number in waited.counts.items())
     # The proxy was told what was left of the time, which is less than what the user had said.
     reason = f"not there after {timeout:g} s" if waited.late else waited.reason
-    calls_astray = f"{waited.astray} call{'' if waited.astray == 1 else 's'}"
-    hint = (
-        f"; {calls_astray} of this run went past the front (`cpproxy calls --outcome misroute`)"
-        if waited.astray
-        else ""
-    )
-    print_error(f"wait: {reason}; arrived: {counts}{hint}")
+    if waited.astray:
+        astray = count(waited.astray, "call")
+        counts += f"; {astray} of this run went past the front (`cpproxy calls --outcome misroute`)"
+    print_error(f"wait: {reason}; arrived: {counts}")
     return Exit.FINDINGS
 
 

@@ -10,7 +10,7 @@ from cpproxy.core.routes import Route
 from cpproxy.core.runs import Mode, Served
 from cpproxy.core.verdict import Kind
 from cpproxy.core.wiring.wired import Wired, Wiring, spell_variables
-from cpproxy.core.wording import often, plain
+from cpproxy.core.wording import count, often, plain
 
 _LISTED = 5
 
@@ -251,9 +251,7 @@ def _list(calls: Sequence[str]) -> str:
 
 def describe_unasked(name: str, writes: int, reads: int) -> str:
     """The warning on a cassette of which nothing was played: it holds that many writes and reads."""
-    kinds = ", ".join(
-        f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in ((writes, "write"), (reads, "read")) if count
-    )
+    kinds = ", ".join(count(number, noun) for number, noun in ((writes, "write"), (reads, "read")) if number)
     total = writes + reads
     if total == 1:
         return f"cassette {name}: its only interaction ({kinds}) was not played. {_HIDDEN}"

@@ -18,6 +18,11 @@ def be(things: Sized) -> str:
     return "is" if len(things) == 1 else "are"
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def often(count: int) -> str:
     """How often, where that is more than once."""
     return f", {count} times" if count > 1 else ""

@@ -17,8 +17,9 @@ from cpproxy.core.replay.inventory import Identified
 from cpproxy.core.review.learning import Lesson
 from cpproxy.core.review.lint import Level
 from cpproxy.core.review.variations import Variation
+from cpproxy.core.wording import count
 from cpproxy.report.terminal import escape
-from cpproxy.report.texts import count, indented
+from cpproxy.report.texts import indented
 
 _DIGEST = 12  # hex digits of a digest that people compare by eye
 _LISTED = 5  # interactions in which a value stands at one place

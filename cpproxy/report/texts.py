@@ -9,11 +9,6 @@ from cpproxy.report.terminal import escape
 _SIGNS = frozenset("\\*_[]<>|#~!&")
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def github_data(text: str) -> str:
     """The message of a workflow command."""
     return escape(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))

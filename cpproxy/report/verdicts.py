@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 
 from cpproxy.core.runs import Mode
 from cpproxy.core.verdict import Finding, Verdict
+from cpproxy.core.wording import count
 from cpproxy.report.terminal import Paint, columns, escape, shows_colour
-from cpproxy.report.texts import count, github_data, github_property, indented, markdown
+from cpproxy.report.texts import github_data, github_property, indented, markdown
 
 
 class Form(StrEnum):

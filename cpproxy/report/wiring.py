@@ -6,8 +6,9 @@ from typing import assert_never
 
 from cpproxy.core.wiring.project import STDIN, Place
 from cpproxy.core.wiring.remarks import Diagnosis, Level, Remark
+from cpproxy.core.wording import count
 from cpproxy.report.terminal import Paint, escape
-from cpproxy.report.texts import count, github_data, github_property, indented, markdown
+from cpproxy.report.texts import github_data, github_property, indented, markdown
 
 _STYLES = {Level.FINDING: ("bold", "red"), Level.NOTE: ("yellow",), Level.RIGHT: ("green",)}
 _COMMANDS = {Level.FINDING: "error", Level.NOTE: "notice"}
